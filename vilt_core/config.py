@@ -1,0 +1,65 @@
+"""Every number of the lab that a person may want to change, one small dataclass a concern.
+
+Presets are functions. No module of ``layers`` ever sees one of these objects: builders unpack them.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViltConfig:
+    """The transformer of the paper and the sizes of its heads."""
+
+    vocab_size: int
+    width: int = 768  # H of the paper
+    depth: int = 12  # D of the paper
+    heads: int = 12
+    mlp_ratio: int = 4
+    image_size: int = 384  # side of the picture that the position table was learned on, pixels
+    patch_size: int = 32  # P of the paper, pixels
+    max_text_tokens: int = 40
+    max_patches: int = 200  # sampled at most while training; inference always sees them all
+    modality_types: int = 2  # 3 for NLVR2: text, first image, second image
+    segment_types: int = 2  # BERT's own sentence types inside the text embedding
+    answers: int = 0  # classes of the VQA head; 0 builds none
+    patch_classes: int = 0  # classes of the patch-naming head, used in training only; 0 builds none
+    dropout: float = 0.1
+    norm_eps: float = 1e-6  # of the blocks and the final norm
+    text_norm_eps: float = 1e-12  # of the text embedding and the MLM transform
+
+    @property
+    def grid(self) -> int:
+        """Side of the learned position grid, in patches."""
+        return self.image_size // self.patch_size
+
+    def __post_init__(self):
+        if self.image_size % self.patch_size:
+            raise ValueError(
+                f"image_size must be a multiple of patch_size, got {self.image_size} and "
+                f"{self.patch_size}"
+            )
+        if self.width % self.heads:
+            raise ValueError(
+                f"width must be a multiple of heads, got {self.width} and {self.heads}"
+            )
+
+
+def vilt_b32(*, vocab_size: int = 30522, answers: int = 0) -> ViltConfig:
+    """ViLT-B/32 as published: 87.4 M parameters in the blocks and the patch projection."""
+    return ViltConfig(vocab_size=vocab_size, answers=answers)
+
+
+def vilt_mini(*, vocab_size: int, answers: int, patch_classes: int = 0) -> ViltConfig:
+    """The model that ships with the lab: 128 x 128 pictures in 16 x 16 patches, a grid of 8 x 8."""
+    return ViltConfig(
+        vocab_size=vocab_size,
+        answers=answers,
+        patch_classes=patch_classes,
+        width=192,
+        depth=6,
+        heads=3,
+        image_size=128,
+        patch_size=16,
+        segment_types=1,
+        dropout=0.0,
+    )

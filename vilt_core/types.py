@@ -1,0 +1,83 @@
+"""The axis alphabet and the bundles that pass between the parts of the lab.
+
+One letter, one meaning, in every shape annotation of this package:
+
+=======  =============================================================
+letter   axis
+=======  =============================================================
+``b``    batch
+``l``    text tokens, [CLS] and [SEP] included
+``n``    image patches, in raster order, the image's [class] excluded
+``s``    the joint sequence: ``l + 1 + n`` tokens
+``d``    width of a token
+``h``    attention heads
+``m``    words
+``k``    classes
+``t``    iterations kept in a trace
+=======  =============================================================
+
+Masks are boolean, and ``True`` always means a real token.
+"""
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextBatch:
+    """Token ids of a batch of texts, padded at the end."""
+
+    ids: Int[Tensor, "b l"]
+    mask: Bool[Tensor, "b l"]
+
+    def to(self, device) -> "TextBatch":
+        """Copy to a device."""
+        return TextBatch(ids=self.ids.to(device), mask=self.mask.to(device))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageBatch:
+    """Pixels of a batch of images, normalised to [-1, 1], padded at the bottom and the right.
+
+    ``mask`` is per pixel; ``None`` means that every pixel is real.
+    """
+
+    pixels: Float[Tensor, "b 3 height width"]
+    mask: Bool[Tensor, "b height width"] | None = None
+
+    def to(self, device) -> "ImageBatch":
+        """Copy to a device."""
+        return ImageBatch(
+            pixels=self.pixels.to(device),
+            mask=None if self.mask is None else self.mask.to(device),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchEmbeddings:
+    """An image as a sequence: what the visual embedder hands to the transformer."""
+
+    tokens: Float[Tensor, "b n d"]
+    mask: Bool[Tensor, "b n"]
+    positions: Int[Tensor, "b n 2"]  # (row, column) of each patch; (-1, -1) for padding
+    grid: tuple[int, int]  # rows and columns of the padded canvas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOutput:
+    """What every model of the lab returns, so that one set of figures and losses serves all."""
+
+    text: Float[Tensor, "b l d"]  # final states of the text tokens
+    image: Float[Tensor, "b n d"]  # final states of the patches, raster order
+    image_class: Float[Tensor, "b d"]  # final state of the image's own [class] token
+    pooled: Float[Tensor, "b d"]  # eq. 6
+    text_mask: Bool[Tensor, "b l"]
+    image_mask: Bool[Tensor, "b n"]
+    positions: Int[Tensor, "b n 2"]
+    grid: tuple[int, int]
+    # On request only: every block's output, the embedding first, over [text; class; image] ...
+    states: tuple[Float[Tensor, "b s d"], ...] | None = None
+    # ... and every block's attention weights, rows are queries.
+    attentions: tuple[Float[Tensor, "b h s s"], ...] | None = None
