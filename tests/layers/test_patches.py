@@ -1,0 +1,129 @@
+import inspect
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from vilt_core.layers import PatchEmbedding, initialise, raster_positions, sample_patches
+
+
+def embedding():
+    part = PatchEmbedding(16, patch_size=4, grid=3)
+    initialise(part, std=0.5)
+    return part
+
+
+def pixel_mask(height, width, *sizes):
+    mask = torch.zeros(len(sizes), height, width, dtype=torch.bool)
+    for row, (h, w) in zip(mask, sizes, strict=True):
+        row[:h, :w] = True
+    return mask
+
+
+def test_raster_order():
+    assert raster_positions(2, 3).tolist() == [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2]]
+
+
+def test_convolution_is_unfold_and_a_matrix():
+    part, pixels = embedding(), torch.randn(2, 3, 12, 12)
+    matrix = part.projection.weight.flatten(1)
+    flat = F.unfold(pixels, kernel_size=4, stride=4).mT
+    expected = flat @ matrix.T + part.projection.bias + part.positions.table.flatten(0, 1)
+    torch.testing.assert_close(part(pixels).tokens, expected)
+
+
+@pytest.mark.parametrize(("height", "width"), [(12, 12), (8, 20), (4, 4)])
+def test_every_patch_knows_its_place(height, width):
+    part, pixels = embedding(), torch.randn(2, 3, height, width)
+    out = part(pixels)
+    assert out.grid == (height // 4, width // 4)
+    assert out.mask.all()
+    assert out.positions.shape == (2, height * width // 16, 2)
+    table = part.positions(*out.grid)
+    for token, (row, column) in zip(out.tokens[1], out.positions[1].tolist(), strict=True):
+        patch = pixels[1, :, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
+        alone = part.projection(patch[None]).flatten()
+        torch.testing.assert_close(token, alone + table[row, column])
+
+
+def test_an_image_in_a_padded_batch_is_the_image_alone():
+    part, sizes = embedding(), ((8, 20), (16, 4), (16, 20), (8, 20))
+    pixels = torch.randn(4, 3, 16, 20)
+    out = part(pixels, mask=pixel_mask(16, 20, *sizes))
+    for i, (h, w) in enumerate(sizes):
+        alone = part(pixels[i : i + 1, :, :h, :w])
+        torch.testing.assert_close(out.tokens[i][out.mask[i]], alone.tokens[0])
+        assert torch.equal(out.positions[i][out.mask[i]], alone.positions[0])
+        assert (out.positions[i][~out.mask[i]] == -1).all()
+
+
+def test_a_full_mask_is_no_mask():
+    part, pixels = embedding(), torch.randn(2, 3, 8, 20)
+    plain, masked = part(pixels), part(pixels, mask=pixel_mask(8, 20, (8, 20), (8, 20)))
+    torch.testing.assert_close(plain.tokens, masked.tokens)
+    assert torch.equal(plain.positions, masked.positions)
+    assert torch.equal(plain.mask, masked.mask)
+
+
+def test_class_token_has_its_own_position():
+    part = embedding()
+    expected = (part.class_token + part.class_position).expand(3, 16)
+    torch.testing.assert_close(part.image_class(3), expected)
+
+
+@pytest.mark.parametrize(("height", "width"), [(10, 12), (12, 2), (0, 12)])
+def test_sides_that_do_not_divide(height, width):
+    with pytest.raises(ValueError, match=f"multiples of 4, got {height} x {width}"):
+        embedding()(torch.randn(1, 3, height, width))
+
+
+def test_mask_of_another_shape():
+    forward = inspect.unwrap(PatchEmbedding.forward)  # as users run it, without shape checks
+    mask = pixel_mask(8, 12, (8, 12))
+    with pytest.raises(ValueError, match=r"shape \(1, 12, 12\), got \(1, 8, 12\)"):
+        forward(embedding(), torch.randn(1, 3, 12, 12), mask=mask)
+
+
+def test_image_without_a_real_pixel():
+    with pytest.raises(ValueError, match="top left corner"):
+        embedding()(torch.randn(2, 3, 12, 12), mask=pixel_mask(12, 12, (12, 12), (0, 0)))
+
+
+@pytest.fixture
+def mixed():
+    sizes = ((8, 20), (16, 4), (16, 20))
+    return embedding()(torch.randn(3, 3, 16, 20), mask=pixel_mask(16, 20, *sizes))
+
+
+def test_sampling_keeps_raster_order_and_tells_which(mixed):
+    out = sample_patches(mixed, limit=7, generator=torch.Generator().manual_seed(0))
+    assert out.tokens.shape == (3, 7, 16)
+    assert out.mask.sum(1).tolist() == [7, 4, 7]
+    assert out.grid == mixed.grid
+    for i in range(3):
+        kept = out.positions[i][out.mask[i]]
+        flat = kept[:, 0] * 5 + kept[:, 1]
+        assert (flat.diff() > 0).all()
+        torch.testing.assert_close(out.tokens[i][out.mask[i]], mixed.tokens[i, flat])
+        assert (out.positions[i][~out.mask[i]] == -1).all()
+
+
+def test_sampling_obeys_its_generator(mixed):
+    def draw(seed):
+        return sample_patches(
+            mixed, limit=7, generator=torch.Generator().manual_seed(seed)
+        ).positions
+
+    assert torch.equal(draw(1), draw(1))
+    assert not torch.equal(draw(1), draw(2))
+
+
+def test_sampling_is_uniform():
+    part = embedding()(torch.randn(1, 3, 12, 12).expand(4000, -1, -1, -1))
+    out = sample_patches(part, limit=3, generator=torch.Generator().manual_seed(0))
+    share = (out.positions[..., 0] * 3 + out.positions[..., 1]).flatten().bincount() / 4000
+    torch.testing.assert_close(share, torch.full((9,), 1 / 3), atol=0.03, rtol=0)
+
+
+def test_nothing_to_drop_is_the_same_object(mixed):
+    assert sample_patches(mixed, limit=20) is mixed

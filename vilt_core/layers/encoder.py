@@ -1,0 +1,54 @@
+"""A stack of blocks and its final LayerNorm, with everything on the way there for the asking."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """What a stack of blocks makes of a sequence."""
+
+    tokens: Float[Tensor, "b s d"]  # normalised
+    states: tuple[Float[Tensor, "b s d"], ...] | None  # input first, then each block's output
+    attentions: tuple[Float[Tensor, "b h s s"], ...] | None  # each block's weights
+
+
+class Encoder(nn.Module):
+    """Blocks one after the other, then a LayerNorm (pre-norm blocks leave their sum unscaled)."""
+
+    def __init__(self, blocks: Iterable[nn.Module], *, norm: nn.Module):
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = norm
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "b s d"],
+        *,
+        mask: Bool[Tensor, "b s"] | None = None,
+        return_states: bool = False,
+        return_attentions: bool = False,
+    ) -> Encoded:
+        """Run the stack.
+
+        Args:
+            tokens: The embedded sequence.
+            mask: True where a token is real; None says that all of them are.
+            return_states: Keep the input and every block's output, before the final norm.
+            return_attentions: Keep every block's attention weights.
+        """
+        states, attentions = [tokens], []
+        for block in self.blocks:
+            tokens, weights = block(tokens, mask=mask, return_weights=return_attentions)
+            if return_states:
+                states.append(tokens)
+            if return_attentions:
+                attentions.append(weights)
+        return Encoded(
+            tokens=self.norm(tokens),
+            states=tuple(states) if return_states else None,
+            attentions=tuple(attentions) if return_attentions else None,
+        )

@@ -1,0 +1,134 @@
+"""A picture becomes a sequence: equation 2 of the paper, one linear map of each patch."""
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from vilt_core.layers.positions import PositionGrid
+from vilt_core.types import PatchEmbeddings
+
+
+def raster_positions(
+    rows: int, columns: int, *, device: torch.device | None = None
+) -> Int[Tensor, "n 2"]:
+    """(row, column) of every cell of a grid, row after row."""
+    return torch.cartesian_prod(
+        torch.arange(rows, device=device), torch.arange(columns, device=device)
+    )
+
+
+def no_patches(words: Float[Tensor, "b l d"]) -> PatchEmbeddings:
+    """The image of a text that has none: a sequence of length 0, on the text's device."""
+    b, _, d = words.shape
+    return PatchEmbeddings(
+        tokens=words.new_zeros(b, 0, d),
+        mask=words.new_zeros(b, 0, dtype=torch.bool),
+        positions=words.new_zeros(b, 0, 2, dtype=torch.long),
+        grid=(0, 0),
+    )
+
+
+def sample_patches(
+    patches: PatchEmbeddings, *, limit: int, generator: torch.Generator | None = None
+) -> PatchEmbeddings:
+    """At most ``limit`` real patches of each image, drawn without replacement, in raster order.
+
+    An image with fewer keeps them all and is padded. Section 3 of the paper samples 200 patches
+    while pre-training, to save time; the published code also leaves them in shuffled order.
+    """
+    b, n, _ = patches.tokens.shape
+    if n <= limit:
+        return patches
+    device = patches.mask.device
+    source = generator.device if generator is not None else device
+    luck = torch.rand(b, n, generator=generator, device=source).to(device)
+    drawn = luck.masked_fill(~patches.mask, -1.0).topk(limit, dim=1).indices
+    chosen = drawn.sort(dim=1).values
+    return PatchEmbeddings(
+        tokens=patches.tokens.take_along_dim(chosen[..., None], dim=1),
+        mask=patches.mask.take_along_dim(chosen, dim=1),
+        positions=patches.positions.take_along_dim(chosen[..., None], dim=1),
+        grid=patches.grid,
+    )
+
+
+class PatchEmbedding(nn.Module):
+    """Linear projection of patches + position, and the image's own [class] token.
+
+    A convolution whose stride is its kernel is one matrix applied to each flattened patch.
+    Patches stay in raster order and carry their (row, column).
+    """
+
+    def __init__(self, width: int, *, patch_size: int, grid: int, dropout: float = 0.0):
+        super().__init__()
+        self.patch_size = patch_size
+        self.projection = nn.Conv2d(3, width, kernel_size=patch_size, stride=patch_size)
+        self.positions = PositionGrid(grid, width)
+        self.class_token = nn.Parameter(torch.zeros(width))
+        self.class_position = nn.Parameter(torch.zeros(width))
+        self.dropout = nn.Dropout(dropout)
+
+    def image_class(self, batch: int) -> Float[Tensor, "b d"]:
+        """The [class] token at its own position, once for each image."""
+        return self.dropout(repeat(self.class_token + self.class_position, "d -> b d", b=batch))
+
+    def forward(
+        self,
+        pixels: Float[Tensor, "b 3 height width"],
+        *,
+        mask: Bool[Tensor, "b height width"] | None = None,
+    ) -> PatchEmbeddings:
+        """Embed a batch of pictures.
+
+        Args:
+            pixels: Pictures in [-1, 1], padded at the bottom and the right.
+            mask: True on real pixels; None says that all of them are. A patch is real when its
+                top left pixel is, and each image's positions span its own real grid.
+
+        Raises:
+            ValueError: The sides are not multiples of the patch, the mask has another shape, or
+                an image has no real patch.
+        """
+        b, _, height, width = pixels.shape
+        p = self.patch_size
+        if height < p or width < p or height % p or width % p:
+            raise ValueError(
+                f"image height and width must be positive multiples of {p}, got {height} x {width}"
+            )
+        features = self.projection(pixels)
+        rows, columns = features.shape[2:]
+        places = raster_positions(rows, columns, device=pixels.device).expand(b, -1, -1)
+        if mask is None:
+            real = torch.ones(b, rows * columns, dtype=torch.bool, device=pixels.device)
+            positions = rearrange(
+                self.positions(rows, columns), "rows columns d -> (rows columns) d"
+            )
+        else:
+            if mask.shape != (b, height, width):
+                raise ValueError(
+                    f"image mask must have shape {(b, height, width)}, got {tuple(mask.shape)}"
+                )
+            patch_mask = mask[:, ::p, ::p]
+            real = rearrange(patch_mask, "b rows columns -> b (rows columns)")
+            positions = self._own_positions(patch_mask)
+            places = places.masked_fill(~real[..., None], -1)
+        tokens = rearrange(features, "b d rows columns -> b (rows columns) d")
+        return PatchEmbeddings(
+            tokens=self.dropout(tokens + positions),
+            mask=real,
+            positions=places,
+            grid=(rows, columns),
+        )
+
+    def _own_positions(self, patch_mask: Bool[Tensor, "b rows columns"]) -> Float[Tensor, "b n d"]:
+        """Each image's table resized to its own real grid; one resize for each distinct size."""
+        rows, columns = patch_mask.shape[1:]
+        sides = torch.stack([patch_mask[:, :, 0].sum(1), patch_mask[:, 0].sum(1)], dim=1)
+        sizes, which = sides.unique(dim=0, return_inverse=True)
+        own = sizes.tolist()
+        if min(min(size) for size in own) == 0:
+            raise ValueError("every image must have real pixels from its top left corner, got none")
+        tables = [F.pad(self.positions(r, c), (0, 0, 0, columns - c, 0, rows - r)) for r, c in own]
+        return rearrange(torch.stack(tables)[which], "b rows columns d -> b (rows columns) d")
