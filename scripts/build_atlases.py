@@ -1,0 +1,194 @@
+r"""Draw the sticker atlases of assets/sprites from public emoji packages.
+
+    npm install @iconify-json/noto@1.2.9 @iconify-json/twemoji@1.2.5 \
+        @iconify-json/fluent-emoji-flat@1.2.6 @iconify-json/openmoji@1.2.29 emojibase-data@17.0.0
+    python scripts/build_atlases.py node_modules
+
+The nouns are chosen in assets/sprites/curation.tsv, one a row: category and its plural, Unicode's
+label, the plain word people say where that is another, and its plural where the spelling rules
+fail. Codes and labels come from emojibase-data, which carries Unicode's own, never from memory.
+
+Writes sprites.json, one lossless WebP atlas a style and LICENSES.md into assets/sprites. The same
+packages give the same pixels. Models are trained on an order of nouns: add new ones at the end.
+"""
+
+import argparse
+import csv
+import io
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import resvg_py
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from vilt_core.world.sprites import CELL, COLORS, COLUMNS, SHAPES, fit_to_cell  # noqa: E402
+
+SPRITES = ROOT / "assets" / "sprites"
+PACKAGES = {
+    "noto": "noto",
+    "twemoji": "twemoji",
+    "fluent": "fluent-emoji-flat",
+    "openmoji": "openmoji",
+}
+LICENSE_TEXTS = {
+    "noto": "Apache-2.0.txt",
+    "twemoji": "CC-BY-4.0.txt",
+    "fluent": "MIT.txt",
+    "openmoji": "CC-BY-SA-4.0.txt",
+}
+SUPERSAMPLED = 4 * CELL
+
+
+def regular_plural(noun: str) -> str:
+    """The plural by the regular rules of English spelling."""
+    if re.search(r"(s|x|z|ch|sh)$", noun):
+        return noun + "es"
+    if re.search(r"[^aeiou]y$", noun):
+        return noun[:-1] + "ies"
+    return noun + "s"
+
+
+def read_json(path: Path) -> Any:
+    """The parsed content of a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def bare(hexcode: str) -> str:
+    """A code sequence in lower case without variation selectors, the key all packages share."""
+    return hexcode.lower().replace("-fe0f", "")
+
+
+def selection(packages: Path) -> list[dict[str, str | None]]:
+    """The rows of sprites.json: the curated nouns, then every shape in every colour."""
+    emoji = read_json(packages / "emojibase-data" / "en" / "data.json")
+    hexcodes = {entry["label"]: entry["hexcode"] for entry in emoji}
+    rows: list[dict[str, str | None]] = []
+    with (SPRITES / "curation.tsv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", restval=""):
+            name = row["name"] or row["label"].lower()
+            rows.append(
+                {
+                    "name": name,
+                    "plural": row["plural"] or regular_plural(name),
+                    "category": row["category"],
+                    "category_plural": row["category_plural"],
+                    "color": None,
+                    "hexcode": hexcodes[row["label"]],
+                }
+            )
+    for shape in SHAPES:
+        for color in COLORS:
+            # Black and white squares come in several sizes, so Unicode calls theirs large.
+            large = f"{color} large {shape}"
+            label = large if large in hexcodes else f"{color} {shape}"
+            rows.append(
+                {
+                    "name": shape,
+                    "plural": regular_plural(shape),
+                    "category": "shape",
+                    "category_plural": "shapes",
+                    "color": color,
+                    "hexcode": hexcodes[label],
+                }
+            )
+    return rows
+
+
+def draw(package: dict[str, Any], name: str) -> np.ndarray:
+    """One icon of an Iconify package, fitted into a cell: (CELL, CELL, 4) straight RGBA."""
+    icon = package["icons"][name]
+    width = icon.get("width", package.get("width", 16))
+    height = icon.get("height", package.get("height", 16))
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="0 0 {width} {height}">{icon["body"]}</svg>'
+    )
+    png = resvg_py.svg_to_bytes(svg_string=svg, width=SUPERSAMPLED, skip_system_fonts=True)
+    return fit_to_cell(Image.open(io.BytesIO(bytes(png))))
+
+
+def resolve(package: dict[str, Any], name: str) -> str:
+    """The name of the drawn icon behind an Iconify alias."""
+    while name not in package["icons"]:
+        alias = package["aliases"][name]
+        transformed = set(alias) - {"parent"}
+        if transformed:
+            raise ValueError(f"alias {name} must be a plain rename, got {sorted(transformed)}")
+        name = alias["parent"]
+    return name
+
+
+def write_atlas(style: str, hexcodes: list[str], *, packages: Path) -> int:
+    """Draw one style's atlas; returns its size in bytes."""
+    folder = packages / "@iconify-json" / PACKAGES[style]
+    package = read_json(folder / "icons.json")
+    names = {bare(code): name for code, name in read_json(folder / "chars.json").items()}
+    grid = np.zeros((-(-len(hexcodes) // COLUMNS) * CELL, COLUMNS * CELL, 4), np.uint8)
+    for index, hexcode in enumerate(hexcodes):
+        row, column = (CELL * place for place in divmod(index, COLUMNS))
+        cell = draw(package, resolve(package, names[bare(hexcode)]))
+        grid[row : row + CELL, column : column + CELL] = cell
+    path = SPRITES / f"{style}.webp"
+    Image.fromarray(grid, "RGBA").save(path, lossless=True, quality=100, method=6)
+    return path.stat().st_size
+
+
+def attribution(style: str, *, packages: Path) -> str:
+    """One row of LICENSES.md, read from the package itself."""
+    folder = packages / "@iconify-json" / PACKAGES[style]
+    info, manifest = read_json(folder / "info.json"), read_json(folder / "package.json")
+    author, licence = info["author"], info["license"]
+    return (
+        f"| `{style}.webp` | [{info['name']}]({author['url']}) | {author['name']} "
+        f"| [{licence['spdx']}](licenses/{LICENSE_TEXTS[style]}) ([source]({licence['url']})) "
+        f"| {manifest['name']} {manifest['version']} |"
+    )
+
+
+def licenses(packages: Path) -> str:
+    """The text of LICENSES.md."""
+    emojibase = read_json(packages / "emojibase-data" / "package.json")
+    rows = "\n".join(attribution(style, packages=packages) for style in PACKAGES)
+    return f"""# Whose art this is
+
+The stickers are drawn by the artists of four public emoji sets. Each atlas keeps the licence of the
+set it was drawn from; the full texts lie in `licenses/`.
+
+| File | Artwork | Author | Licence | npm package |
+|---|---|---|---|---|
+{rows}
+
+Changes made: a selection of the icons was drawn from SVG to pixels, scaled to fit a square cell
+with a transparent margin, and packed into one image a style. No icon was redrawn. `openmoji.webp`,
+as an adaptation of OpenMoji, is shared under the same CC BY-SA 4.0 licence.
+
+Labels and codes come from [emojibase-data](https://emojibase.dev) {emojibase["version"]}
+({emojibase["license"]}, {emojibase["author"]}), which carries the names that Unicode gives;
+the words people say in their place are chosen in `curation.tsv`.
+"""
+
+
+def main() -> None:
+    """Write everything under assets/sprites."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("packages", type=Path, help="the node_modules folder")
+    packages = parser.parse_args().packages
+    rows = selection(packages)
+    lines = ",\n".join("  " + json.dumps(row) for row in rows)
+    (SPRITES / "sprites.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    (SPRITES / "LICENSES.md").write_text(licenses(packages), encoding="utf-8")
+    hexcodes = [str(row["hexcode"]) for row in rows]
+    for style in PACKAGES:
+        size = write_atlas(style, hexcodes, packages=packages)
+        print(f"{style}: {len(rows)} sprites, {size / 2**20:.2f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The sticker world: scenes, pictures, language and the truth about them."""
