@@ -8,7 +8,7 @@ as the sticker on the canvas, and laid over one another in painting order.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -34,14 +34,16 @@ class Painting:
     owner: Int8[np.ndarray, "height width"]  # index of the topmost object, -1 for the background
 
 
-def paint(scene: Scene, size: int = 128, *, icons: dict[str, list] | None = None) -> Painting:
+def paint(
+    scene: Scene, size: int = 128, *, icons: Mapping[str, Sequence[np.ndarray]] | None = None
+) -> Painting:
     """Draw one scene.
 
     Args:
         scene: what to draw.
         size: side of the picture in pixels.
-        icons: the user's own pyramids by style name, as ``sprites.pyramid`` returns them; the
-            shipped ones otherwise.
+        icons: pyramids to draw with instead of the shipped ones, by the name of the style that
+            they replace, as ``sprites.build_pyramid`` makes them.
 
     Raises:
         ValueError: a size under 8 pixels.
@@ -56,8 +58,16 @@ def paint(scene: Scene, size: int = 128, *, icons: dict[str, list] | None = None
 
 
 def visible_shares(painting: Painting, grid: int) -> Float[np.ndarray, "objects_and_1 n"]:
-    """How much of each patch every object covers, the background last; columns sum to 1."""
+    """How much of each patch every object covers, the background last; columns sum to 1.
+
+    Pixels beyond the last whole patch are left out.
+
+    Raises:
+        ValueError: a grid finer than the pixels.
+    """
     size = len(painting.owner)
+    if not 1 <= grid <= size:
+        raise ValueError(f"grid must be between 1 and {size} patches a side, got {grid}")
     side = size // grid
     rows = np.arange(grid * side) // side
     patch = rows[:, None] * grid + rows[None, :]
