@@ -94,11 +94,7 @@ _IS_WHERE = (
     "{is} {subject} {relation} {landmark} in the picture?",
     "do you see {subject} {relation} {landmark}?",
 )  # fmt: skip
-
-
-_NEAR_SHARE = (
-    0.3  # of the spatial questions in scenes where some are next to each other and some not
-)
+_NEAR_SHARE = 0.3  # of the spatial questions, in scenes that offer "next to" for both answers
 
 
 def spatial(inventory: Inventory, draw) -> Asked | None:

@@ -19,12 +19,9 @@ ALL: Program = ("all",)
 
 # Nouns that English does not count: how one of them is counted.
 _MEASURES = {
-    "lettuce": ("head", "heads"),
     "broccoli": ("head", "heads"),
-    "garlic": ("bulb", "bulbs"),
     "spaghetti": ("plate", "plates"),
     "sushi": ("piece", "pieces"),
-    "milk": ("glass", "glasses"),
     "wine": ("glass", "glasses"),
     "champagne": ("bottle", "bottles"),
 }

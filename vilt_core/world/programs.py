@@ -1,8 +1,7 @@
 """The program language: what a text of the world claims or asks, and the interpreter that decides.
 
 A program is nested tuples of strings and whole numbers, so that it survives JSON. ``execute``
-reads it against a scene alone; it knows nothing of the grammar, and so can check
-what the grammar says.
+reads it against a scene alone; it knows nothing of the grammar, and so can check what that says.
 
     sets        ("all",)  ("filter", "noun" | "color" | "category" | "place", word, SET)
                 ("related", relation, SET, LANDMARKS)  ("extreme", one of EXTREMES, SET)
@@ -19,6 +18,7 @@ The truth of every spatial word is defined here and nowhere else.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from vilt_core.world.scenes import Scene, SceneObject
@@ -103,7 +103,9 @@ def stands_out(chosen: SceneObject, others: Sequence[SceneObject], extreme: str)
     return all(key(other) - key(chosen) > _SHIFTED for other in others)
 
 
-def execute(program: Program | int | str, scene: Scene, right: Scene | None = None) -> Any:
+def execute(
+    program: Program | list[Any] | int | str, scene: Scene, right: Scene | None = None
+) -> Any:
     """Run a program on a scene, or on a pair of scenes.
 
     Args:
@@ -121,9 +123,7 @@ def execute(program: Program | int | str, scene: Scene, right: Scene | None = No
     if isinstance(program, (int, str)):
         return program
 
-    def run(part: Any) -> Any:
-        return execute(part, scene, right)
-
+    run = partial(execute, scene=scene, right=right)
     things = scene.objects
     match program:
         case ("all",):
@@ -184,7 +184,7 @@ def answer_word(value: bool | int | str) -> str:
     return str(value)
 
 
-def _one(found: Any, program: Program) -> Any:
+def _one(found: Any, program: Program | list[Any]) -> Any:
     if len(found) != 1:
         raise ValueError(f"expected exactly one result, got {len(found)} from {program!r}")
     return next(iter(found))
