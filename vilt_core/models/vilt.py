@@ -59,7 +59,9 @@ class Vilt(nn.Module):
         self.itm = ItmHead(width)
         self.mlm = MlmHead(width, vocab_size=config.vocab_size, norm_eps=config.text_norm_eps)
         self.vqa = VqaHead(width, answers=config.answers) if config.answers else None
+        # Two heads that read the patches, for training on the sticker world only.
         self.naming = nn.Linear(width, config.patch_classes) if config.patch_classes else None
+        self.mentioning = nn.Linear(width, 1) if config.patch_classes else None
         initialise(self)
 
     def forward(
