@@ -1,0 +1,1 @@
+"""Texts and images on their way to the model."""

@@ -1,0 +1,246 @@
+"""Any picture becomes pixels: read safely, made RGB, resized as ViLT does, scaled to [-1, 1]."""
+
+import os
+import struct
+import zlib
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from vilt_core.types import ImageBatch
+
+if TYPE_CHECKING:
+    ImageSource = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
+else:
+    ImageSource = (
+        object  # open_image judges what it gets, in a sentence, also where shapes are checked
+    )
+
+# Decoding a picture of this size takes some 200 MB; the largest phone cameras give 48 to 50.
+MAX_PIXELS = 50_000_000
+
+# Photographs and drawings of the web, no more: among Pillow's other formats are some that start
+# programs (EPS) or that anything might be (TGA has no signature).
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+# Shorter side 384, longer at most 639: 1333 / 800 x 384 in the published code, "640" in the paper.
+LONGEST_OVER_SHORTEST = 1333 / 800
+
+# What Pillow's decoders raise on damaged files; Warning for those who turn warnings into errors.
+_DAMAGED = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    Warning,
+    struct.error,
+    zlib.error,
+)
+
+
+def open_image(source: ImageSource) -> Image.Image:
+    """Any picture as upright 8-bit RGB.
+
+    Transparency is laid on white, EXIF orientation is applied, 16-bit greys are scaled rather than
+    clipped, and of an animation the first frame counts (of a PIL image, its current one).
+
+    Args:
+        source: A path; the bytes of a file; a PIL image; or an array of height x width, with 1, 3
+            (RGB) or 4 (RGBA) channels at most, in whole numbers 0 to 255, uint16, or floats 0 to 1.
+
+    Raises:
+        ValueError: One sentence that says what was expected and what came: nothing there, no
+            picture, a damaged one, an empty one, or more than ``MAX_PIXELS`` (told by the header,
+            before any decoding).
+    """
+    if isinstance(source, Image.Image):
+        return _upright_rgb(source, name="the image")
+    if isinstance(source, np.ndarray):
+        return _array_to_rgb(source)
+    if isinstance(source, bytes):
+        return _decode(BytesIO(source), name=f"the image ({len(source)} bytes)")
+    if isinstance(source, str | os.PathLike):
+        return _decode(_existing(source), name=_quoted(source))
+    raise ValueError(
+        "an image must be a path, a PIL image, an array or the bytes of a file, "
+        f"got {type(source).__name__}"
+    )
+
+
+def fitted_size(width: int, height: int, *, size: int, patch_size: int) -> tuple[int, int]:
+    """The (width, height) at which a model sees a picture.
+
+    The shorter side becomes ``size``. Where the longer one would then exceed 1333 / 800 of that, it
+    is held there and the shorter one shrinks with it. Both are cut to whole patches, at least one,
+    which changes the aspect a little, and that of a ribbon (beyond 1 : 25 or so) much. This is the
+    published rule, but for the ribbons: they got a side of 0.
+
+    Args:
+        width: Of the picture, pixels.
+        height: Of the picture, pixels.
+        size: Side of the square that the model was trained on, pixels.
+        patch_size: Side of a patch, pixels.
+    """
+    shorter, longer = float(size), size / min(width, height) * max(width, height)
+    longest = int(LONGEST_OVER_SHORTEST * size)
+    if longer > longest:
+        shrink = longest / longer
+        shorter, longer = shrink * shorter, shrink * longer
+    shorter, longer = (
+        max(int(side + 0.5) // patch_size, 1) * patch_size for side in (shorter, longer)
+    )
+    return (longer, shorter) if width > height else (shorter, longer)
+
+
+def resize(image: Image.Image, *, size: int, patch_size: int) -> Image.Image:
+    """An RGB picture as the model sees it; one of exactly that size passes through untouched.
+
+    Bicubic with a support that grows with the reduction, hence antialiased: the kernel of the
+    published preprocessing, kept for every model so that one function serves both. The sticker
+    world's own pictures are drawn at the model's size and never meet it.
+    """
+    fitted = fitted_size(*image.size, size=size, patch_size=patch_size)
+    return image if fitted == image.size else image.resize(fitted, Image.Resampling.BICUBIC)
+
+
+def normalise(pixels: UInt8[np.ndarray, "*b height width 3"]) -> Float[Tensor, "*b 3 height width"]:
+    """Bytes 0 to 255 to floats in [-1, 1], channels first."""
+    channels_first = rearrange(torch.from_numpy(pixels), "... height width c -> ... c height width")
+    return channels_first.to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def to_pixels(image: Image.Image, *, size: int, patch_size: int) -> Float[Tensor, "3 height width"]:
+    """What the model reads of an RGB picture: ``resize``, then ``normalise``."""
+    return normalise(np.array(resize(image, size=size, patch_size=patch_size)))
+
+
+def stack(pictures: Sequence[Float[Tensor, "3 _height _width"]]) -> ImageBatch:
+    """A batch of pictures, padded at the bottom and the right where their sizes differ.
+
+    Raises:
+        ValueError: No picture at all.
+    """
+    if not pictures:
+        raise ValueError("expected at least one picture, got none")
+    sizes = {tuple(picture.shape[1:]) for picture in pictures}
+    if len(sizes) == 1:
+        return ImageBatch(pixels=torch.stack(list(pictures)))
+    height, width = (max(sides) for sides in zip(*sizes, strict=True))
+    pixels = torch.zeros(len(pictures), 3, height, width)
+    mask = torch.zeros(len(pictures), height, width, dtype=torch.bool)
+    for at, picture in enumerate(pictures):
+        h, w = picture.shape[1:]
+        pixels[at, :, :h, :w] = picture
+        mask[at, :h, :w] = True
+    return ImageBatch(pixels=pixels, mask=mask)
+
+
+def _quoted(path: str | os.PathLike[str]) -> str:
+    return f"{os.fspath(path)!r:.200}"
+
+
+def _existing(source: str | os.PathLike[str]) -> Path:
+    path = Path(source)
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ValueError(f"expected an image at {_quoted(path)}, found none: {reason}") from error
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "no regular file"
+        raise ValueError(f"expected an image at {_quoted(path)}, found {kind}")
+    return path
+
+
+def _decode(file: Path | BytesIO, *, name: str) -> Image.Image:
+    try:
+        # Reads the header alone; Pillow has limits of its own, above ours.
+        image = Image.open(file, formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ValueError(f"{name} must have at most {MAX_PIXELS:,} pixels: {error}") from error
+    except Image.UnidentifiedImageError as error:
+        raise ValueError(f"{name} is no image of a known kind ({', '.join(FORMATS)})") from error
+    except _DAMAGED as error:
+        raise ValueError(f"{name} is not a readable image: {error}") from error
+    with image:
+        return _upright_rgb(image, name=name)
+
+
+def _upright_rgb(image: Image.Image, *, name: str) -> Image.Image:
+    _check_size(*image.size, name=name)
+    try:
+        upright = ImageOps.exif_transpose(image)
+    except _DAMAGED as error:
+        raise ValueError(f"{name} is damaged or cut short: {error}") from error
+    if upright.mode.startswith("I;16"):
+        return _array_to_rgb(np.asarray(upright))
+    if upright.mode == "I":  # 32 bits in which Pillow keeps 16-bit greys
+        return _array_to_rgb(_fits(np.asarray(upright), 0, 65535, name=name).astype(np.uint16))
+    if upright.mode == "F":
+        return _array_to_rgb(np.asarray(upright))
+    try:
+        if not upright.has_transparency_data:
+            return upright.convert("RGB")
+        seen = upright.convert("RGBA")
+    except _DAMAGED as error:
+        raise ValueError(f"{name} cannot be shown as RGB: {error}") from error
+    return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
+
+
+def _array_to_rgb(array: np.ndarray) -> Image.Image:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise ValueError(
+            "an image array must be height x width, or height x width x 1, 3 or 4, "
+            f"got shape {array.shape}"
+        )
+    _check_size(array.shape[1], array.shape[0], name="the image array")
+    pixels = _bytes_of(array)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    return _upright_rgb(Image.fromarray(np.ascontiguousarray(pixels)), name="the image array")
+
+
+def _bytes_of(array: np.ndarray) -> UInt8[np.ndarray, "..."]:
+    """Whole numbers 0 to 255 from whatever counts as brightness in an array of this dtype."""
+    name = "the image array"
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * 255
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if array.dtype.kind in "iu":
+        return _fits(array, 0, 255, name=name).astype(np.uint8)
+    if array.dtype.kind == "f":
+        return (_fits(array, 0, 1, name=name).astype(np.float32) * 255).round().astype(np.uint8)
+    raise ValueError(f"an image array must hold whole numbers or floats, got {array.dtype}")
+
+
+def _fits(array: np.ndarray, low: int, high: int, *, name: str) -> np.ndarray:
+    smallest, largest = array.min(), array.max()
+    if not (low <= smallest and largest <= high):  # NaN fits nowhere
+        raise ValueError(
+            f"{name} of {array.dtype} must lie in {low} to {high}, got {smallest} to {largest}"
+        )
+    return array
+
+
+def _check_size(width: int, height: int, *, name: str) -> None:
+    if width == 0 or height == 0:
+        raise ValueError(f"{name} must have at least one pixel, got {width} x {height}")
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{name} must have at most {MAX_PIXELS:,} pixels, got {width} x {height}")

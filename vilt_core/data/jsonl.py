@@ -1,0 +1,163 @@
+"""Data sets as JSON lines beside a folder of images, so that nobody needs a binary format.
+
+    {"image": "images/1.png", "question": "is there a circle?", "answer": "yes"}
+    {"image": "images/1.png", "caption": "a black cat on a bed"}
+
+Paths are relative to the file. ``python -m vilt_core world`` writes the same lines with their truth
+beside.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from vilt_core.world.grammar import Mention
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionLine:
+    """A question about a picture, answered by one person or by several."""
+
+    image: Path
+    question: str
+    answers: tuple[str, ...]
+    kind: str | None  # "type" or "kind" of the line, if it says one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionLine:
+    """A caption of a picture, with as much of its truth as the line gives."""
+
+    image: Path
+    caption: str
+    mentions: tuple[Mention, ...] = ()
+    boxes: tuple[tuple[float, float, float, float], ...] = ()  # of the objects mentioned
+    hard_negative: str | None = None  # a sentence that is false of the picture
+    changed: str = "other"  # what makes it false
+
+
+def read_questions(path: str | Path, *, limit: int | None = None) -> list[QuestionLine]:
+    """The lines of a file of questions, ``limit`` of them at most.
+
+    A line gives an "answer", or "answers": what several people said.
+
+    Raises:
+        ValueError: a file or an image that is not there, or a line that is no question.
+    """
+    return list(islice((_question(line) for line in _lines(path)), limit))
+
+
+def read_captions(path: str | Path, *, limit: int | None = None) -> list[CaptionLine]:
+    """The lines of a file of captions, ``limit`` of them at most.
+
+    Raises:
+        ValueError: a file or an image that is not there, or a line that is no caption.
+    """
+    return list(islice((_caption(line) for line in _lines(path)), limit))
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line that knows where it stands, so that complaints can say so."""
+
+    where: str
+    folder: Path
+    fields: dict[str, Any]
+
+    def text(self, name: str) -> str:
+        value = self.fields.get(name)
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"{self.where}: expected words under {name!r}, got {_shown(value)}")
+        return value.strip()
+
+    def image(self) -> Path:
+        path = self.folder / self.text("image")
+        if not path.is_file():
+            raise ValueError(f"{self.where}: expected an image at {path}, found none")
+        return path
+
+
+def _lines(path: str | Path) -> Iterator[_Line]:
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"expected a file of JSON lines at {path}, found none")
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            if not raw.strip():
+                continue
+            where = f"{path.name} line {number}"
+            try:
+                fields = json.loads(raw)
+            except (json.JSONDecodeError, UnicodeDecodeError) as error:
+                raise ValueError(f"{where} is not readable JSON: {error}") from error
+            if not isinstance(fields, dict):
+                raise ValueError(f"{where}: expected an object {{...}}, got {_shown(fields)}")
+            yield _Line(where, path.parent, fields)
+
+
+def _question(line: _Line) -> QuestionLine:
+    given = line.fields.get("answers", [line.fields.get("answer")])
+    if not isinstance(given, list) or not given or not all(_is_answer(a) for a in given):
+        raise ValueError(
+            f'{line.where}: expected "answer": a word, or "answers": a list of words, '
+            f"got {_shown(given)}"
+        )
+    kind = line.fields.get("type", line.fields.get("kind"))
+    return QuestionLine(
+        image=line.image(),
+        question=line.text("question"),
+        answers=tuple(str(answer).strip() for answer in given),
+        kind=kind if isinstance(kind, str) else None,
+    )
+
+
+def _is_answer(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip())
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _caption(line: _Line) -> CaptionLine:
+    fields = line.fields
+    try:
+        scene = fields.get("scene") or {}
+        boxes = tuple(_box(thing["box"]) for thing in scene.get("objects", ()))
+        mentions = tuple(
+            Mention(**{**mention, "objects": tuple(mention["objects"])})
+            for mention in fields.get("mentions", ())
+        )
+        for mention in mentions:
+            _check_mention(mention, objects=len(boxes))
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{line.where}: expected mentions and boxes as `python -m vilt_core world` writes "
+            f"them, got {type(error).__name__}: {error}"
+        ) from error
+    negative = fields.get("hard_negative")
+    return CaptionLine(
+        image=line.image(),
+        caption=line.text("caption"),
+        mentions=mentions,
+        boxes=boxes,
+        hard_negative=None if negative is None else line.text("hard_negative"),
+        changed=str(fields.get("changed", "other")),
+    )
+
+
+def _box(sides: Any) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = (float(side) for side in sides)
+    return x0, y0, x1, y1
+
+
+def _check_mention(mention: Mention, *, objects: int) -> None:
+    if not 0 <= mention.noun_start < mention.noun_end:
+        raise ValueError(f"a noun from {mention.noun_start} to {mention.noun_end}")
+    if not all(0 <= index < objects for index in mention.objects):
+        raise ValueError(f"objects {list(mention.objects)} of {objects} with boxes")
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
