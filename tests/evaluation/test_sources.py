@@ -1,0 +1,114 @@
+import random
+from collections import Counter
+from itertools import islice
+
+import pytest
+
+from vilt_core.evaluation.sources import (
+    FRESH,
+    WORLD,
+    captions_of,
+    pairs_of,
+    questions_of,
+    world_pairs,
+    world_questions,
+)
+from vilt_core.world.questions import KINDS
+from vilt_core.world.scenes import HELD_OUT_SHAPES
+from vilt_core.world.sprites import HELD_OUT_STYLE
+
+
+@pytest.mark.parametrize("source", [questions_of, pairs_of, captions_of])
+@pytest.mark.parametrize("on", [*WORLD, FRESH])
+def test_the_same_every_time_and_a_longer_set_begins_with_the_shorter(source, on):
+    longer = source(on, limit=40)
+    assert source(on, limit=16) == longer[:16]
+    assert {one.picture.split for one in longer} == {on.removeprefix("world:")}
+
+
+def test_sets_are_different():
+    texts = [[one.text for one in questions_of(on, limit=40)] for on in (*WORLD, FRESH)]
+    assert all(a != b for place, a in enumerate(texts) for b in texts[:place])
+
+
+def test_chance_elsewhere_changes_nothing():
+    before = questions_of("world:test", limit=8)
+    random.seed(7)
+    random.random()
+    assert questions_of("world:test", limit=8) == before
+
+
+def test_as_many_questions_of_each_kind_and_a_scene_for_each():
+    asked = questions_of("world:test", limit=200)
+    assert Counter(one.kind for one in asked) == dict.fromkeys(KINDS, 25)
+    assert len({one.picture.index for one in asked}) == 200
+
+
+def test_every_question_has_one_right_answer():
+    assert all(list(one.scores.values()) == [1.0] for one in questions_of("world:test", limit=80))
+
+
+def test_what_is_fitted_is_not_what_is_measured():
+    fitted = {(one.picture.seed, one.picture.index) for one in questions_of(FRESH, limit=40)}
+    other = islice(world_questions("train", seed=5), 40)
+    assert not fitted & {(one.picture.seed, one.picture.index) for one in other}
+
+
+def test_half_of_the_sentences_are_true_in_each_test():
+    pairs = pairs_of("world:test", limit=400)
+    for near in (True, False):
+        matched = [one.matched for one in pairs if (one.changed is not None) is near]
+        assert len(matched) == 200
+        assert sum(matched) == 100
+
+
+def test_each_kind_of_change_is_balanced():
+    counts = Counter((one.changed, one.matched) for one in islice(world_pairs("test"), 400))
+    for changed in {changed for changed, _ in counts}:
+        assert counts[changed, True] == counts[changed, False]
+
+
+def test_true_and_false_sentences_differ():
+    pairs = pairs_of("world:composition", limit=400)
+    for true, false in zip(pairs[::2], pairs[1::2], strict=True):
+        assert true.matched
+        assert not false.matched
+        assert true.picture == false.picture
+        assert true.text != false.text
+
+
+def test_style_and_composition_are_held_out():
+    styles = {o.style for one in captions_of("world:style", limit=30) for o in one.picture.objects}
+    assert styles == {HELD_OUT_STYLE}
+    shapes = {
+        (o.color, o.noun)
+        for one in captions_of("world:composition", limit=60)
+        for o in one.picture.objects
+    }
+    assert shapes & set(HELD_OUT_SHAPES)
+
+
+def test_mentions_are_nouns_of_what_is_there():
+    for one in captions_of("world:test", limit=60):
+        for mention in one.mentions:
+            word = one.text[mention.noun_start : mention.noun_end]
+            assert word.strip() == word != ""
+            assert mention.objects
+            assert all(index < len(one.boxes) for index in mention.objects)
+
+
+@pytest.mark.parametrize("source", [questions_of, pairs_of, captions_of])
+def test_what_is_not_there(source, tmp_path):
+    with pytest.raises(ValueError, match=r"expected world:test, .*got 'world:moon'"):
+        source("world:moon")
+    with pytest.raises(ValueError, match=r"expected a file of JSON lines at .*none\.jsonl"):
+        source(tmp_path / "none.jsonl")
+    with pytest.raises(ValueError, match="limit must be at least 1, got 0"):
+        source("world:test", limit=0)
+
+
+@pytest.mark.parametrize("source", [questions_of, pairs_of, captions_of])
+def test_an_empty_file(source, tmp_path):
+    (tmp_path / "empty.jsonl").write_text("\n\n")
+    with pytest.raises(ValueError, match=r"empty\.jsonl must"):
+        source(tmp_path / "empty.jsonl")

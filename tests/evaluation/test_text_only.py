@@ -1,0 +1,78 @@
+from itertools import islice
+
+import pytest
+
+from vilt_core.evaluation.sources import Asked, world_questions
+from vilt_core.evaluation.text_only import TextOnly, cross_fitted_guesses, levels
+from vilt_core.evaluation.vqa import worth
+from vilt_core.world.scenes import scene
+
+
+def asked(text, answer, *, kind="other"):
+    return Asked(picture=scene(0, 0), text=text, scores={answer: 1.0}, kind=kind)
+
+
+def test_same_words_first():
+    few = [asked("how many cats are there?", "2")] * 30
+    many = [asked("how many dogs are there?", "5")] * 90
+    known = TextOnly(few + many)
+    assert known.guess("how many cats are there?") == "2"
+    assert known.guess("how many dogs are there?") == "5"
+
+
+def test_other_nouns_and_colors_stand_in():
+    known = TextOnly(
+        [asked("how many red hearts are there?", "3")] * 5 + [asked("is it?", "no")] * 9
+    )
+    assert known.guess("how many green circles are there?") == "3"
+
+
+def test_opening_words_then_everything():
+    known = TextOnly([asked("is it dark?", "no")] * 5 + [asked("where?", "here")] * 9)
+    assert known.guess("is it raining?") == "no"
+    assert known.guess("who is that?") == "here"
+
+
+def test_one_rare_answer_does_not_outweigh_what_such_questions_have():
+    usual = [asked(f"how many {n} are there?", "1") for n in ("cats", "dogs", "cows", "pigs") * 9]
+    known = TextOnly([*usual, asked("how many hearts are there?", "6")])
+    assert known.guess("how many hearts are there?") == "1"
+
+
+def test_ties_are_settled_by_the_alphabet():
+    known = TextOnly([asked("is it?", "yes"), asked("is it?", "no")])
+    assert known.guess("is it?") == "no"
+
+
+def test_readings_become_coarser():
+    fine, masked, opening, everything = levels("Is there a hot dog or a red heart?")
+    assert fine == "is there a hot dog or a red heart ?"
+    assert masked == "is there a <noun> or a <color> <noun> ?"
+    assert opening == "is there"
+    assert everything == ""
+
+
+def test_nothing_to_learn_from():
+    with pytest.raises(ValueError, match="got none"):
+        TextOnly([]).guess("is it?")
+
+
+def test_halves_never_see_their_own_answers():
+    """A secret word in each question would give every answer away to whoever had seen it."""
+    alone = [asked(f"secret {at}?", f"answer {at}") for at in range(40)]
+    guesses = cross_fitted_guesses(alone)
+    assert sum(worth(alone, guesses)) == 0
+
+
+def test_halves_share_what_is_common():
+    common = [asked("is it?", "yes")] * 10
+    assert cross_fitted_guesses(common) == ["yes"] * 10
+    assert cross_fitted_guesses(common[:1]) == [""]
+
+
+def test_the_worlds_words_give_little_away():
+    """Better than one answer for all, and far from half."""
+    known = TextOnly(islice(world_questions("train", seed=1), 1600))
+    questions = list(islice(world_questions("test", seed=1), 400))
+    found = sum(worth(questions, [known.guess(one.text) for one in questions])) / 400
+    assert 0.2 < found < 0.45

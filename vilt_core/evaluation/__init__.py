@@ -1,0 +1,64 @@
+"""Measures: a model and a set of examples in, plain numbers out, ready for JSON.
+
+    evaluate("assets/models/vilt-mini", task="vqa", on="world:style", limit=1000)
+
+report.py, card.py and study.py turn these numbers into pages.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vilt_core.evaluation.alignment import alignment_scores
+from vilt_core.evaluation.inference import Progress
+from vilt_core.evaluation.matching import matching_accuracy
+from vilt_core.evaluation.sources import WORLD
+from vilt_core.evaluation.vqa import vqa_accuracy
+from vilt_core.interop.lab import Bundle, load_folder
+
+__all__ = [
+    "TASKS",
+    "WORLD",
+    "Progress",
+    "alignment_scores",
+    "evaluate",
+    "matching_accuracy",
+    "vqa_accuracy",
+]
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    "vqa": vqa_accuracy,
+    "matching": matching_accuracy,
+    "alignment": alignment_scores,
+}
+
+
+def evaluate(
+    model: Bundle | str | Path,
+    *,
+    task: str = "vqa",
+    on: str | Path = "world:test",
+    limit: int | None = None,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure a model.
+
+    Args:
+        model: a model with its tokenizer, or the folder of one.
+        task: "vqa", "matching" or "alignment".
+        on: "world:test", "world:style", "world:composition", or a file of JSON lines.
+        limit: how many examples at most; a sensible number otherwise.
+        batch_size: examples read at once; no result depends on it.
+        progress: told (done, total) after every batch.
+
+    Returns:
+        What the task's function does, see there: everything in it is JSON.
+
+    Raises:
+        ValueError: an unknown task, or a model or a set that cannot be read.
+    """
+    if task not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
+    bundle = model if isinstance(model, Bundle) else load_folder(model)
+    return TASKS[task](bundle, on=on, limit=limit, batch_size=batch_size, progress=progress)

@@ -1,0 +1,92 @@
+"""Pictures and texts through a model, batch by batch: float32, no dropout, no gradients."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vilt_core.config import ViltConfig
+from vilt_core.data.image import normalise, open_image, stack, to_pixels
+from vilt_core.data.text import EncodedText
+from vilt_core.evaluation.sources import Picture
+from vilt_core.interop.lab import Bundle
+from vilt_core.types import ModelOutput
+from vilt_core.world.rendering import Painting, paint
+from vilt_core.world.scenes import Scene
+
+Progress = Callable[[int, int], None]  # told after every batch: how many are done, of how many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What the model made of one batch."""
+
+    rows: range  # of the pictures and texts that were handed in
+    text: EncodedText
+    output: ModelOutput
+
+
+def read_batches(
+    bundle: Bundle,
+    pictures: Sequence[Picture],
+    texts: Sequence[str],
+    *,
+    batch_size: int = 64,
+    return_states: bool = False,
+    return_attentions: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Read]:
+    """Each text with its picture, in order, on the device that the model is on.
+
+    To be called inside ``evaluating(bundle.model)``, where heads are then applied as well.
+
+    Raises:
+        ValueError: a batch size under 1, or an image that cannot be read.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    model = bundle.model
+    device = next(model.parameters()).device
+    for first in range(0, len(texts), batch_size):
+        rows = range(first, min(first + batch_size, len(texts)))
+        text = bundle.tokenizer.encode(texts[first : rows.stop])
+        image = stack([pixels_of(pictures[row], model.config) for row in rows])
+        output = model(
+            text.batch.to(device),
+            image.to(device),
+            return_states=return_states,
+            return_attentions=return_attentions,
+        )
+        yield Read(rows=rows, text=text, output=output)
+        if progress is not None:
+            progress(rows.stop, len(texts))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model as users have it: no dropout, every patch, full precision; as before afterwards."""
+    was_training = model.training
+    device = next(model.parameters()).device
+    model.eval()
+    try:
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        model.train(was_training)
+
+
+def pixels_of(picture: Picture, config: ViltConfig) -> Float[Tensor, "3 height width"]:
+    """A scene drawn at the model's size, or an image file resized to it."""
+    if isinstance(picture, Scene):
+        return normalise(painting_of(picture, config.image_size).pixels)
+    return to_pixels(open_image(picture), size=config.image_size, patch_size=config.patch_size)
+
+
+@lru_cache(maxsize=512)
+def painting_of(scene: Scene, size: int) -> Painting:
+    """A scene drawn, kept for a while: sentences about one scene come together."""
+    return paint(scene, size)

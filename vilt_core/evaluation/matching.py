@@ -1,0 +1,85 @@
+"""Matched or not: does the model know a true sentence from one that is false of the picture?"""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vilt_core.evaluation.inference import Progress, evaluating, read_batches
+from vilt_core.evaluation.sources import Paired, pairs_of
+from vilt_core.interop.lab import Bundle
+
+CHANCE = 0.5  # half of the sentences are true, in every group
+
+
+def matching_accuracy(
+    bundle: Bundle,
+    *,
+    on: str | Path = "world:test",
+    limit: int | None = None,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Judge true captions, captions of other pictures, and captions with one thing changed.
+
+    Args:
+        bundle: the model.
+        on: a set of the world, or a file of captions; see sources.py.
+        limit: how many pairs at most; 4,000 of the world, or the whole file, otherwise.
+        batch_size: pairs read at once; no result depends on it.
+        progress: told (done, total) after every batch.
+
+    Returns:
+        "accuracy" against the captions of other pictures, "hard_negatives" against near misses
+        (None where a file has none) and "by_change" for each kind of those, in [0, 1]; "chance".
+
+    Raises:
+        ValueError: a set that cannot be read.
+    """
+    pairs = pairs_of(on, limit=limit)
+    begun = time.perf_counter()
+    believed = match_probabilities(bundle, pairs, batch_size=batch_size, progress=progress)
+    seconds = time.perf_counter() - begun
+    return {
+        "task": "matching",
+        "data": str(on),
+        "model": bundle.name,
+        "examples": len(pairs),
+        "seconds": round(seconds, 2),
+        **judged(pairs, believed),
+    }
+
+
+def match_probabilities(
+    bundle: Bundle,
+    pairs: Sequence[Paired],
+    *,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> list[float]:
+    """P(the sentence is true of its picture) of every pair."""
+    found: list[float] = []
+    pictures, texts = [one.picture for one in pairs], [one.text for one in pairs]
+    with evaluating(bundle.model):
+        for read in read_batches(bundle, pictures, texts, batch_size=batch_size, progress=progress):
+            found += bundle.model.itm(read.output.pooled).softmax(dim=-1)[:, 1].tolist()
+    return found
+
+
+def judged(pairs: Sequence[Paired], believed: Sequence[float]) -> dict[str, Any]:
+    """Shares of right verdicts, a pair being believed above one half."""
+    right: dict[str | None, list[bool]] = defaultdict(list)
+    for pair, probability in zip(pairs, believed, strict=True):
+        right[pair.changed].append((probability > CHANCE) == pair.matched)
+    random, near = right.pop(None, []), right
+    return {
+        "accuracy": _share(random),
+        "hard_negatives": _share([verdict for group in near.values() for verdict in group]),
+        "by_change": {str(kind): _share(near[kind]) for kind in sorted(near, key=str)},
+        "chance": CHANCE,
+    }
+
+
+def _share(right: Sequence[bool]) -> float | None:
+    return round(sum(right) / len(right), 6) if right else None

@@ -1,0 +1,1 @@
+"""Explanations: a model and its inputs in, arrays out."""
