@@ -1,0 +1,40 @@
+"""Train the models to ship on one GPU, then score them: one command, ready at any time.
+
+    python scripts/gpu/train.py OUT [--scale 0.001] [--device cpu]
+
+Needs torch, tokenizers, safetensors, jaxtyping, einops, numpy, pillow, tqdm, tensorboard; no network.
+OUT/model is the folder to copy to assets/models/vilt-mini. ``--scale 0.001`` rehearses on a CPU.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from vilt_core.training.monitor import train_and_watch
+from vilt_core.training.recipes import RECIPES
+
+
+def main() -> None:
+    """Train, resume where OUT holds an unfinished run, and write the summary beside the weights."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default="vilt-mini-gpu")
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--device", default="auto")
+    chosen = parser.parse_args()
+    workers = max((os.cpu_count() or 2) - 1, 1)
+    train_and_watch(
+        RECIPES[chosen.recipe](scale=chosen.scale),
+        chosen.out,
+        device=chosen.device,
+        workers=workers,
+        evaluate_every=2000,
+        command=f"python scripts/gpu/train.py {chosen.out} --recipe {chosen.recipe}",
+    )
+
+
+if __name__ == "__main__":
+    main()

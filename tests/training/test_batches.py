@@ -1,0 +1,293 @@
+"""Laws of the batches: where they come from, what is asked of which row, and that it is true."""
+
+from collections import Counter
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from vilt_core.data.text import Tokenizer
+from vilt_core.objectives.mlm import IGNORED
+from vilt_core.training import batches
+from vilt_core.training.batches import (
+    BACKGROUND_CLASS,
+    Batch,
+    StickerBatches,
+    drawn,
+    matching_rows,
+    normalise,
+    patch_classes,
+    patch_targets,
+)
+from vilt_core.training.recipes import Stage
+from vilt_core.world.programs import execute
+from vilt_core.world.questions import answers
+from vilt_core.world.rendering import MAX_OBJECTS, paint, visible_shares
+from vilt_core.world.scenes import scene
+from vilt_core.world.sprites import sprites
+
+SIZE, PATCH, ROWS, SEED = 64, 8, 16, 3
+STAGE = Stage(name="any", steps=40, mix={"captions": 0.5, "questions": 0.5}, batch_size=ROWS)
+
+
+@pytest.fixture
+def data(tokenizer: Tokenizer):
+    def build(**changes) -> StickerBatches:
+        seed = changes.pop("seed", SEED)
+        return StickerBatches(
+            replace(STAGE, **changes),
+            tokenizer=tokenizer,
+            image_size=SIZE,
+            patch_size=PATCH,
+            seed=seed,
+        )
+
+    return build
+
+
+def tensors(batch: Batch) -> dict[str, Tensor]:
+    found = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    found |= {"pixels": batch.image.pixels, "image": None, "kind": None}
+    if batch.text is not None:
+        found |= {"ids": batch.text.ids, "mask": batch.text.mask, "text": None}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def same(one: Batch, other: Batch) -> bool:
+    left, right = tensors(one), tensors(other)
+    return (
+        one.kind == other.kind
+        and left.keys() == right.keys()
+        and all(torch.equal(left[name], right[name]) for name in left)
+    )
+
+
+def test_a_batch_is_a_function_of_seed_stage_and_step(data):
+    first = data()[2]
+    again = data()
+    assert [again[step].kind for step in (5, 0)]
+    assert same(again[2], first)
+    assert not same(data()[3], first)
+    assert not same(data(seed=4)[2], first)
+    assert not same(data(name="other")[2], first)
+
+
+def test_workers_change_nothing(data):
+    alone = [data()[step] for step in range(4)]
+    shared = DataLoader(torch.utils.data.Subset(data(), range(4)), batch_size=None, num_workers=2)
+    assert all(same(one, other) for one, other in zip(alone, shared, strict=True))
+
+
+def test_kinds_come_as_often_as_the_mix_says(data):
+    build = data(mix={"patches": 0.2, "captions": 0.3, "questions": 0.5}, batch_size=1)
+    kinds = Counter(build[step].kind for step in range(300))
+    assert kinds["patches"] == pytest.approx(60, abs=21)  # three standard deviations
+    assert kinds["captions"] == pytest.approx(90, abs=24)
+    assert kinds["questions"] == pytest.approx(150, abs=26)
+
+
+def test_drawn_follows_the_shares_whatever_their_sum():
+    found = Counter(drawn({"a": 1.0, "b": 3.0}, lambda at=at: at / 100) for at in range(100))
+    assert found == {"a": 25, "b": 75}
+    assert drawn({"a": 0.1, "b": 0.2}, lambda: 1 - 2**-53) == "b"
+
+
+def test_each_kind_carries_its_own_truth(data):
+    patches = data(mix={"patches": 1.0})[0]
+    captions = data(mix={"captions": 1.0})[0]
+    questions = data(mix={"questions": 1.0})[0]
+    assert patches.text is patches.masked is patches.matched is patches.answers is None
+    assert captions.answers is None
+    assert questions.masked is questions.matched is None
+    for batch in (patches, captions, questions):
+        assert batch.image.pixels.shape == (ROWS, 3, SIZE, SIZE)
+        assert batch.patches.shape == (ROWS, (SIZE // PATCH) ** 2)
+
+
+def test_half_of_the_captions_are_asked_for_matching_and_half_of_these_match(data):
+    for step in range(3):
+        batch = data(mix={"captions": 1.0})[step]
+        rows = matching_rows(batch)
+        assert rows.tolist() == [False] * (ROWS // 2) + [True] * (ROWS // 2)
+        assert Counter(batch.matched[rows].tolist()) == {0: ROWS // 4, 1: ROWS // 4}
+
+
+def test_only_captions_are_asked_for_matching(data):
+    with pytest.raises(ValueError, match="expected a batch of captions, got one of questions"):
+        matching_rows(data(mix={"questions": 1.0})[0])
+
+
+@pytest.mark.parametrize("hard_negatives", [0.0, 1.0])
+def test_what_is_said_to_match_does_and_nothing_else(data, monkeypatch, hard_negatives):
+    programs, heard = {}, []
+
+    def listening(function):
+        def spoken(*args, **kwargs):
+            said = function(*args, **kwargs)
+            programs[said.text] = said.program
+            return said
+
+        return spoken
+
+    build = data(mix={"captions": 1.0}, hard_negatives=hard_negatives, batch_size=64)
+    encode = build.tokenizer.encode
+    monkeypatch.setattr(batches, "caption", listening(batches.caption))
+    monkeypatch.setattr(batches, "hard_negative", listening(batches.hard_negative))
+    monkeypatch.setattr(
+        build.tokenizer, "encode", lambda texts: (heard.extend(texts), encode(texts))[1]
+    )
+    for step in range(3):
+        heard.clear()
+        batch = build[step]
+        for row, text in enumerate(heard):
+            place = scene(SEED, step * 64 + row)
+            assert bool(execute(programs[text], place)) == (batch.matched[row] != 0), text
+
+
+def test_masks_hide_words_of_their_own_half_alone(data, tokenizer):
+    for step in range(4):
+        batch = data(mix={"captions": 1.0})[step]
+        asked = batch.masked != IGNORED
+        rows = matching_rows(batch)
+        specials = torch.isin(
+            batch.text.ids, torch.tensor([tokenizer.pad, tokenizer.cls, tokenizer.sep])
+        )
+        assert not asked[rows].any()
+        assert asked[~rows].any(dim=1).all()
+        assert not (asked & ~batch.text.mask).any()
+        assert not (asked & specials & (batch.text.ids == batch.masked)).any()
+        assert not (batch.masked[asked] < 5).any()  # no special token is ever asked for
+        assert not (batch.text.ids[rows] == tokenizer.mask).any()
+        assert ((batch.text.ids == tokenizer.mask) <= asked).all()
+
+
+def test_whole_nouns_are_hidden_where_the_stage_says_so(data, monkeypatch):
+    said = []
+    caption = batches.caption
+    monkeypatch.setattr(
+        batches, "caption", lambda *args: (said.append(caption(*args)), said[-1])[1]
+    )
+    build = data(mix={"captions": 1.0}, mask_rate=0.0, noun_mask_rate=1.0)
+    batch = build[0]
+    encoded = build.tokenizer.encode([one.text for one in said[: ROWS // 2]])
+    for row, one in enumerate(said[: ROWS // 2]):
+        if not one.mentions:
+            continue  # only the background is named: any one word is hidden
+        hidden = set()
+        for at, (start, end) in enumerate(encoded.spans[row].tolist()):
+            if any(start >= m.noun_start and end <= m.noun_end and end for m in one.mentions):
+                hidden.add(at)
+        assert set(torch.nonzero(batch.masked[row] != IGNORED).flatten().tolist()) == hidden
+
+
+def test_answers_are_indices_into_the_answer_list(data):
+    batch = data(mix={"questions": 1.0}, batch_size=64)[0]
+    assert batch.answers.min() >= 0
+    assert batch.answers.max() < len(answers())
+    assert len(batch.answers.unique()) > 5
+
+
+def test_the_question_mix_is_kept_to(data, monkeypatch):
+    asked = Counter()
+    question = batches.question
+
+    def counting(place, draw, *, kind):
+        found = question(place, draw, kind=kind)
+        asked[kind] += found is not None
+        return found
+
+    monkeypatch.setattr(batches, "question", counting)
+    data(mix={"questions": 1.0}, question_mix={"count": 1.0, "existence": 3.0}, batch_size=64)[0]
+    assert set(asked) == {"count", "existence"}
+    assert asked["existence"] > asked["count"] > 0
+
+
+def test_patch_targets_name_the_clear_owner():
+    for index in range(20):
+        place = scene(SEED, index)
+        shares = visible_shares(paint(place, 128), 8)
+        targets = patch_targets(place, shares)
+        for patch, target in enumerate(targets):
+            ink = {o.sprite.index: 0.0 for o in place.objects}
+            most = 0.0
+            for thing, share in zip(place.objects, shares[:, patch], strict=False):
+                ink[thing.sprite.index] = max(ink[thing.sprite.index], share)
+                most = max(most, share)
+            if target == BACKGROUND_CLASS:
+                assert shares[MAX_OBJECTS, patch] > 0.97
+            elif target == IGNORED:
+                assert most <= 0.2
+            else:
+                assert ink[target - 1] == most > 0.2
+        assert {o.sprite.index + 1 for o in place.objects} <= set(targets)
+    assert patch_classes() == len(sprites()) + 1
+
+
+@pytest.mark.parametrize("kind", ["captions", "questions"])
+def test_patches_know_whether_the_text_speaks_of_them(data, monkeypatch, kind):
+    said = {}
+
+    def listening(name):
+        function = getattr(batches, name)
+
+        def spoken(place, *args, **kwargs):
+            found = function(place, *args, **kwargs)
+            if found is not None and place.index >= 0:
+                said[place.index] = found.mentions
+            return found
+
+        return spoken
+
+    for name in ("caption", "question"):
+        monkeypatch.setattr(batches, name, listening(name))
+    batch = data(mix={kind: 1.0}, hard_negatives=1.0)[0]
+    asked = batch.mentioned != IGNORED
+    assert not (asked & (batch.patches <= BACKGROUND_CLASS)).any()
+    if kind == "captions":  # near misses are not asked
+        wrong = batch.matched == 0
+        assert not asked[wrong].any()
+        assert asked[~wrong].any(dim=1).all()
+    for row in range(ROWS):
+        place = scene(SEED, row)
+        named = {index for mention in said.get(row, ()) for index in mention.objects}
+        kinds = {place.objects[index].sprite.index + 1 for index in named}
+        others = {o.sprite.index + 1 for at, o in enumerate(place.objects) if at not in named}
+        assert set(batch.patches[row][batch.mentioned[row] == 1].tolist()) <= kinds
+        assert set(batch.patches[row][batch.mentioned[row] == 0].tolist()) <= others
+
+
+def test_a_caption_that_has_nothing_to_do_with_the_picture_speaks_of_no_patch(data):
+    batch = data(mix={"captions": 1.0}, hard_negatives=0.0, batch_size=64)[0]
+    wrong = batch.matched == 0
+    assert not (batch.mentioned[wrong] == 1).any()
+    assert (batch.mentioned[wrong] == 0).any()
+
+
+def test_inked_pictures_are_a_share_told_by_the_index(data):
+    plain, some, every = (
+        data(mix={"patches": 1.0}, inked=share, batch_size=64)[0].image.pixels
+        for share in (0.0, 0.3, 1.0)
+    )
+    inked = [torch.equal(one, other) for one, other in zip(some, every, strict=True)]
+    clean = [torch.equal(one, other) for one, other in zip(some, plain, strict=True)]
+    assert all(a != b for a, b in zip(inked, clean, strict=True))
+    assert sum(inked) == pytest.approx(0.3 * 64, abs=3)
+
+
+def test_normalise_maps_bytes_to_minus_one_to_one():
+    pixels = np.zeros((1, 2, 4, 3), np.uint8)
+    pixels[0, 1, 2] = (255, 51, 204)
+    found = normalise(pixels)
+    assert found.shape == (1, 3, 2, 4)
+    torch.testing.assert_close(found[0, :, 1, 2], torch.tensor([1.0, -0.6, 0.6]))
+    assert (found[0, :, 0] == -1).all()
+
+
+def test_a_batch_moves_as_a_whole(data):
+    batch = data(mix={"captions": 1.0})[0]
+    moved = batch.to("meta")
+    assert moved.kind == "captions"
+    assert all(value.device.type == "meta" for value in tensors(moved).values())

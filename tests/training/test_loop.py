@@ -1,0 +1,144 @@
+"""Laws of the loop: it trains, it can be stopped anywhere, and what it leaves behind opens."""
+
+import copy
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vilt_core.interop.lab import Bundle, load_folder
+from vilt_core.training import loop
+from vilt_core.training.loop import Record, new_bundle, train
+from vilt_core.training.recipes import RECIPES, Recipe, finetuning
+
+
+def fresh(bundle: Bundle) -> Bundle:
+    return replace(bundle, model=copy.deepcopy(bundle.model))
+
+
+def outcome(records: list[Record]) -> list[tuple]:
+    """What must not depend on the clock or on stops."""
+    return [(r.stage, r.step, r.kind, r.losses, r.gradient_norm, r.learning_rate) for r in records]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tiny_recipe, tiny_bundle, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    bundle = fresh(tiny_bundle)
+    records = list(train(tiny_recipe, folder, bundle=bundle, save_every=2))
+    return records, folder, bundle
+
+
+def test_all_stages_run_in_order_and_leave_a_record_a_step(tiny_recipe, uninterrupted):
+    records, _, _ = uninterrupted
+    expected = [(s.name, at + 1, s.steps) for s in tiny_recipe.stages for at in range(s.steps)]
+    assert [(r.stage, r.step, r.steps) for r in records] == expected
+    assert {r.kind for r in records} == {"patches", "captions", "questions"}
+    assert all(a.seconds <= b.seconds for a, b in itertools.pairwise(records))
+    assert all(0 < r.gradient_norm < float("inf") for r in records)
+    assert [r.saved for r in records] == [False, True, False, True, True, False, True, True]
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 4, 7])
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
+    tiny_recipe, tiny_bundle, uninterrupted, tmp_path, stop
+):
+    records, _, finished = uninterrupted
+    started = train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), save_every=2)
+    before = list(itertools.islice(started, stop))
+    started.close()
+    kept = max((at + 1 for at, record in enumerate(before) if record.saved), default=0)
+    bundle = fresh(tiny_bundle)
+    after = list(train(tiny_recipe, tmp_path, bundle=bundle, save_every=2))
+    assert outcome(before[:kept] + after) == outcome(records)
+    for one, other in zip(bundle.model.parameters(), finished.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    if kept:
+        assert after[0].seconds >= before[kept - 1].seconds
+
+
+def test_a_finished_run_has_nothing_left_to_do(tiny_recipe, tiny_bundle, uninterrupted):
+    _, folder, finished = uninterrupted
+    bundle = fresh(tiny_bundle)
+    assert list(train(tiny_recipe, folder, bundle=bundle)) == []
+    for one, other in zip(bundle.model.parameters(), finished.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_folder_holds_a_model_that_opens(uninterrupted):
+    _, folder, finished = uninterrupted
+    opened = load_folder(folder / "model")
+    assert opened.answers == finished.answers
+    assert len(opened.tokenizer) == len(finished.tokenizer)
+    trained = finished.model.state_dict()
+    for name, value in opened.model.state_dict().items():
+        torch.testing.assert_close(value, trained[name].half().float())
+
+
+def test_a_model_that_was_opened_can_be_finetuned(uninterrupted, tmp_path):
+    _, folder, _ = uninterrupted
+    bundle = load_folder(folder / "model")
+    recipe = finetuning(steps=2, learning_rate=1e-4, batch_size=8)
+    records = list(train(recipe, tmp_path, bundle=bundle))
+    assert len(records) == 2
+    assert not any("naming" in record.losses for record in records)
+
+
+def test_training_learns(tiny_recipe, tiny_bundle, tmp_path):
+    stage = replace(tiny_recipe.stages[0], steps=40, batch_size=16, learning_rate=3e-3)
+    recipe = replace(tiny_recipe, stages=(stage,))
+    records = list(train(recipe, tmp_path, bundle=fresh(tiny_bundle), save_every=1000))
+    first, last = (sum(r.losses["naming"] for r in part) for part in (records[:5], records[-5:]))
+    assert last < 0.75 * first
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_and_names_the_last_good_state(
+    tiny_recipe, tiny_bundle, tmp_path, monkeypatch
+):
+    running = train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), save_every=2)
+    for _ in range(2):
+        next(running)
+    good = (tmp_path / "run.pt").read_bytes()
+    monkeypatch.setattr(
+        loop, "weighted_sum", lambda found, stage: sum(found.values()) * float("nan")
+    )
+    with pytest.raises(FloatingPointError, match=r"step 1 of pretrain is not finite.*run\.pt"):
+        next(running)
+    assert (tmp_path / "run.pt").read_bytes() == good
+
+
+def test_a_state_of_another_model_is_refused(tiny_recipe, tiny_bundle, uninterrupted):
+    _, folder, _ = uninterrupted
+    other = replace(
+        tiny_recipe, config=lambda **sizes: replace(tiny_recipe.config(**sizes), width=96)
+    )
+    bundle = new_bundle(other, tokenizer=tiny_bundle.tokenizer)
+    with pytest.raises(ValueError, match=r"run\.pt is the state of another model"):
+        next(train(other, folder, bundle=bundle))
+
+
+def test_a_run_that_learned_other_words_is_not_gone_on_with(
+    tiny_recipe, tiny_bundle, uninterrupted, tokenizer
+):
+    _, folder, _ = uninterrupted
+    with pytest.raises(ValueError, match=r"run\.pt was begun with other words"):
+        next(train(tiny_recipe, folder, bundle=replace(tiny_bundle, tokenizer=tokenizer)))
+
+
+def test_the_same_recipe_makes_the_same_model(tiny_recipe, tiny_bundle):
+    again = new_bundle(tiny_recipe)
+    assert again.tokenizer.backend.get_vocab() == tiny_bundle.tokenizer.backend.get_vocab()
+    for one, other in zip(again.model.parameters(), tiny_bundle.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_recipes_scale_and_have_shares_that_sum_to_one(name):
+    recipe: Recipe = RECIPES[name]()
+    rehearsal: Recipe = RECIPES[name](scale=0.01)
+    for stage, short in zip(recipe.stages, rehearsal.stages, strict=True):
+        assert sum(stage.mix.values()) == pytest.approx(1)
+        assert set(stage.mix) <= {"patches", "captions", "questions"}
+        assert short.steps == round(stage.steps * 0.01)
+        assert stage.horizon is None or stage.horizon >= stage.steps

@@ -1,0 +1,82 @@
+"""Laws of one step: which losses a batch brings, and how they add up."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from vilt_core.training.batches import Batch, StickerBatches
+from vilt_core.training.recipes import Stage
+from vilt_core.training.step import losses, weighted_sum
+
+STAGE = Stage(name="any", steps=9, mix={"captions": 1.0}, batch_size=8, naming_weight=0.25)
+
+
+@pytest.fixture
+def batch(tiny_bundle):
+    def build(kind: str) -> Batch:
+        data = StickerBatches(
+            replace(STAGE, mix={kind: 1.0}),
+            tokenizer=tiny_bundle.tokenizer,
+            image_size=64,
+            patch_size=16,
+            seed=0,
+        )
+        return data[0]
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("patches", {"naming"}),
+        ("captions", {"naming", "mentioning", "mlm", "itm", "wpa"}),
+        ("questions", {"naming", "mentioning", "vqa"}),
+    ],
+)
+def test_a_loss_appears_where_its_truth_is_given(tiny_bundle, batch, kind, expected):
+    found = losses(tiny_bundle.model, batch(kind))
+    assert set(found) == expected
+    assert all(loss.ndim == 0 and loss.isfinite() for loss in found.values())
+
+
+@pytest.mark.parametrize("kind", ["captions", "questions"])
+def test_a_model_that_cannot_name_patches_learns_the_rest(tiny_bundle, batch, kind):
+    mute = copy.deepcopy(tiny_bundle.model)
+    mute.naming = mute.mentioning = None
+    expected = losses(tiny_bundle.model, batch(kind))
+    del expected["naming"], expected["mentioning"]
+    found = losses(mute, batch(kind))
+    assert found.keys() == expected.keys()
+    for name, loss in found.items():
+        assert_close(loss, expected[name])
+
+
+@pytest.mark.parametrize(("kind", "head"), [("patches", "naming"), ("questions", "vqa")])
+def test_a_batch_that_asks_for_a_missing_head_is_refused(tiny_bundle, batch, kind, head):
+    mute = copy.deepcopy(tiny_bundle.model)
+    setattr(mute, head, None)
+    with pytest.raises(ValueError, match=f"a stage of {kind} needs a model with a .* head"):
+        losses(mute, batch(kind))
+
+
+def test_some_losses_are_weighted_and_the_rest_is_summed():
+    values = {"naming": 4.0, "mentioning": 8.0, "mlm": 2.0, "itm": 0.5, "wpa": -1.0}
+    found = {name: torch.tensor(value) for name, value in values.items()}
+    stage = replace(STAGE, mentioning_weight=0.125)
+    assert_close(weighted_sum(found, stage), torch.tensor(0.25 * 4 + 1 + 2 + 0.5 - 0.1))
+
+
+def test_naming_alone_counts_in_full():
+    assert_close(weighted_sum({"naming": torch.tensor(4.0)}, STAGE), torch.tensor(4.0))
+
+
+def test_every_part_of_the_model_gets_a_gradient(tiny_bundle, batch):
+    model = copy.deepcopy(tiny_bundle.model)
+    for kind in ("captions", "questions"):
+        weighted_sum(losses(model, batch(kind)), STAGE).backward()
+    without = [name for name, p in model.named_parameters() if p.grad is None]
+    assert without == []

@@ -1,0 +1,61 @@
+"""Words start where their pictures are.
+
+After the backbone has learned to name stickers, the vector that its naming head holds for "cat"
+points to where cats lie in the space of the patches. The word "cat" starts there too: in the word
+embedding, in the decoder of masked words and among the answers, and the heads start as
+near-identities. What is left to learn is to look, not what every single noun means.
+"""
+
+import torch
+
+from vilt_core.data.text import Tokenizer
+from vilt_core.models.vilt import Vilt
+from vilt_core.world.sprites import sprites
+
+_EMBEDDING_SCALE = 0.05  # of a noun's word embedding; others start at 0.02
+_DECODER_SCALE = 0.08
+
+
+@torch.no_grad()
+def seed_words_from_pictures(model: Vilt, tokenizer: Tokenizer, answers: tuple[str, ...]) -> int:
+    """Move what the naming head knows into the text side, in place; returns the pieces touched.
+
+    Raises:
+        ValueError: a model without a naming head or without a VQA head.
+    """
+    if model.naming is None or model.vqa is None:
+        raise ValueError(
+            "expected a model with a naming head and a VQA head, one of them is missing"
+        )
+    directions = model.naming.weight[1:].float().cpu()
+    directions = directions - directions.mean(dim=0)
+    directions = directions / directions.std(dim=1, keepdim=True)
+    total = torch.zeros(len(tokenizer), model.config.width)
+    heard = torch.zeros(len(tokenizer))
+    answer_total = torch.zeros(len(answers), model.config.width)
+    answer_heard = torch.zeros(len(answers))
+    for sprite, direction in zip(sprites(), directions, strict=True):
+        said = {sprite.name, sprite.plural} | ({sprite.color} if sprite.color else set())
+        for word in said:
+            for piece in tokenizer.backend.encode(word, add_special_tokens=False).ids:
+                total[piece] += direction
+                heard[piece] += 1
+        for word in {sprite.name, sprite.color} & set(answers):
+            answer_total[answers.index(word)] += direction
+            answer_heard[answers.index(word)] += 1
+    named = heard > 0
+    # A piece that many nouns share ("##s") points nowhere: its mean is short, and stays short.
+    mean = total[named] / heard[named, None]
+    device = model.naming.weight.device
+    model.text_embedding.words.weight[named] += (mean * _EMBEDDING_SCALE).to(device)
+    model.mlm.decoder.weight[named] += (mean * _DECODER_SCALE).to(device)
+    eye = torch.eye(model.config.width)
+    model.mlm.dense.weight.copy_(eye)
+    model.pooler.dense.weight.copy_(eye * 0.5)
+    # gelu(x) - gelu(-x) = x: the two halves of the VQA head together pass the pooled state on.
+    model.vqa.expand.weight.copy_(torch.cat((eye, -eye)))
+    known = answer_heard > 0
+    rows = answer_total[known] / answer_heard[known, None]
+    rows = rows / rows.std(dim=1, keepdim=True) * _DECODER_SCALE
+    model.vqa.classify.weight[known] = torch.cat((rows, -rows), dim=1).to(device)
+    return int(named.sum())
