@@ -1,0 +1,79 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "vilt_core", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        env=None,
+    )
+
+
+def test_help_names_every_command():
+    shown = run("--help")
+    assert shown.returncode == 0
+    for command in ("answer", "align", "train", "finetune", "evaluate", "world"):
+        assert command in shown.stdout
+
+
+def test_world_writes_scenes_and_evaluate_scores_a_model_on_them(tmp_path):
+    written = run("world", str(tmp_path / "w"), "--count", "6", "--size", "64", "--seed", "4")
+    assert written.returncode == 0, written.stderr
+    scored = run(
+        "evaluate", "--task", "vqa", "--on", str(tmp_path / "w" / "questions.jsonl"),
+        "--json", str(tmp_path / "f.json"),
+    )  # fmt: skip
+    assert scored.returncode == 0, scored.stderr
+    found = json.loads((tmp_path / "f.json").read_text())
+    assert json.loads(scored.stdout) == found
+    assert {
+        "task",
+        "data",
+        "model",
+        "examples",
+        "seconds",
+        "accuracy",
+        "text_only",
+        "by_type",
+    } <= set(found)
+    assert found["examples"] == 18
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("answer", "no-such.png", "is there a cat?"), "no-such.png"),
+        (("answer", "README.md", "is there a cat?"), "README.md"),
+        (("evaluate", "no-such-model"), "no-such-model"),
+        (("evaluate", "--on", "world:moon"), "world:moon"),
+        (("world", "somewhere", "--count", "0"), "count must be at least 1"),
+    ],
+)
+def test_a_mistake_is_one_sentence(words, said):
+    shown = run(*words)
+    assert shown.returncode == 1
+    assert shown.stderr.startswith("error: ")
+    assert said in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_answer_and_align_speak_of_a_picture(tmp_path):
+    run("world", str(tmp_path), "--count", "1", "--size", "96")
+    picture = str(tmp_path / "images" / "0.png")
+    answered = run("answer", picture, "how many stickers are there?", "--top-k", "3")
+    assert answered.returncode == 0, answered.stderr
+    assert len(answered.stdout.splitlines()) == 3
+    aligned = run("align", picture, "a cat next to a dog")
+    assert aligned.returncode == 0, aligned.stderr
+    assert "cat" in aligned.stdout
+    assert "transport cost" in aligned.stdout

@@ -1,0 +1,223 @@
+"""The command line: ``python -m vilt_core COMMAND --help``."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import Positional, arg
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Answer a question about a picture."""
+
+    image: Positional[Path]
+    question: Positional[str]
+    model: str = "vilt-mini"
+    top_k: int = 5
+
+    def run(self) -> None:
+        """Do it."""
+        import vilt_core
+
+        predictor = vilt_core.load(self.model)
+        for answer in predictor.answer(self.image, self.question, top_k=self.top_k):
+            print(f"{answer.probability:7.1%}  {answer.text}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Align:
+    """Show which words of a text lie on which patches of a picture."""
+
+    image: Positional[Path]
+    text: Positional[str]
+    model: str = "vilt-mini"
+    beta: float = 0.5  # step size of IPOT
+    iterations: int = 50
+
+    def run(self) -> None:
+        """Do it."""
+        import vilt_core
+
+        predictor = vilt_core.load(self.model)
+        found = predictor.align(self.image, self.text, beta=self.beta, iterations=self.iterations)
+        rows, columns = found.grid
+        print(f"transport cost {found.transport_cost:.4f}; the strongest patch of each word:")
+        for word in range(len(found.words)):
+            heat = found.heatmap(word)
+            row, column = divmod(int(heat.argmax()), columns)
+            share = heat.max() / heat.sum()
+            place = f"row {row + 1} of {rows}, column {column + 1} of {columns}"
+            print(f"{found.words[word].text:>16}  {place}  ({share:.0%} of its mass)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train a model from nothing, or go on with a run that was stopped."""
+
+    recipe: Literal["vilt-mini", "vilt-mini-gpu"] = "vilt-mini"
+    to: Path = Path("runs/vilt-mini")
+    device: str = "auto"  # "cpu", "cuda" or "auto"
+    workers: int = 0  # processes that draw scenes; 0 draws in the training process
+    evaluate_every: int = 1000  # steps
+    scale: float = 1.0  # of every stage's steps: 0.01 for a rehearsal
+
+    def run(self) -> None:
+        """Do it."""
+        from vilt_core.training.monitor import train_and_watch
+        from vilt_core.training.recipes import RECIPES
+
+        train_and_watch(
+            RECIPES[self.recipe](scale=self.scale),
+            self.to,
+            device=self.device,
+            workers=self.workers,
+            evaluate_every=self.evaluate_every,
+            command=_command(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finetune:
+    """Train a model further on questions about the sticker world."""
+
+    start: Annotated[str, arg(name="from")] = "vilt-mini"
+    to: Path = Path("runs/finetuned")
+    steps: int = 2000
+    learning_rate: float = 3e-4
+    batch_size: int = 128
+    device: str = "auto"
+    workers: int = 0
+    evaluate_every: int = 1000
+
+    def run(self) -> None:
+        """Do it."""
+        from vilt_core.training.monitor import train_and_watch
+        from vilt_core.training.recipes import finetuning
+
+        recipe = finetuning(
+            steps=self.steps, learning_rate=self.learning_rate, batch_size=self.batch_size
+        )
+        train_and_watch(
+            recipe,
+            self.to,
+            start=_model_folder(self.start),
+            device=self.device,
+            workers=self.workers,
+            evaluate_every=self.evaluate_every,
+            command=_command(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Score a model, beside what chance or the words alone would score."""
+
+    model: Positional[str] = "vilt-mini"
+    task: Literal["vqa", "matching", "alignment"] = "vqa"
+    on: str = "world:test"  # world:test, world:style, world:composition or a file of JSON lines
+    limit: int | None = None  # examples at most
+    json: Path | None = None  # where to write what is printed
+    report: Path | None = None  # score everything; write tables, a plot and the model's card here
+    study: Path | None = None  # compare ways to draw the alignment; write the table here
+
+    def run(self) -> None:
+        """Do it."""
+        from tqdm import tqdm
+
+        from vilt_core.evaluation import evaluate
+        from vilt_core.evaluation.pages import publish_results, publish_study
+
+        folder = _model_folder(self.model)
+        with tqdm(unit="example") as bar:
+
+            def show(*progress) -> None:
+                *label, done, total = progress
+                if done < bar.n or bar.total != total:
+                    bar.reset(total)
+                bar.set_description(" ".join(label))
+                bar.update(done - bar.n)
+
+            if self.report is not None:
+                publish_results(folder, self.report, command=_command(), progress=show)
+            if self.study is not None:
+                publish_study(folder, self.study, command=_command(), progress=show)
+            if self.report is not None or self.study is not None:
+                return
+            found = evaluate(folder, task=self.task, on=self.on, limit=self.limit, progress=show)
+        _write_json(found, self.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Write scenes of the sticker world as pictures and JSON lines, with their truth."""
+
+    folder: Positional[Path]
+    seed: int = 0
+    count: int = 100
+    split: Literal["train", "test", "style", "composition"] = "test"
+    size: int = 256  # side of the pictures in pixels
+    sprites: Path | None = None  # the user's own icons, one PNG a noun
+
+    def run(self) -> None:
+        """Do it."""
+        from tqdm import tqdm
+
+        from vilt_core.world.export import export
+
+        done = export(
+            self.folder,
+            seed=self.seed,
+            count=self.count,
+            split=self.split,
+            size=self.size,
+            sprites=self.sprites,
+        )
+        for _ in tqdm(done, total=self.count, unit="scene"):
+            pass
+        print(f"{self.count} scenes written to {self.folder}")
+
+
+def _command() -> str:
+    return " ".join(["python -m vilt_core", *sys.argv[1:]])
+
+
+def _model_folder(name: str) -> Path:
+    """The folder of a shipped model, or the folder itself."""
+    shipped = Path("assets/models") / name
+    return shipped if shipped.is_dir() else Path(name)
+
+
+def _write_json(found: dict, path: Path | None) -> None:
+    text = json.dumps(found, indent=1)
+    print(text)
+    if path is not None:
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Run one command; a mistake of the user's is one sentence on standard error."""
+    command = tyro.extras.subcommand_cli_from_dict(
+        {
+            "answer": Answer,
+            "align": Align,
+            "train": Train,
+            "finetune": Finetune,
+            "evaluate": Evaluate,
+            "world": World,
+        },
+        prog="python -m vilt_core",
+        description="See, question, take apart and train a vision-and-language transformer.",
+    )
+    try:
+        command.run()
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()
