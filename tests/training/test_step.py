@@ -55,6 +55,20 @@ def test_a_model_that_cannot_name_patches_learns_the_rest(tiny_bundle, batch, ki
         assert_close(loss, expected[name])
 
 
+def test_a_depth_is_counted_in_blocks(tiny_bundle, batch):
+    model, asked = tiny_bundle.model, batch("captions")
+    depth = model.config.depth
+    found = [
+        losses(model, asked),
+        losses(model, asked, naming_depth=depth, mentioning_depth=depth),
+        losses(model, asked, naming_depth=1, mentioning_depth=1),
+    ]
+    assert_close(found[0], found[1])
+    for name in found[0]:
+        changed = float(found[2][name].detach()) != float(found[0][name].detach())
+        assert changed == (name in ("naming", "mentioning"))
+
+
 @pytest.mark.parametrize(("kind", "head"), [("patches", "naming"), ("questions", "vqa")])
 def test_a_batch_that_asks_for_a_missing_head_is_refused(tiny_bundle, batch, kind, head):
     mute = copy.deepcopy(tiny_bundle.model)

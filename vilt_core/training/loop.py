@@ -14,6 +14,7 @@ from vilt_core.interop.lab import Bundle, save_folder
 from vilt_core.models.vilt import Vilt
 from vilt_core.training.batches import StickerBatches, patch_classes
 from vilt_core.training.checkpoint import Progress, load_run, save_run
+from vilt_core.training.growth import grow
 from vilt_core.training.optim import build_optimizer, learning_rate
 from vilt_core.training.recipes import Recipe, Stage
 from vilt_core.training.step import losses, weighted_sum
@@ -84,6 +85,8 @@ def train(
     model = bundle.model.to(device)
     saved = load_run(folder / "run.pt")
     if saved is not None:
+        begun_stages = recipe.stages[: saved["stage"] + (saved["step"] > 0)]
+        grow(model, max([s.depth or 0 for s in begun_stages] + [model.config.depth]))
         _take_up(saved["model"], bundle, folder)
     begun = time.monotonic() - (saved["seconds"] if saved else 0.0)
     for place, stage in enumerate(recipe.stages):
@@ -92,6 +95,8 @@ def train(
         first = saved["step"] if saved is not None and place == saved["stage"] else 0
         if first == 0 and place > 0 and recipe.stages[place - 1].name == "backbone":
             seed_words_from_pictures(model, bundle.tokenizer, bundle.answers)
+        if stage.depth is not None and stage.depth > model.config.depth:
+            grow(model, stage.depth, seed=recipe.seed)
         optimizer = build_optimizer(model, stage)
         if saved is not None and first:
             optimizer.load_state_dict(saved["optimizer"])

@@ -40,6 +40,7 @@ class Stage:
     wpa_weight: float = 0.1  # as the paper
     naming_weight: float = 0.0  # patch naming beside the other objectives
     mentioning_weight: float = 0.0  # whether the text speaks of a patch, likewise
+    depth: int | None = None  # blocks; a model with fewer grows by identities as the stage begins
     # Blocks after which patches must know their names, and whether the text speaks of them: what
     # is known only after the last block, no block is left to use. None asks after the last alone.
     naming_depth: int | None = None
@@ -102,8 +103,9 @@ def vilt_mini(*, scale: float = 1.0) -> Recipe:
             question_mix=EVEN_QUESTIONS | {"existence": 2.5, "spatial": 1.5, "count": 1.5},
         ),
         Stage(
-            name="finetune",
-            steps=4000,
+            name="mentions",
+            steps=600,
+            horizon=4000,
             warmup=0.01,
             mix={"captions": 0.3, "questions": 0.7},
             learning_rate=7e-4,
@@ -113,6 +115,22 @@ def vilt_mini(*, scale: float = 1.0) -> Recipe:
             mentioning_weight=1.0,
             naming_depth=4,
             mentioning_depth=5,
+            inked=0.3,
+            question_mix=EVEN_QUESTIONS | {"existence": 2.0, "spatial": 1.5, "count": 1.5},
+        ),
+        Stage(
+            name="finetune",
+            steps=2600,
+            warmup=0.02,
+            mix={"captions": 0.3, "questions": 0.7},
+            learning_rate=7e-4,
+            noun_mask_rate=0.4,
+            hard_negatives=0.3,
+            naming_weight=0.5,
+            mentioning_weight=1.0,
+            depth=8,
+            naming_depth=6,
+            mentioning_depth=7,
             inked=0.3,
             question_mix=EVEN_QUESTIONS | {"existence": 2.0, "spatial": 1.5, "count": 1.5},
         ),
