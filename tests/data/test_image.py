@@ -22,7 +22,8 @@ from vilt_core.data.image import (
     to_pixels,
 )
 
-GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
+SHARED = Path(__file__).parents[3] / "shared"
+GOLDEN = SHARED / "golden"
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
@@ -344,3 +345,13 @@ def test_pixels_are_the_reference_implementations():
     assert difference[1].max() < 1e-6
     # Versions of Pillow resize the two axes in different order, and round to bytes between them.
     assert difference[0].mean() < 1 / 127.5
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the photographs are not in this checkout")
+def test_photographs():
+    photographs = sorted((SHARED / "photos").glob("*.jpg"))
+    assert photographs
+    for path in photographs:
+        pixels = to_pixels(open_image(path), size=128, patch_size=16)
+        assert min(pixels.shape[1:]) <= 128
+        assert pixels.std() > 0.1

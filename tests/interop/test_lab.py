@@ -229,6 +229,9 @@ def test_a_config_that_says_something_else(folder, changes, said):
         ({"width": 24}, "has shape"),
         ({"vocab_size": 200}, "has shape"),
         ({"max_text_tokens": 40}, "expected (40, 12)"),
+        ({"width": 12_000}, "does not fit its config: it holds"),
+        ({"depth": 10**9}, "does not fit its config: it holds"),
+        ({"image_size": 8 * 10**6}, "does not fit its config: it holds"),
     ],
 )
 def test_settings_that_do_not_fit(folder, settings, said):

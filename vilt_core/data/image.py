@@ -20,9 +20,7 @@ from vilt_core.types import ImageBatch
 if TYPE_CHECKING:
     ImageSource = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 else:
-    ImageSource = (
-        object  # open_image judges what it gets, in a sentence, also where shapes are checked
-    )
+    ImageSource = object  # tests check annotations, but bad pictures are for open_image to refuse
 
 # Decoding a picture of this size takes some 200 MB; the largest phone cameras give 48 to 50.
 MAX_PIXELS = 50_000_000

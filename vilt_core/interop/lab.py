@@ -159,8 +159,8 @@ def _model(config: ViltConfig, weights: Path) -> Vilt:
         state = load_file(weights)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{weights} is damaged or truncated: {error}") from error
-    # Without storage: the weights are at hand, so fresh ones would cost time, and random numbers.
-    with torch.device("meta"):
+    _check_scale(config, state, weights)
+    with torch.random.fork_rng(devices=[]):  # loading draws no numbers from the caller's generator
         model = Vilt(config)
     expected = model.state_dict()
     missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
@@ -176,7 +176,17 @@ def _model(config: ViltConfig, weights: Path) -> Vilt:
             )
         if not value.isfinite().all():
             raise ValueError(f"{weights}: {name} holds values that are not finite")
-    # Copied: load_file maps the file into memory, and the next save is to replace it.
-    own = {name: value.to(torch.float32, copy=True) for name, value in state.items()}
-    model.load_state_dict(own, assign=True)
+    model.load_state_dict(state)
     return model
+
+
+def _check_scale(config: ViltConfig, state: dict[str, torch.Tensor], weights: Path) -> None:
+    """Refuse a config far beyond its weights before building it fills the memory."""
+    held = sum(value.numel() for value in state.values())
+    blocks = config.depth * (4 + 2 * config.mlp_ratio) * config.width
+    tables = config.vocab_size + config.max_text_tokens + config.grid**2 + config.answers
+    described = config.width * (blocks + tables + 3 * config.patch_size**2)
+    if described > 4 * held:
+        raise ValueError(
+            f"{weights} does not fit its config: it holds {held:,} numbers, expected {described:,}"
+        )
