@@ -132,7 +132,7 @@ class Evaluate:
         from vilt_core.evaluation.pages import publish_results, publish_study
 
         folder = _model_folder(self.model)
-        with tqdm(unit="example") as bar:
+        with tqdm(unit="example", delay=1, leave=False) as bar:
 
             def show(*progress) -> None:
                 *label, done, total = progress
