@@ -67,8 +67,5 @@ def vilt_mini(*, vocab_size: int, answers: int, patch_classes: int = 0) -> ViltC
 
 def vilt_mini_gpu(*, vocab_size: int, answers: int, patch_classes: int = 0) -> ViltConfig:
     """The paper's geometry at a smaller scale: 192 x 192 pictures give its grid of 12 x 12."""
-    return replace(
-        vilt_mini(vocab_size=vocab_size, answers=answers, patch_classes=patch_classes),
-        depth=8,
-        image_size=192,
-    )
+    mini = vilt_mini(vocab_size=vocab_size, answers=answers, patch_classes=patch_classes)
+    return replace(mini, image_size=192)
