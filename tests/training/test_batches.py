@@ -143,7 +143,7 @@ def test_what_is_said_to_match_does_and_nothing_else(data, monkeypatch, hard_neg
         heard.clear()
         batch = build[step]
         for row, text in enumerate(heard):
-            place = scene(SEED, step * 64 + row)
+            place = scene(SEED, build.first_scene + step * 64 + row)
             assert bool(execute(programs[text], place)) == (batch.matched[row] != 0), text
 
 
@@ -243,7 +243,8 @@ def test_patches_know_whether_the_text_speaks_of_them(data, monkeypatch, kind):
 
     for name in ("caption", "question"):
         monkeypatch.setattr(batches, name, listening(name))
-    batch = data(mix={kind: 1.0}, hard_negatives=1.0)[0]
+    stage = data(mix={kind: 1.0}, hard_negatives=1.0)
+    batch = stage[0]
     asked = batch.mentioned != IGNORED
     assert not (asked & (batch.patches <= BACKGROUND_CLASS)).any()
     if kind == "captions":  # near misses are not asked
@@ -251,8 +252,8 @@ def test_patches_know_whether_the_text_speaks_of_them(data, monkeypatch, kind):
         assert not asked[wrong].any()
         assert asked[~wrong].any(dim=1).all()
     for row in range(ROWS):
-        place = scene(SEED, row)
-        named = {index for mention in said.get(row, ()) for index in mention.objects}
+        place = scene(SEED, stage.first_scene + row)
+        named = {index for mention in said.get(place.index, ()) for index in mention.objects}
         kinds = {place.objects[index].sprite.index + 1 for index in named}
         others = {o.sprite.index + 1 for at, o in enumerate(place.objects) if at not in named}
         assert set(batch.patches[row][batch.mentioned[row] == 1].tolist()) <= kinds
@@ -291,3 +292,27 @@ def test_a_batch_moves_as_a_whole(data):
     moved = batch.to("meta")
     assert moved.kind == "captions"
     assert all(value.device.type == "meta" for value in tensors(moved).values())
+
+
+def test_stages_do_not_share_scenes(data):
+    one, other = (data(name=name, mix={"patches": 1.0})[0] for name in ("one", "other"))
+    assert not torch.equal(one.image.pixels, other.image.pixels)
+
+
+@pytest.mark.parametrize("kind", ["captions", "questions"])
+def test_the_pieces_of_a_noun_are_tied_to_patches_that_show_what_it_says(data, tokenizer, kind):
+    said = {
+        s.index + 1: {*s.name.split(), *s.plural.split(), *s.category.split()} for s in sprites()
+    }
+    found = []  # one masked piece a row may have been replaced at random: nearly all, not all
+    for step in range(4):
+        asked = data(mix={kind: 1.0}, mask_rate=0.0, noun_mask_rate=0.0)[step]
+        for row, piece in asked.grounded.any(-1).nonzero().tolist():
+            shown = asked.patches[row][asked.grounded[row, piece]].unique().tolist()
+            assert BACKGROUND_CLASS not in shown
+            letters = tokenizer.token(int(asked.text.ids[row, piece])).removeprefix("##")
+            if letters.isalpha() and letters != tokenizer.token(tokenizer.mask):
+                words = {word for shape in shown for word in (*said[shape], "stickers", "shapes")}
+                found.append(any(letters in word for word in words))
+    assert len(found) > 10
+    assert sum(found) > 0.9 * len(found)

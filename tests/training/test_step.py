@@ -33,8 +33,8 @@ def batch(tiny_bundle):
     ("kind", "expected"),
     [
         ("patches", {"naming"}),
-        ("captions", {"naming", "mentioning", "mlm", "itm", "wpa"}),
-        ("questions", {"naming", "mentioning", "vqa"}),
+        ("captions", {"naming", "mentioning", "grounding", "mlm", "itm", "wpa"}),
+        ("questions", {"naming", "mentioning", "grounding", "vqa"}),
     ],
 )
 def test_a_loss_appears_where_its_truth_is_given(tiny_bundle, batch, kind, expected):

@@ -1,5 +1,6 @@
 """Pure losses: tensors in, a scalar out. They know no model."""
 
+from vilt_core.objectives.grounding import grounding
 from vilt_core.objectives.itm import itm
 from vilt_core.objectives.mentioning import mentioning
 from vilt_core.objectives.mlm import mlm
@@ -7,4 +8,14 @@ from vilt_core.objectives.naming import naming
 from vilt_core.objectives.vqa import vqa, vqa_single
 from vilt_core.objectives.wpa import content_mask, wpa
 
-__all__ = ["content_mask", "itm", "mentioning", "mlm", "naming", "vqa", "vqa_single", "wpa"]
+__all__ = [
+    "content_mask",
+    "grounding",
+    "itm",
+    "mentioning",
+    "mlm",
+    "naming",
+    "vqa",
+    "vqa_single",
+    "wpa",
+]

@@ -4,6 +4,7 @@ So the order of the data does not depend on workers or on where a run was resume
 """
 
 import random
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -13,7 +14,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vilt_core.data.text import Tokenizer, mask_whole_words
+from vilt_core.data.text import EncodedText, Tokenizer, mask_whole_words
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.recipes import Stage
 from vilt_core.types import ImageBatch, TextBatch
@@ -39,6 +40,7 @@ class Batch:
     patches: Int[Tensor, "b n"]  # class of each patch's owner, IGNORED where there is no clear one
     text: TextBatch | None = None
     mentioned: Int[Tensor, "b n"] | None = None  # 1 if the text speaks of the owner, else 0
+    grounded: Bool[Tensor, "b l n"] | None = None  # the patches that each noun's pieces speak of
     masked: Int[Tensor, "b l"] | None = None  # labels of masked language modelling
     matched: Int[Tensor, " b"] | None = None  # 1 matches, 0 does not, -1 not asked
     answers: Int[Tensor, " b"] | None = None  # index into the answer list
@@ -79,6 +81,8 @@ class StickerBatches(Dataset):
         self.image_size = image_size
         self.grid = image_size // patch_size
         self.seed = seed
+        # Every stage has scenes of its own: one seen before is answered from memory.
+        self.first_scene = zlib.crc32(stage.name.encode()) << 24
         self.answer_index = {answer: place for place, answer in enumerate(answers())}
 
     def __len__(self) -> int:
@@ -86,9 +90,8 @@ class StickerBatches(Dataset):
 
     def __getitem__(self, step: int) -> Batch:
         draw = random.Random(f"{self.stage.name}/{self.seed}/{step}").random
-        scenes = [
-            self._scene(step * self.stage.batch_size + at) for at in range(self.stage.batch_size)
-        ]
+        first = self.first_scene + step * self.stage.batch_size
+        scenes = [self._scene(first + at) for at in range(self.stage.batch_size)]
         builders = {
             "patches": self._patches,
             "captions": self._captions,
@@ -101,28 +104,29 @@ class StickerBatches(Dataset):
 
     def _draw_images(
         self, scenes: list[Scene], spoken_of: Sequence[frozenset[int] | None] | None = None
-    ) -> tuple[ImageBatch, Tensor, Tensor]:
-        """Pictures, the class of each patch, and whether its owner is among those spoken of."""
+    ) -> tuple[ImageBatch, Tensor, Tensor, Tensor]:
+        """Pictures; each patch's class, whether its owner is spoken of, and the owner or -1."""
         size = self.image_size
         pixels = np.empty((len(scenes), size, size, 3), dtype=np.uint8)
         targets = np.empty((len(scenes), self.grid**2), dtype=np.int64)
-        mentioned = np.full_like(targets, IGNORED)
+        mentioned, owners = np.full_like(targets, IGNORED), np.full_like(targets, -1)
         for at, place in enumerate(scenes):
             # Every third scene or so, told by its index: chance is spent on words alone.
-            over = place.index * 0.6180339887 % 1 < self.stage.inked
+            over = place.index % 1_000_003 * 0.6180339887 % 1 < self.stage.inked
             painting = paint(place, size, icons=inked_pyramids() if over else None)
             pixels[at] = painting.pixels
             shares = visible_shares(painting, self.grid)
             targets[at] = patch_targets(place, shares)
+            clear = targets[at] > BACKGROUND_CLASS
+            owners[at] = np.where(clear, shares[:MAX_OBJECTS].argmax(axis=0), -1)
             named = None if spoken_of is None else spoken_of[at]
             if named is not None:
-                inside = np.isin(shares[:MAX_OBJECTS].argmax(axis=0), list(named))
-                mentioned[at] = np.where(targets[at] > BACKGROUND_CLASS, inside, IGNORED)
+                mentioned[at] = np.where(clear, np.isin(owners[at], list(named)), IGNORED)
         image = ImageBatch(pixels=normalise(pixels))
-        return image, torch.from_numpy(targets), torch.from_numpy(mentioned)
+        return image, *(torch.from_numpy(part) for part in (targets, mentioned, owners))
 
     def _patches(self, scenes: list[Scene], _draw) -> Batch:
-        image, patches, _ = self._draw_images(scenes)
+        image, patches, _, _ = self._draw_images(scenes)
         return Batch(kind="patches", image=image, patches=patches)
 
     def _captions(self, scenes: list[Scene], draw) -> Batch:
@@ -131,17 +135,18 @@ class StickerBatches(Dataset):
         The published code passes every pair twice instead, masked and unmasked.
         """
         size = len(scenes)
-        texts, matched, nouns, spoken_of = [], [], [], []
+        texts, matched, phrases, spoken_of = [], [], [], []
         for at, place in enumerate(scenes):
-            spans: list[tuple[int, int]] = []
+            mentions: tuple[Mention, ...] = ()
             named: frozenset[int] | None = None
             if at < size // 2:
                 said = caption(place, draw)
-                text, truth, named = said.text, -1, named_objects(said.mentions)
-                spans = [(m.noun_start, m.noun_end) for m in said.mentions]
+                text, truth, mentions = said.text, -1, said.mentions
+                named = named_objects(mentions)
             elif at % 2:
                 said = caption(place, draw)
-                text, truth, named = said.text, 1, named_objects(said.mentions)
+                text, truth, mentions = said.text, 1, said.mentions
+                named = named_objects(mentions)
             elif draw() < self.stage.hard_negatives:
                 text, truth = hard_negative(place, draw).text, 0
             else:
@@ -150,7 +155,7 @@ class StickerBatches(Dataset):
             texts.append(text)
             matched.append(truth)
             spoken_of.append(named)
-            nouns.append(spans)
+            phrases.append(mentions)
         encoded = self.tokenizer.encode(texts)
         truth = torch.tensor(matched)
         chance = torch.Generator().manual_seed(int(draw() * 2**31))
@@ -159,16 +164,17 @@ class StickerBatches(Dataset):
             encoded.words,
             mask_id=self.tokenizer.mask,
             vocab_size=len(self.tokenizer),
-            rate=self._rates(encoded.spans, encoded.words, nouns),
+            rate=self._rates(encoded, phrases[: size // 2]),
             generator=chance,
         )
         hidden = (truth < 0)[:, None]
-        image, patches, mentioned = self._draw_images(scenes, spoken_of)
+        image, patches, mentioned, owners = self._draw_images(scenes, spoken_of)
         return Batch(
             kind="captions",
             image=image,
             patches=patches,
             mentioned=mentioned,
+            grounded=grounded_nouns(encoded, phrases, owners),
             text=TextBatch(
                 ids=torch.where(hidden, ids, encoded.batch.ids), mask=encoded.batch.mask
             ),
@@ -188,27 +194,27 @@ class StickerBatches(Dataset):
                 named = {other.objects[i].category for i in named_objects(said.mentions)}
                 return said.text, named.isdisjoint(thing.category for thing in place.objects)
 
-    def _rates(self, spans: Tensor, words: Tensor, nouns: list[list[tuple[int, int]]]) -> Tensor:
+    def _rates(self, encoded: EncodedText, phrases: Sequence[Sequence[Mention]]) -> Tensor:
         """Masking rate of every token: nouns are hidden more often where the stage says so."""
-        rates = torch.full(words.shape, self.stage.mask_rate)
-        if self.stage.noun_mask_rate == self.stage.mask_rate:
-            return rates
-        for row, found in enumerate(nouns):
-            for start, end in found:
-                inside = (spans[row, :, 0] >= start) & (spans[row, :, 1] <= end) & (words[row] >= 0)
-                rates[row, inside] = self.stage.noun_mask_rate
+        rates = torch.full(encoded.words.shape, self.stage.mask_rate)
+        if self.stage.noun_mask_rate != self.stage.mask_rate:
+            for row, mentions in enumerate(phrases):
+                for mention in mentions:
+                    rates[row, noun_pieces(encoded, row, mention)] = self.stage.noun_mask_rate
         return rates
 
     def _questions(self, scenes: list[Scene], draw) -> Batch:
         asked = [self._ask(place, draw) for place in scenes]
         spoken_of = [named_objects(a.mentions) for a in asked]
-        image, patches, mentioned = self._draw_images(scenes, spoken_of)
+        image, patches, mentioned, owners = self._draw_images(scenes, spoken_of)
+        encoded = self.tokenizer.encode([a.text for a in asked])
         return Batch(
             kind="questions",
             image=image,
             patches=patches,
             mentioned=mentioned,
-            text=self.tokenizer.encode([a.text for a in asked]).batch,
+            grounded=grounded_nouns(encoded, [a.mentions for a in asked], owners),
+            text=encoded.batch,
             answers=torch.tensor([self.answer_index[a.answer] for a in asked]),
         )
 
@@ -219,6 +225,26 @@ class StickerBatches(Dataset):
             if asked is not None:
                 return asked
         return questions(place, draw, count=1)[0]
+
+
+def noun_pieces(encoded: EncodedText, row: int, mention: Mention) -> Bool[Tensor, " l"]:
+    """The pieces that the noun of a phrase fell into."""
+    start, end = encoded.spans[row].unbind(dim=-1)
+    inside = (start >= mention.noun_start) & (end <= mention.noun_end)
+    return inside & (encoded.words[row] >= 0)
+
+
+def grounded_nouns(
+    encoded: EncodedText, phrases: Sequence[Sequence[Mention]], owners: Int[Tensor, "b n"]
+) -> Bool[Tensor, "b l n"]:
+    """For each piece of each noun, the patches of the objects that the noun speaks of."""
+    grounded = torch.zeros(*encoded.words.shape, owners.shape[1], dtype=torch.bool)
+    for row, mentions in enumerate(phrases):
+        for mention in mentions:
+            if mention.objects:
+                own = torch.isin(owners[row], torch.tensor(mention.objects))
+                grounded[row, noun_pieces(encoded, row, mention)] = own
+    return grounded
 
 
 def named_objects(mentions: Sequence[Mention]) -> frozenset[int]:

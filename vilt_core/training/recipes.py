@@ -40,6 +40,7 @@ class Stage:
     wpa_weight: float = 0.1  # as the paper
     naming_weight: float = 0.0  # patch naming beside the other objectives
     mentioning_weight: float = 0.0  # whether the text speaks of a patch, likewise
+    grounding_weight: float = 0.0  # nouns near the patches of their own objects, likewise
     depth: int | None = None  # blocks; a model with fewer grows by identities as the stage begins
     # Blocks after which patches must know their names, and whether the text speaks of them: what
     # is known only after the last block, no block is left to use. None asks after the last alone.
@@ -137,7 +138,8 @@ def vilt_mini(*, scale: float = 1.0) -> Recipe:
         ),
         Stage(
             name="finetune",
-            steps=1100,
+            steps=700,
+            horizon=1100,
             warmup=0.02,
             mix={"captions": 0.3, "questions": 0.7},
             learning_rate=5e-4,
@@ -148,6 +150,23 @@ def vilt_mini(*, scale: float = 1.0) -> Recipe:
             depth=8,
             naming_depth=6,
             mentioning_depth=7,
+            inked=0.3,
+            question_mix=EVEN_QUESTIONS | {"existence": 2.0, "spatial": 1.5, "count": 1.5},
+        ),
+        Stage(
+            name="ground",
+            steps=700,
+            warmup=0.02,
+            mix={"captions": 0.3, "questions": 0.7},
+            learning_rate=4e-4,
+            noun_mask_rate=0.4,
+            hard_negatives=0.3,
+            naming_weight=0.5,
+            mentioning_weight=1.0,
+            depth=8,
+            naming_depth=6,
+            mentioning_depth=7,
+            grounding_weight=0.5,
             inked=0.3,
             question_mix=EVEN_QUESTIONS | {"existence": 2.0, "spatial": 1.5, "count": 1.5},
         ),

@@ -47,6 +47,8 @@ def losses(
     if model.mentioning is not None and batch.mentioned is not None:
         spoken_of = model.mentioning(_patches_after(model, output, mentioning_depth)).squeeze(-1)
         found["mentioning"] = objectives.mentioning(spoken_of, batch.mentioned)
+    if batch.grounded is not None and batch.grounded.any():
+        found["grounding"] = objectives.grounding(output.text, output.image, batch.grounded)
     if batch.masked is not None:
         asked = batch.masked != IGNORED
         found["mlm"] = objectives.mlm(model.mlm(output.text[asked]), batch.masked[asked])
@@ -83,6 +85,7 @@ def weighted_sum(found: dict[str, Tensor], stage: Stage) -> Float[Tensor, ""]:
         "wpa": stage.wpa_weight,
         "naming": stage.naming_weight,
         "mentioning": stage.mentioning_weight,
+        "grounding": stage.grounding_weight,
     }
     if set(found) == {"naming"}:
         return found["naming"]
