@@ -1,0 +1,23 @@
+"""Suggestions to click: a row of chips that hands back the text chosen."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from app.theme import static
+
+
+def value(texts: Sequence[str], chosen: str | None = None) -> dict[str, Any]:
+    """What the row shows."""
+    return {"texts": list(texts), "chosen": chosen}
+
+
+def build(*, label: str) -> gr.HTML:
+    """An empty row; its event ``pick`` carries ``text``."""
+    return gr.HTML(
+        value=value(()),
+        html_template=f'<div class="lab-chips" role="group" aria-label="{label}"></div>',
+        js_on_load=static("chips.js"),
+        apply_default_css=False,
+    )

@@ -1,0 +1,26 @@
+"""What a user did wrong becomes one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+
+import gradio as gr
+
+
+@contextmanager
+def polite() -> Iterator[None]:
+    """Turn the library's ValueError into the page's own message.
+
+    Raises:
+        gr.Error: with the same sentence.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise gr.Error(escape(sentence(error)), print_exception=False) from error
+
+
+def sentence(error: ValueError) -> str:
+    """The error's words with a capital and a full stop."""
+    words = str(error).strip()
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")

@@ -1,0 +1,87 @@
+"""The named endpoints: /answer, /match, /align and /fill, each a plain function with a JSON result.
+
+They have components of their own, never drawn, because a file that comes over the wire is checked
+only where a component receives it.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app import services
+from app.components.picker import own_picture
+from app.components.polite import polite
+
+
+def answer(image: str | None, question: str, top_k: float = 5) -> dict[str, Any]:
+    """Answer a question about a picture: the likeliest answers, each with its probability."""
+    with polite():
+        reply = services.ask(image, question, top_k=int(top_k))
+    return {
+        "answers": [asdict(found) for found in reply.answers],
+        "milliseconds": round(reply.milliseconds, 1),
+        "model": reply.model,
+    }
+
+
+def match(image: str | None, texts: Any) -> dict[str, Any]:
+    """Say for one text, or each of a list of texts, how probable it is that it fits the picture."""
+    several = [texts] if isinstance(texts, str) else texts
+    with polite():
+        if not isinstance(several, list) or not all(isinstance(text, str) for text in several):
+            raise ValueError(f"expected a text or a list of texts, got {texts!r:.60}")
+        chances = services.predictor().match([_bytes(image)], several)[0]
+    return {"texts": several, "probabilities": [float(chance) for chance in chances]}
+
+
+def fill(image: str | None, text: str, top_k: float = 5) -> dict[str, Any]:
+    """Fill every [MASK] of a text about a picture, or about none: candidates with probabilities."""
+    with polite():
+        given = None if image is None else _bytes(image)
+        masks = services.predictor().fill(given, text, top_k=int(top_k))
+    return {"masks": [[asdict(found) for found in mask] for mask in masks]}
+
+
+def align(
+    image: str | None, text: str, beta: float = 0.5, iterations: float = 50
+) -> dict[str, Any]:
+    """Lay the words of a text on the patches of a picture: the cost and the transport plan."""
+    with polite():
+        services.check_iterations(int(iterations))
+        found = services.predictor().align(
+            _bytes(image), text, beta=float(beta), iterations=int(iterations)
+        )
+    return {
+        "words": [asdict(word) for word in found.words],
+        "tokens": list(found.tokens),
+        "grid": list(found.grid),
+        "cost": found.cost.tolist(),
+        "plan": found.plan.tolist(),
+        "transport_cost": found.transport_cost,
+        "beta": found.beta,
+        "iterations": found.iterations,
+    }
+
+
+def _bytes(image: str | None) -> bytes:
+    if image is None:
+        raise ValueError("expected an image, got none")
+    return Path(image).read_bytes()
+
+
+def build() -> None:
+    """Wire the endpoints to components that no page shows."""
+    with gr.Column(visible=False):
+        image, text = own_picture(label="image"), gr.Textbox(label="text")
+        texts, found = gr.JSON(label="texts"), gr.JSON(label="result")
+        top_k, iterations = gr.Number(5, label="top_k"), gr.Number(50, label="iterations")
+        beta, call = gr.Number(0.5, label="beta"), gr.Button("Call")
+        for function, inputs in (
+            (answer, [image, text, top_k]),
+            (match, [image, texts]),
+            (fill, [image, text, top_k]),
+            (align, [image, text, beta, iterations]),
+        ):
+            call.click(function, inputs, found, api_name=function.__name__, show_progress="hidden")

@@ -1,0 +1,1 @@
+"""One file a tab; none knows of another."""

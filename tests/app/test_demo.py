@@ -1,0 +1,106 @@
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from app import build_demo, endpoints, services, theme
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def demo():
+    # Where no event loop runs, Gradio opens one and never closes it.
+    async def built() -> gr.Blocks:
+        return build_demo()
+
+    return asyncio.run(built())
+
+
+def named(demo: gr.Blocks) -> dict:
+    return {fn.api_name: fn for fn in demo.fns.values() if fn.api_visibility == "public"}
+
+
+def test_the_public_endpoints_are_the_promised_ones(demo):
+    assert set(named(demo)) == {"answer", "match", "fill", "align"}
+
+
+def test_every_event_is_wired_to_a_function(demo):
+    assert len(demo.fns) >= 14
+    assert all(fn.fn is not None for fn in demo.fns.values())
+
+
+def test_the_page_asks_nobody_else_for_anything(demo):
+    page = theme.head() + str(demo.get_config_file())
+    for place in ("fonts.googleapis", "cdn", "unpkg", "jsdelivr"):
+        assert place not in page
+    assert theme.lab()._stylesheets == []
+
+
+def test_building_the_page_loads_neither_torch_nor_a_model():
+    code = (
+        "import sys, app; app.build_demo(); "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'ot')))"
+    )
+    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"}
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment).returncode == 0
+
+
+@pytest.fixture
+def scene_file(tmp_path):
+    from PIL import Image
+
+    path = tmp_path / "scene.png"
+    Image.fromarray(services.picture(services.EXAMPLES[0], 128)).save(path)
+    return str(path)
+
+
+def test_answer_gives_json(tiny, scene_file):
+    found = endpoints.answer(scene_file, "is there a cat?", 3)
+    assert len(found["answers"]) == 3
+    assert set(found["answers"][0]) == {"text", "probability"}
+    assert found["model"] == "tiny"
+
+
+def test_match_takes_one_text_or_several(tiny, scene_file):
+    one = endpoints.match(scene_file, "a cat")
+    two = endpoints.match(scene_file, ["a cat", "two dogs"])
+    assert one["probabilities"] == pytest.approx(two["probabilities"][:1], abs=1e-5)
+    assert len(two["probabilities"]) == 2
+
+
+def test_fill_gives_candidates_for_every_mask(tiny, scene_file):
+    found = endpoints.fill(scene_file, "a [MASK] next to a [MASK]", 4)
+    assert [len(mask) for mask in found["masks"]] == [4, 4]
+    assert len(endpoints.fill(None, "a [MASK]")["masks"]) == 1
+
+
+def test_align_gives_the_plan(tiny, scene_file):
+    found = endpoints.align(scene_file, "a cat", 0.5, 10)
+    rows, columns = found["grid"]
+    assert len(found["plan"]) == len(found["tokens"])
+    assert len(found["plan"][0]) == rows * columns
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs"),
+    [
+        (endpoints.answer, (None, "a cat?")),
+        (endpoints.match, (None, "a cat")),
+        (endpoints.match, ("file", [])),
+        (endpoints.match, ("file", 7)),
+        (endpoints.fill, ("file", "no mask here")),
+        (endpoints.align, ("file", "a cat", -1)),
+        (endpoints.align, ("file", "a cat", 0.5, 0)),
+        (endpoints.align, ("file", "a cat", 0.5, 10**9)),
+        (endpoints.answer, ("file", "a cat?", 0)),
+    ],
+)
+def test_bad_requests_get_one_sentence(tiny, scene_file, function, inputs):
+    inputs = [scene_file if given == "file" else given for given in inputs]
+    with pytest.raises(gr.Error):
+        function(*inputs)
