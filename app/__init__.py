@@ -32,6 +32,7 @@ def launch(demo: gr.Blocks) -> None:
     demo.queue(default_concurrency_limit=2).launch(
         theme=theme.lab(),
         head=theme.head(),
+        favicon_path=theme.OWN / "logo.svg",
         footer_links=["api"],
         run_history=False,
         ssr_mode=False,

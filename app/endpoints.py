@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import services
+from app import alignments, services
 from app.components.picker import own_picture
 from app.components.polite import polite
 
@@ -49,7 +49,7 @@ def align(
 ) -> dict[str, Any]:
     """Lay the words of a text on the patches of a picture: the cost and the transport plan."""
     with polite():
-        services.check_iterations(int(iterations))
+        alignments.check_iterations(int(iterations))
         found = services.predictor().align(
             _bytes(image), text, beta=float(beta), iterations=int(iterations)
         )

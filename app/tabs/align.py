@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import services
+from app import alignments, services
 from app.components import chips, picker
 from app.components.polite import sentence
 from app.services import SceneKey
@@ -25,7 +25,7 @@ def aligned(
 ) -> dict[str, Any]:
     """The interactive view's message; or why there is nothing new to see, in one sentence."""
     try:
-        return services.align(image, text, beta=beta, iterations=int(iterations), key=key)
+        return alignments.align(image, text, beta=beta, iterations=int(iterations), key=key)
     except ValueError as error:
         return {"trouble": sentence(error)}
 
@@ -69,7 +69,7 @@ def build() -> Callable[[Callable[..., Any]], Any]:
             )
             iterations = gr.Slider(
                 1,
-                services.MAX_ITERATIONS,
+                alignments.MAX_ITERATIONS,
                 50,
                 step=1,
                 label="Iterations",

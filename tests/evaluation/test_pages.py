@@ -4,7 +4,7 @@ import pytest
 
 from vilt_core.evaluation.card import card_markdown, read_training, write_card
 from vilt_core.evaluation.pages import publish_results, publish_study
-from vilt_core.evaluation.report import measure
+from vilt_core.evaluation.report import fill_readme, measure
 from vilt_core.evaluation.tables import percent, table
 from vilt_core.interop.lab import save_folder
 
@@ -144,3 +144,23 @@ def test_tables_line_up():
         table(["what", "a", "longer"], [["one", "1.0"]])
     assert percent(None) == "-"
     assert percent(0.98765) == "98.8"
+
+
+def test_a_readme_s_table_is_renewed_between_its_markers_and_nowhere_else(tmp_path, results):
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
+    assert fill_readme(readme, results)
+    text = readme.read_text()
+    assert text.startswith("before\n<!-- results -->\n|")
+    assert text.endswith("<!-- /results -->\nafter\n")
+    assert "old" not in text
+    assert fill_readme(readme, results)
+    assert readme.read_text() == text
+
+
+def test_a_readme_without_markers_is_left_alone(tmp_path, results):
+    readme = tmp_path / "README.md"
+    readme.write_text("nothing to fill")
+    assert not fill_readme(readme, results)
+    assert not fill_readme(tmp_path / "none.md", results)
+    assert readme.read_text() == "nothing to fill"

@@ -122,6 +122,8 @@ def _trained(training: dict[str, Any] | None) -> list[str]:
     if rows:
         rows.append(["all", f"{sum(s['steps'] for s in stages):,}", "", _examples(stages)])
         lines.append(table(["stage", "steps", "batch", "examples"], rows))
+    if "note" in training:
+        lines.append(training["note"])
     return lines
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vilt_core.evaluation.card import write_card
 from vilt_core.evaluation.inference import Progress
-from vilt_core.evaluation.report import ReportProgress, measure, write_report
+from vilt_core.evaluation.report import ReportProgress, fill_readme, measure, write_report
 from vilt_core.evaluation.study import alignment_study, study_markdown
 from vilt_core.interop.lab import Bundle, load_folder
 
@@ -20,7 +20,7 @@ def publish_results(
     command: str | None = None,
     progress: ReportProgress | None = None,
 ) -> list[Path]:
-    """Measure a model on everything; write results.md, results.json and the plot, and its card.
+    """Measure a model on everything; write its pages, its plot, its card and the README's table.
 
     Args:
         model: the folder of a model, which gets the card; a model without a folder gets none.
@@ -40,6 +40,9 @@ def publish_results(
     command = command or f"python -m vilt_core evaluate {_name(model)} --report {folder}"
     measured = measure(bundle, limits=limits, batch_size=batch_size, progress=progress)
     paths = write_report(measured, folder, command=command)
+    readme = Path(folder).parent / "README.md"
+    if fill_readme(readme, measured):
+        paths.append(readme)
     if not isinstance(model, Bundle):
         paths.append(write_card(model, bundle, measured, command=command))
     return paths

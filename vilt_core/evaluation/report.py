@@ -127,6 +127,41 @@ def results_markdown(measured: dict[str, Any], *, command: str) -> str:
     return "\n\n".join(lines) + "\n"
 
 
+def summary_table(results: Sequence[dict[str, Any]]) -> str:
+    """The few numbers that a README shows, each beside its baseline."""
+    sets = {_set_name(r["data"]): {} for r in results}
+    for result in results:
+        sets[_set_name(result["data"])][result["task"]] = result
+    vqa, matching, alignment = ([found[task] for found in sets.values()] for task in TASKS)
+    body = [
+        ["questions answered", *(percent(r["accuracy"]) for r in vqa)],
+        ["without looking (text only)", *(percent(r["text_only"]) for r in vqa)],
+        [
+            "matched or not, random captions (chance 50)",
+            *(percent(r["accuracy"]) for r in matching),
+        ],
+        ["matched or not, one word changed (chance 50)"]
+        + [percent(r["hard_negatives"]) for r in matching],
+        ["pointing of the transport plan", *(percent(r["pointing"]["ipot"]) for r in alignment)],
+        ["pointing by chance", *(percent(r["pointing"]["chance"]) for r in alignment)],
+    ]
+    return table(["percent", *sets], body)
+
+
+def fill_readme(path: str | Path, measured: dict[str, Any]) -> bool:
+    """Renew the table between a README's markers; False where it has none."""
+    path = Path(path)
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    begin, end = "<!-- results -->", "<!-- /results -->"
+    if begin not in text or end not in text:
+        return False
+    head, _, rest = text.partition(begin)
+    tail = rest.partition(end)[2]
+    filled = f"{head}{begin}\n{summary_table(measured['results'])}\n{end}{tail}"
+    path.write_text(filled, encoding="utf-8")
+    return True
+
+
 def score_sections(results: Sequence[dict[str, Any]], *, level: int = 2) -> list[str]:
     """The tables of every task that was measured, paragraphs of Markdown.
 
