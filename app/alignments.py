@@ -51,6 +51,7 @@ def align(
         grid=found.grid,
         algorithm=ALGORITHM,
         settings={"beta": beta, "iterations": iterations},
+        similarity=similarity_of(found),
         optimum=optimum_of(found),
         places=None if key is None else true_places(key, sentence, found),
     )
@@ -94,6 +95,16 @@ def steps_of(found: "Alignment") -> stepper.Steps:
             "T": _range(plans),
         },
     )
+
+
+def similarity_of(found: "Alignment") -> np.ndarray:
+    """Heat over mass: with it the view's last frame is ``Alignment.heatmap``."""
+    rows = []
+    for at, word in enumerate(found.words):
+        mass, heat = found.mass(at).ravel(), found.heatmap(at).ravel()
+        mean = np.clip(1 - found.cost[list(word.tokens)], 0, None).mean(axis=0)
+        rows.append(np.divide(heat, mass, out=mean, where=mass > 1e-12))
+    return np.stack(rows)
 
 
 def optimum_of(found: "Alignment") -> stepper.Optimum:

@@ -298,10 +298,17 @@ def test_the_plan_is_ipot_and_carries_all_mass(aligned):
     assert (aligned.beta, aligned.iterations) == (0.5, 50)
 
 
-def test_heatmaps_of_all_words_are_the_mass_of_the_patches(aligned):
+def test_masses_of_all_words_are_the_mass_of_the_patches(aligned):
+    mass = [aligned.mass(word) for word in range(len(aligned.words))]
+    np.testing.assert_allclose(np.sum(mass, axis=0).ravel(), aligned.plan.sum(axis=0))
+
+
+def test_a_heatmap_is_mass_times_similarity(aligned):
     heat = [aligned.heatmap(word) for word in range(len(aligned.words))]
     assert {heatmap.shape for heatmap in heat} == {(4, 6)}
-    np.testing.assert_allclose(np.sum(heat, axis=0).ravel(), aligned.plan.sum(axis=0))
+    carried = aligned.plan * np.clip(1 - aligned.cost, 0, None)
+    np.testing.assert_allclose(np.sum(heat, axis=0).ravel(), carried.sum(axis=0), atol=1e-15)
+    assert min(heatmap.min() for heatmap in heat) >= 0
     assert np.array_equal(aligned.heatmap("GIRAFFE"), heat[1])
     assert np.array_equal(aligned.heatmap(-1), heat[-1])
 
@@ -314,7 +321,7 @@ def test_shares_on_a_patch_are_a_distribution(aligned):
             assert [share for _, share in shares] == sorted((s for _, s in shares), reverse=True)
             word, share = shares[0]
             mass = aligned.plan[:, row * 6 + column].sum()
-            assert share == pytest.approx(aligned.heatmap(word)[row, column] / mass)
+            assert share == pytest.approx(aligned.mass(word)[row, column] / mass)
 
 
 def test_words_and_patches_that_are_not_there(aligned):

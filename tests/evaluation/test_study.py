@@ -32,7 +32,7 @@ def test_the_papers_setting_stands_in_every_question(bundle, batch):
     plan = ipot_plan(batch.output)
     found = dict(variants(bundle.model, batch))
     for question, setting in (
-        ("Which method?", "IPOT"),
+        ("Which method?", "IPOT, mass alone"),
         ("Which words carry mass?", "all but [CLS] and [SEP]"),
         ("How far does IPOT go?", "beta 0.5, 50 iterations (ratio 100)"),
         ("Which layer's states?", "layer 2, final norm"),

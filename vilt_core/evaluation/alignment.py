@@ -134,6 +134,20 @@ def sinkhorn_plan(output: ModelOutput) -> Float[Tensor, "b l n"]:
     return sinkhorn(cost, words, output.image_mask, epsilon=EPSILON, iterations=ROUNDS)
 
 
+def ipot_heat(output: ModelOutput) -> Float[Tensor, "b l n"]:
+    """What the lab shows: mass x cosine, see ``Alignment.heatmap``."""
+    return ipot_plan(output) * _similarity(output)
+
+
+def sinkhorn_heat(output: ModelOutput) -> Float[Tensor, "b l n"]:
+    """The same of Sinkhorn's plan."""
+    return sinkhorn_plan(output) * _similarity(output)
+
+
+def _similarity(output: ModelOutput) -> Float[Tensor, "b l n"]:
+    return (1 - cosine_cost(output.text, output.image)).clamp(min=0)
+
+
 def last_attention(output: ModelOutput) -> Float[Tensor, "b l n"]:
     """What the words of the last block attend to, mean over heads."""
     assert output.attentions is not None
@@ -153,8 +167,9 @@ def even(output: ModelOutput) -> Float[Tensor, "b l n"]:
 
 
 METHODS: dict[str, Callable[[ModelOutput], Tensor]] = {
-    "ipot": ipot_plan,
-    "sinkhorn": sinkhorn_plan,
+    "ipot": ipot_heat,
+    "sinkhorn": sinkhorn_heat,
+    "ipot_mass": ipot_plan,
     "attention": last_attention,
     "rollout": rolled_out,
     "chance": even,
@@ -162,6 +177,7 @@ METHODS: dict[str, Callable[[ModelOutput], Tensor]] = {
 METHOD_NAMES = {
     "ipot": "IPOT",
     "sinkhorn": "Sinkhorn",
+    "ipot_mass": "IPOT, mass alone",
     "attention": "attention",
     "rollout": "rollout",
     "chance": "chance",

@@ -142,7 +142,7 @@ def summary_table(results: Sequence[dict[str, Any]]) -> str:
         ],
         ["matched or not, one word changed (chance 50)"]
         + [percent(r["hard_negatives"]) for r in matching],
-        ["pointing of the transport plan", *(percent(r["pointing"]["ipot"]) for r in alignment)],
+        ["pointing of the alignment", *(percent(r["pointing"]["ipot"]) for r in alignment)],
         ["pointing by chance", *(percent(r["pointing"]["chance"]) for r in alignment)],
     ]
     return table(["percent", *sets], body)
@@ -233,7 +233,8 @@ def _alignment(sets: dict[str, dict[str, Any]]) -> list[str]:
     return [
         f"{_counted(sets, 'nouns')} *Pointing*: the strongest patch of a noun's heatmap lies in "
         "the box of what it speaks of. *Average precision*: patches ranked by heat, against those "
-        "that show it. *Chance* is an even heatmap.",
+        "that show it. *Chance* is an even heatmap. The heat of IPOT and Sinkhorn is what the lab "
+        "draws, mass times cosine; *mass alone* is the plan itself, as in the paper.",
         *tables,
     ]
 

@@ -45,8 +45,8 @@ class Alignment:
     iterations: int
     trace: AlignmentTrace | None = None
 
-    def heatmap(self, word: str | int) -> Float[np.ndarray, "rows columns"]:
-        """The mass of a word on every patch.
+    def mass(self, word: str | int) -> Float[np.ndarray, "rows columns"]:
+        """How much of each patch's mass the plan gives to a word.
 
         Args:
             word: The word as it stands in the text (its first occurrence), or its index.
@@ -56,6 +56,23 @@ class Alignment:
         """
         chosen = self.words[self._index(word)]
         return self.plan[list(chosen.tokens)].sum(axis=0).reshape(self.grid)
+
+    def heatmap(self, word: str | int) -> Float[np.ndarray, "rows columns"]:
+        """The similarity that the plan carries between a word and every patch: mass x cosine.
+
+        Every word must spend all of its mass and no patch takes more than its share, so that many
+        patches are filled to the brim, some of them by words with nowhere better to go. What
+        such mass carries tells them apart. Negative cosines count as 0.
+
+        Args:
+            word: The word as it stands in the text (its first occurrence), or its index.
+
+        Raises:
+            ValueError: The text has no such word.
+        """
+        tokens = list(self.words[self._index(word)].tokens)
+        carried = self.plan[tokens] * np.clip(1 - self.cost[tokens], 0, None)
+        return carried.sum(axis=0).reshape(self.grid)
 
     def words_at(self, row: int, column: int) -> list[tuple[str, float]]:
         """The words on a patch with their shares of its mass, the largest first.

@@ -77,6 +77,7 @@ def payload(
     grid: tuple[int, int],
     algorithm: Sequence[str],
     settings: Mapping[str, float],
+    similarity: Float[np.ndarray, "m n"] | None = None,
     optimum: Optimum | None = None,
     places: Mapping[int, Place] | None = None,
 ) -> dict[str, Any]:
@@ -89,6 +90,7 @@ def payload(
         grid: rows and columns of patches.
         algorithm: the lines of code to show beside the numbers.
         settings: beta and iterations, as they were.
+        similarity: what the heat is weighted with, at least 0; the heat is the mass alone without.
         optimum: the exact plan to compare with.
         places: where truth is known, the true place of a word, by its index.
 
@@ -116,6 +118,7 @@ def payload(
             {"code": line, "shows": _shows(line), "note": _NOTES.get(line.strip(), "")}
             for line in algorithm
         ],
+        "similarity": None if similarity is None else _pack(similarity[None]),
         "optimum": optimum and {"plan": _pack(optimum.plan[None]), "cost": float(optimum.cost)},
         "places": {
             str(word): {"boxes": [list(box) for box in place.boxes], "patches": list(place.patches)}

@@ -112,11 +112,19 @@ function alignmentView(root, options = {}) {
     return (place) => from.levels[start + place] * unit;
   }
 
-  const heatOf = (word, value) => {
-    const { patches } = data, heat = new Float32Array(patches);
-    for (let n = 0; n < patches; n++) heat[n] = value(word * patches + n);
-    return heat;
+  const massOf = (word, value) => {
+    const { patches } = data, mass = new Float32Array(patches);
+    for (let n = 0; n < patches; n++) mass[n] = value(word * patches + n);
+    return mass;
   };
+
+  // What is painted: mass times the similarity of word and patch.
+  const heatOf = (word, value) => {
+    const { patches } = data;
+    return massOf(word, value).map((mass, n) => mass * likeness(word * patches + n));
+  };
+  const likeness = (place) =>
+    data.alike ? (data.alike.levels[place] / 65535) * data.alike.top[0] : 1;
 
   // The colour scale of a word stays put while iterations pass, so that what grows is seen to grow.
   function hottest(word) {
@@ -126,7 +134,10 @@ function alignmentView(root, options = {}) {
     for (const { top: tops, levels } of [data.frames, data.exact].filter(Boolean)) {
       tops.forEach((scale, frame) => {
         const start = frame * size + word * patches;
-        for (let n = 0; n < patches; n++) top = Math.max(top, (levels[start + n] / 65535) * scale);
+        for (let n = 0; n < patches; n++) {
+          const mass = (levels[start + n] / 65535) * scale;
+          top = Math.max(top, mass * likeness(word * patches + n));
+        }
       });
     }
     return (data.hottest[word] = top || 1);
@@ -270,15 +281,15 @@ function alignmentView(root, options = {}) {
     const word = data.words[at.word], total = sum(heat) || 1, truth = data.places[at.word];
     const parts = [
       text("Strongest patch of "), strong(`“${word}”`), text(": "), strong(named(best)),
-      text(`, ${percent(heat[best] / total)} of its mass.`),
+      text(`, ${percent(heat[best] / total)} of its heat.`),
     ];
     if (truth) {
       const inside = truth.patches.includes(best);
-      const mass = sum(truth.patches.map((patch) => heat[patch])) / total;
+      const share = sum(truth.patches.map((patch) => heat[patch])) / total;
       const badge = document.createElement("span");
       badge.className = inside ? "va-right" : "va-wrong";
       badge.textContent = inside ? "✓ inside the true box" : "✗ outside the true box";
-      parts.push(text(" "), badge, text(`; ${percent(mass)} of the mass lies in it.`));
+      parts.push(text(" "), badge, text(`; ${percent(share)} of the heat lies in it.`));
     }
     el.verdict.replaceChildren(...parts);
   }
@@ -299,7 +310,7 @@ function alignmentView(root, options = {}) {
       return;
     }
     const mass = value(at.word * data.patches + patch);
-    const row = sum(heatOf(at.word, value)) || 1;
+    const row = sum(massOf(at.word, value)) || 1;
     el.readout.textContent =
       `“${data.words[at.word]}” on patch ${named(patch)}: mass ${number(mass)}, ` +
       `${percent(mass / row)} of the word, ${percent(sharesAt(patch, value)[at.word])} of the patch.`;
@@ -546,7 +557,7 @@ function alignmentView(root, options = {}) {
       const value = plan(), quoted = (word) => `"${word.replaceAll('"', '""')}"`;
       const lines = [["word", ...Array.from({ length: data.patches }, (_, n) => quoted(named(n)))].join(",")];
       data.words.forEach((word, row) => {
-        const numbers = Array.from(heatOf(row, value), (mass) => mass.toPrecision(6));
+        const numbers = Array.from(massOf(row, value), (mass) => mass.toPrecision(6));
         lines.push([quoted(word), ...numbers].join(","));
       });
       download("plan.csv", new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
@@ -578,6 +589,7 @@ function alignmentView(root, options = {}) {
     const frames = unpack(message.plans), exact = message.optimum && unpack(message.optimum.plan);
     data = {
       ...message, message, rows, columns, frames, exact,
+      alike: message.similarity && unpack(message.similarity),
       patches: rows * columns,
       size: rows * columns * message.words.length,
       top: Math.max(...frames.top, ...(exact?.top ?? [])) || 1,
