@@ -193,8 +193,8 @@ def study_markdown(study: dict[str, Any], *, command: str) -> str:
         "# Where the alignment points, and why",
         f"Model `{study['model']}`, {study['examples']:,} nouns of {study['captions']:,} captions "
         f"of `{study['data']}`. Written by `{command}`; no number is typed in by hand.",
-        "One thing is changed at a time. The rest stays as in the paper: the mass of IPOT's plan "
-        f"with beta {BETA} and {ITERATIONS} iterations on the cosine cost of the final states, over "
+        "One thing is changed at a time. The rest stays as in the paper: the mass of IPOT's plan, "
+        f"beta {BETA} and {ITERATIONS} iterations on the cosine cost of the final states, over "
         "all words but [CLS] and [SEP]. All scores are in percent. *Pointing*: the strongest patch "
         "lies in the box of what the noun speaks of. *Mass*: the share of the noun's heat in that "
         "box. *AP*: average precision of the patches ranked by heat, against those that show the "
