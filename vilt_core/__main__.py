@@ -176,7 +176,7 @@ class World:
             size=self.size,
             sprites=self.sprites,
         )
-        for _ in tqdm(done, total=self.count, unit="scene"):
+        for _ in tqdm(done, total=self.count, unit="scene", delay=1):
             pass
         print(f"{self.count} scenes written to {self.folder}")
 
