@@ -123,7 +123,8 @@ class StickerBatches(Dataset):
             if named is not None:
                 mentioned[at] = np.where(clear, np.isin(owners[at], list(named)), IGNORED)
         image = ImageBatch(pixels=normalise(pixels))
-        return image, *(torch.from_numpy(part) for part in (targets, mentioned, owners))
+        classes, spoken, owned = map(torch.from_numpy, (targets, mentioned, owners))
+        return image, classes, spoken, owned
 
     def _patches(self, scenes: list[Scene], _draw) -> Batch:
         image, patches, _, _ = self._draw_images(scenes)
