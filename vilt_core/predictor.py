@@ -45,7 +45,7 @@ def load(name_or_path: str | os.PathLike[str] = "vilt-mini", *, device: str = "c
         ValueError: No such model, or one that is damaged or does not fit.
     """
     for folder in (MODELS / name_or_path, Path(name_or_path)):
-        if folder.is_dir():
+        if folder.is_dir() and folder != MODELS:
             return Predictor(load_folder(folder), device=device)
     shipped = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/config.json")))
     raise ValueError(

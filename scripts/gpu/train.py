@@ -1,4 +1,4 @@
-"""Train the models to ship on one GPU, then score them: one command, ready at any time.
+"""Train the models to ship on one GPU: one command, ready at any time.
 
     python scripts/gpu/train.py OUT [--scale 0.001] [--device cpu]
 
@@ -33,7 +33,7 @@ def main() -> None:
         device=chosen.device,
         workers=workers,
         evaluate_every=2000,
-        command=f"python scripts/gpu/train.py {chosen.out} --recipe {chosen.recipe}",
+        command=" ".join(["python", *sys.argv]),
     )
 
 

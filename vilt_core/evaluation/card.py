@@ -14,8 +14,8 @@ from vilt_core.evaluation.tables import table
 from vilt_core.interop.lab import Bundle
 
 _DOMAINS = {
-    "stickers": "It knows the sticker world alone: scenes of emoji stickers on plain backgrounds, "
-    "and English in the world's phrasings. Of photographs it says nothing of value.",
+    "stickers": "It knows the sticker world alone: scenes of emoji stickers on plain or patterned "
+    "grounds, and English in the world's phrasings. Of photographs it says nothing of value.",
     "photographs": "It was trained on photographs.",
 }
 

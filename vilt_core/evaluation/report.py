@@ -122,7 +122,7 @@ def results_markdown(measured: dict[str, Any], *, command: str) -> str:
         "scores are in percent. *Held-out style*: an artist's drawings that no training has seen. "
         "*Composition*: pairs of noun and relation, of colour and shape, kept out of training.",
         *score_sections(measured["results"]),
-        "![Pointing, mass and average precision of four methods](alignment-methods.png)",
+        "![Pointing, mass and average precision, method by method](alignment-methods.png)",
     ]
     return "\n\n".join(lines) + "\n"
 

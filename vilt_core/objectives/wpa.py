@@ -36,7 +36,7 @@ def wpa(
         text_mask: the tokens that take part; see ``content_mask``.
         image_mask: the patches that take part.
         matched: which pairs belong together.
-        beta: step size of IPOT.
+        beta: inverse of the step size of IPOT.
         iterations: outer iterations of IPOT.
     """
     cost = cosine_cost(text.float(), image.float())

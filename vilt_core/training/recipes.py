@@ -177,11 +177,12 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
             naming_depth=6,
             mentioning_weight=0.5,
             mentioning_depth=7,
+            grounding_weight=0.5,
             inked=0.3,
         ),
     )
     return Recipe(
-        name="vilt-mini",
+        name="vilt-mini-gpu",
         stages=tuple(_scaled(stage, scale) for stage in stages),
         config=config.vilt_mini_gpu,
     )
@@ -192,7 +193,7 @@ def _scaled(stage: Stage, scale: float) -> Stage:
     return replace(stage, steps=max(round(stage.steps * scale), 1), horizon=horizon)
 
 
-def finetuning(*, steps: int, learning_rate: float, batch_size: int) -> Recipe:
+def finetuning(*, steps: int, learning_rate: float, batch_size: int, seed: int = 1) -> Recipe:
     """Go on from a trained model: questions, with a share of captions for the other heads."""
     stage = Stage(
         name="finetune",
@@ -200,9 +201,12 @@ def finetuning(*, steps: int, learning_rate: float, batch_size: int) -> Recipe:
         mix={"captions": 0.25, "questions": 0.75},
         batch_size=batch_size,
         learning_rate=learning_rate,
-        noun_mask_rate=0.3,
+        noun_mask_rate=0.4,
+        hard_negatives=0.3,
+        grounding_weight=0.5,
+        inked=0.3,
     )
-    return Recipe(name="finetuned", stages=(stage,))
+    return Recipe(name="finetuned", stages=(stage,), seed=seed)
 
 
 RECIPES: dict[str, Callable[..., Recipe]] = {

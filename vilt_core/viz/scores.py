@@ -19,7 +19,7 @@ def method_bars(
         title: what all of it is about.
         chance: the method that is drawn as a line instead; a measure may lack it.
     """
-    figure = Figure(figsize=(3.2 * len(measures), 3.4), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(4.0 * len(measures), 3.6), layout="constrained", facecolor="white")
     figure.suptitle(title, fontsize=11, color=_INK, x=0.01, ha="left")
     for axes, (measure, scores) in zip(
         figure.subplots(1, len(measures), sharey=True, squeeze=False)[0],
@@ -29,7 +29,10 @@ def method_bars(
         methods = [method for method in scores if method != chance]
         heights = [100 * scores[method] for method in methods]
         colors = [IMAGE if height == max(heights) else PLAIN for height in heights]
-        bars = axes.bar(methods, heights, color=colors, width=0.68)
+        labels = [
+            method.replace(", ", ",\n").replace("mass alone", "mass\nalone") for method in methods
+        ]
+        bars = axes.bar(labels, heights, color=colors, width=0.68)
         paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
         axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=9, color=_INK, bbox=paper)
         if chance in scores:

@@ -29,7 +29,8 @@ def export(
     """Write ``count`` scenes; yields how many are done.
 
     ``images/N.png``, ``captions.jsonl``, ``questions.jsonl`` (three a scene) and ``pairs.jsonl`` in
-    the formats that ``finetune`` and ``evaluate`` read, with objects, boxes, spans and programs.
+    the formats that ``evaluate`` reads, with objects, boxes, spans and programs. The user's own
+    icons make no pairs: ``pairs.jsonl`` stays empty.
 
     Args:
         folder: where to write.
@@ -42,6 +43,8 @@ def export(
     Raises:
         ValueError: icons that cannot be used, or a count under 1.
     """
+    if not 8 <= size <= 4096:
+        raise ValueError(f"size must lie in 8 to 4,096 pixels, got {size:,}")
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     icons = None if sprites is None else atlas_from_folder(sprites)
