@@ -10,6 +10,7 @@ from vilt_core.interop.lab import load_folder
 from vilt_core.training import loop, monitor
 from vilt_core.training.loop import train
 from vilt_core.training.monitor import train_and_watch
+from vilt_core.training.recipes import vilt_mini
 
 
 @pytest.fixture
@@ -49,3 +50,9 @@ def test_a_run_keeps_its_words_when_the_language_has_changed(
     finished = load_folder(watch())
     assert finished.tokenizer.backend.get_vocab() == tiny_bundle.tokenizer.backend.get_vocab()
     assert (tmp_path / "model" / "training.json").is_file()
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="device must be"):
+        train_and_watch(vilt_mini(scale=0.001), tmp_path / "run", command="any", device="moon")
+    assert not (tmp_path / "run").exists()

@@ -43,6 +43,8 @@ def train_and_watch(
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device != "cpu" and not (device == "cuda" and torch.cuda.is_available()):
+        raise ValueError(f"device must be auto, cpu, or cuda where there is one, got {device!r}")
     bundle = _begin(recipe, folder) if start is None else load_folder(start)
     steps = sum(stage.steps for stage in recipe.stages)
     at = {
