@@ -14,7 +14,9 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from vilt_core.data.image import normalise
 from vilt_core.data.text import EncodedText, Tokenizer, mask_whole_words
+from vilt_core.evaluation.alignment import noun_tokens
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.recipes import Stage
 from vilt_core.types import ImageBatch, TextBatch
@@ -49,11 +51,6 @@ class Batch:
         """Copy to a device."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(self, **{k: v.to(device) for k, v in parts.items() if hasattr(v, "to")})
-
-
-def normalise(pixels: np.ndarray) -> Tensor:
-    """Bytes (b height width 3) to floats (b 3 height width) in [-1, 1]."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32).div_(127.5).sub_(1.0)
 
 
 def patch_classes() -> int:
@@ -201,7 +198,7 @@ class StickerBatches(Dataset):
         if self.stage.noun_mask_rate != self.stage.mask_rate:
             for row, mentions in enumerate(phrases):
                 for mention in mentions:
-                    rates[row, noun_pieces(encoded, row, mention)] = self.stage.noun_mask_rate
+                    rates[row, noun_tokens(encoded, row, mention)] = self.stage.noun_mask_rate
         return rates
 
     def _questions(self, scenes: list[Scene], draw) -> Batch:
@@ -228,13 +225,6 @@ class StickerBatches(Dataset):
         return questions(place, draw, count=1)[0]
 
 
-def noun_pieces(encoded: EncodedText, row: int, mention: Mention) -> Bool[Tensor, " l"]:
-    """The pieces that the noun of a phrase fell into."""
-    start, end = encoded.spans[row].unbind(dim=-1)
-    inside = (start >= mention.noun_start) & (end <= mention.noun_end)
-    return inside & (encoded.words[row] >= 0)
-
-
 def grounded_nouns(
     encoded: EncodedText, phrases: Sequence[Sequence[Mention]], owners: Int[Tensor, "b n"]
 ) -> Bool[Tensor, "b l n"]:
@@ -244,7 +234,7 @@ def grounded_nouns(
         for mention in mentions:
             if mention.objects:
                 own = torch.isin(owners[row], torch.tensor(mention.objects))
-                grounded[row, noun_pieces(encoded, row, mention)] = own
+                grounded[row, noun_tokens(encoded, row, mention)] = own
     return grounded
 
 
