@@ -5,6 +5,9 @@ Presets are functions. No module of ``layers`` ever sees one of these objects: b
 
 from dataclasses import dataclass, replace
 
+# Beside these there is the head of VQA, built where answers are counted.
+TASKS = ("itm", "mlm", "rank", "nlvr2")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViltConfig:
@@ -14,13 +17,14 @@ class ViltConfig:
     width: int = 768  # H of the paper
     depth: int = 12  # D of the paper
     heads: int = 12
-    mlp_ratio: int = 4
+    mlp_ratio: float = 4.0  # hidden width of a block's MLP, in widths
     image_size: int = 384  # side of the picture that the position table was learned on, pixels
     patch_size: int = 32  # P of the paper, pixels
     max_text_tokens: int = 40
     max_patches: int = 200  # sampled at most while training; inference always sees them all
     modality_types: int = 2  # 3 for NLVR2: text, first image, second image
     segment_types: int = 2  # BERT's own sentence types inside the text embedding
+    tasks: tuple[str, ...] = ("itm", "mlm")  # whose heads are built, of TASKS
     answers: int = 0  # classes of the VQA head; 0 builds none
     patch_classes: int = 0  # classes of the patch-naming head, used in training only; 0 builds none
     dropout: float = 0.1
@@ -32,6 +36,11 @@ class ViltConfig:
         """Side of the learned position grid, in patches."""
         return self.image_size // self.patch_size
 
+    @property
+    def mlp_width(self) -> int:
+        """Hidden width of a block's MLP."""
+        return round(self.mlp_ratio * self.width)
+
     def __post_init__(self):
         if self.image_size % self.patch_size:
             raise ValueError(
@@ -41,6 +50,13 @@ class ViltConfig:
         if self.width % self.heads:
             raise ValueError(
                 f"width must be a multiple of heads, got {self.width} and {self.heads}"
+            )
+        if strange := sorted(set(self.tasks) - set(TASKS)):
+            raise ValueError(f"tasks must be of {TASKS}, got {strange}")
+        if "nlvr2" in self.tasks and self.modality_types < 3:
+            raise ValueError(
+                "nlvr2 needs 3 modality_types (text, first image, second image), "
+                f"got {self.modality_types}"
             )
 
 

@@ -62,7 +62,16 @@ class PatchEmbeddings:
     tokens: Float[Tensor, "b n d"]
     mask: Bool[Tensor, "b n"]
     positions: Int[Tensor, "b n 2"]  # (row, column) of each patch; (-1, -1) for padding
-    grid: tuple[int, int]  # rows and columns of the padded canvas
+    grid: tuple[int, int]  # rows and columns of the padded canvas; n may be fewer than its cells
+
+    def take(self, rows: list[int]) -> "PatchEmbeddings":
+        """Some images of the batch, in this order, repeated where a row is."""
+        return PatchEmbeddings(
+            tokens=self.tokens[rows],
+            mask=self.mask[rows],
+            positions=self.positions[rows],
+            grid=self.grid,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -54,6 +55,18 @@ def test_equals_torch_encoder_layer():
     tokens, mask = torch.randn(2, 5, 16), torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
     expected = reference(tokens, src_key_padding_mask=~mask)
     torch.testing.assert_close(part(tokens, mask=mask)[0], expected)
+
+
+@pytest.mark.parametrize("first", [1, 3, 5])
+def test_the_first_tokens_alone_are_the_first_tokens_of_all(first):
+    part, tokens = block(), torch.randn(2, 5, 16)
+    mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+    whole, weights = part(tokens, mask=mask, return_weights=True)
+    some, few = part(tokens, mask=mask, return_weights=True, first=first)
+    torch.testing.assert_close(some, whole[:, :first])
+    torch.testing.assert_close(few, weights[:, :, :first])
+    with torch.no_grad():
+        torch.testing.assert_close(part(tokens, mask=mask, first=first)[0], whole[:, :first])
 
 
 def test_dropout_only_while_training():

@@ -43,6 +43,13 @@ def test_asking_changes_nothing():
         assert (weights[1, :, :, 2:] == 0).all()
 
 
+def test_the_first_tokens_alone_are_the_first_tokens_of_all():
+    stack, tokens = encoder(), torch.randn(2, 5, 16)
+    out = stack(tokens, first=2, return_states=True)
+    torch.testing.assert_close(out.tokens, stack(tokens).tokens[:, :2])
+    assert [state.shape[1] for state in out.states] == [5, 5, 5, 2]
+
+
 def test_no_blocks_is_just_the_norm():
     stack, tokens = encoder(depth=0), torch.randn(2, 5, 16)
     torch.testing.assert_close(stack(tokens).tokens, stack.norm(tokens))

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from vilt_core.layers import Fusion, split
@@ -34,3 +35,17 @@ def test_text_alone_splits_into_text_and_nothing():
     assert text.shape == (2, 5, 8)
     assert not image_class.any()
     assert patches.shape == (2, 0, 8)
+
+
+def test_the_second_image_has_a_type_of_its_own():
+    part = Fusion(8, types=3)
+    image_class, patches = torch.randn(2, 8), torch.randn(2, 4, 8)
+    first, second = (part.image(image_class, patches, row=row) for row in (1, 2))
+    difference = (part.types.weight[2] - part.types.weight[1]).expand(2, 5, 8)
+    torch.testing.assert_close(second - first, difference)
+
+
+@pytest.mark.parametrize("row", [0, 2])
+def test_types_that_no_image_has(row):
+    with pytest.raises(ValueError, match=f"1 to 1, got {row}"):
+        Fusion(8).image(torch.randn(2, 8), torch.randn(2, 4, 8), row=row)

@@ -1,6 +1,6 @@
 import torch
 
-from vilt_core.layers import ItmHead, MlmHead, Pooler, VqaHead
+from vilt_core.layers import ItmHead, MlmHead, Nlvr2Head, Pooler, RankHead, VqaHead
 
 
 def test_equation_6():
@@ -25,3 +25,17 @@ def test_vqa_goes_through_twice_the_width():
     head = VqaHead(8, answers=11)
     assert head(torch.randn(3, 8)).shape == (3, 11)
     assert head.expand.out_features == 16
+
+
+def test_a_rank_is_one_number_a_pair():
+    head, pooled = RankHead(8), torch.randn(3, 8)
+    expected = pooled @ head.dense.weight[0] + head.dense.bias
+    torch.testing.assert_close(head(pooled), expected)
+
+
+def test_nlvr2_tells_left_from_right():
+    head, left, right = Nlvr2Head(8), torch.randn(3, 8), torch.randn(3, 8)
+    logits = head.pair(left, right)
+    assert logits.shape == (3, 2)
+    torch.testing.assert_close(logits, head(torch.cat([left, right], dim=1)))
+    assert not torch.allclose(logits, head.pair(right, left))

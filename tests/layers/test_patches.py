@@ -57,6 +57,14 @@ def test_an_image_in_a_padded_batch_is_the_image_alone():
         assert (out.positions[i][~out.mask[i]] == -1).all()
 
 
+def test_a_padded_batch_is_as_long_as_its_longest_image(mixed):
+    assert mixed.grid == (4, 5)
+    assert mixed.tokens.shape == (3, 15, 16)
+    assert mixed.mask.sum(dim=1).tolist() == [10, 4, 15]
+    for places, real in zip(mixed.positions, mixed.mask, strict=True):
+        assert ((places[real] @ torch.tensor([5, 1])).diff() > 0).all()
+
+
 def test_a_full_mask_is_no_mask():
     part, pixels = embedding(), torch.randn(2, 3, 8, 20)
     plain, masked = part(pixels), part(pixels, mask=pixel_mask(8, 20, (8, 20), (8, 20)))
@@ -91,7 +99,7 @@ def test_image_without_a_real_pixel():
 
 @pytest.fixture
 def mixed():
-    sizes = ((8, 20), (16, 4), (16, 20))
+    sizes = ((8, 20), (16, 4), (12, 20))
     return embedding()(torch.randn(3, 3, 16, 20), mask=pixel_mask(16, 20, *sizes))
 
 
@@ -102,9 +110,10 @@ def test_sampling_keeps_raster_order_and_tells_which(mixed):
     assert out.grid == mixed.grid
     for i in range(3):
         kept = out.positions[i][out.mask[i]]
-        flat = kept[:, 0] * 5 + kept[:, 1]
-        assert (flat.diff() > 0).all()
-        torch.testing.assert_close(out.tokens[i][out.mask[i]], mixed.tokens[i, flat])
+        assert ((kept @ torch.tensor([5, 1])).diff() > 0).all()
+        places = mixed.positions[i].tolist()
+        rows = [places.index(place) for place in kept.tolist()]
+        torch.testing.assert_close(out.tokens[i][out.mask[i]], mixed.tokens[i, rows])
         assert (out.positions[i][~out.mask[i]] == -1).all()
 
 

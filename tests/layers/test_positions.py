@@ -51,3 +51,32 @@ def test_follows_a_fused_optimiser():
     optimiser.step()
     with torch.no_grad():
         assert not torch.equal(part(7, 3), before)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(7, 3), (1, 9), (12, 19), (4, 1)])
+def test_equals_torch(rows, columns):
+    table = torch.randn(4, 5, 8)
+    reference = torch.nn.functional.interpolate(
+        table.permute(2, 0, 1)[None], size=(rows, columns), mode="bilinear", align_corners=True
+    )
+    resized = resize_grid(table, rows=rows, columns=columns)
+    torch.testing.assert_close(resized, reference[0].permute(1, 2, 0))
+
+
+def test_each_image_gets_its_own_size():
+    part, sizes = grid(), ((7, 3), (2, 9), (4, 4), (1, 1))
+    rows, columns = torch.tensor(sizes).unbind(dim=1)
+    own = part.own(rows, columns, grid=(7, 9))
+    assert own.shape == (4, 7, 9, 8)
+    for table, (r, c) in zip(own, sizes, strict=True):
+        torch.testing.assert_close(table[:r, :c], part(r, c))
+        assert not table[r:].any()
+        assert not table[:, c:].any()
+
+
+def test_a_size_first_met_without_gradients_can_be_trained():
+    part = grid()
+    with torch.inference_mode():
+        part(5, 11)
+    part(5, 11).sum().backward()
+    torch.testing.assert_close(part.table.grad.sum(), torch.tensor(5.0 * 11 * 8))

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -111,7 +112,7 @@ def test_fast_path_equals_slow_path(model):
 def test_states_and_attentions(model):
     text, image = texts(9, 4, 6), images(*SIZES)
     out = model(text, image, return_states=True, return_attentions=True)
-    s = 9 + 1 + 20
+    s = 9 + 1 + 10  # of a canvas of 20 patches no image has more than 10
     assert [state.shape for state in out.states] == [(3, s, 24)] * 4
     assert [weights.shape for weights in out.attentions] == [(3, 3, s, s)] * 3
     real = torch.cat([text.mask, torch.ones(3, 1, dtype=torch.bool), out.image_mask], dim=1)
@@ -167,6 +168,47 @@ def test_dropped_patches_are_not_seen(model):
     torch.testing.assert_close(out.pooled, again.pooled)
 
 
+def test_pooling_alone(model):
+    for inputs in ((texts(9, 4, 6), images(*SIZES)), (texts(9, 4, 6), None)):
+        torch.testing.assert_close(model.pool(*inputs), model(*inputs).pooled)
+
+
+def test_an_embedded_image_serves_many_texts(model):
+    image = images(*SIZES)
+    patches = model.embed_image(image)
+    text = texts(9, 4, 6, 5)
+    some = model(text, patches.take([2, 0, 0, 1]))
+    for i, row in enumerate((2, 0, 0, 1)):
+        height, width = SIZES[row]
+        alone = model(
+            TextBatch(ids=text.ids[i : i + 1], mask=text.mask[i : i + 1]),
+            ImageBatch(pixels=image.pixels[row : row + 1, :, :height, :width]),
+        )
+        torch.testing.assert_close(some.pooled[i], alone.pooled[0])
+        torch.testing.assert_close(some.image[i][some.image_mask[i]], alone.image[0])
+
+
+def test_the_second_image_of_a_pair_is_told_by_its_type():
+    torch.manual_seed(0)
+    config = replace(CONFIG, modality_types=3, tasks=("nlvr2",))
+    model = Vilt(config).eval()
+    text, image = texts(5), images((24, 24), masked=False)
+    with torch.no_grad():
+        model.fusion.types.weight[2] = model.fusion.types.weight[1]
+        same = model.pool(text, image, image_type=2)
+        torch.testing.assert_close(same, model.pool(text, image))
+        model.fusion.types.weight[2] += torch.randn(24)
+        assert not torch.allclose(model.pool(text, image, image_type=2), same)
+    assert model.nlvr2.pair(same, same).shape == (1, 2)
+
+
+@pytest.mark.parametrize("task", ["itm", "mlm", "rank", "nlvr2", "vqa"])
+def test_a_head_that_is_not_there(task):
+    model = Vilt(replace(CONFIG, tasks=(), answers=0))
+    with pytest.raises(ValueError, match=f"no {task} head"):
+        model.head(task)
+
+
 def test_text_alone(model):
     text = texts(5, 3)
     out = model(text, None, return_states=True, return_attentions=True)
@@ -185,7 +227,7 @@ def test_text_alone(model):
 def test_image_alone(model):
     image = images(*SIZES)
     together = model.encode_image(image)
-    assert together.shape == (3, 1 + 20, 24)
+    assert together.shape == (3, 1 + 10, 24)
     real = model.embed_image(image).mask
     for i, (height, width) in enumerate(SIZES):
         alone = model.encode_image(ImageBatch(pixels=image.pixels[i : i + 1, :, :height, :width]))
@@ -255,3 +297,12 @@ def test_sides_that_do_not_divide(model):
 def test_batches_of_different_size(model):
     with pytest.raises(ValueError, match="expected 2 images, got 3"):
         model(texts(5, 3), images(*SIZES))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"tasks": ("itm", "dance")}, "dance"), ({"tasks": ("nlvr2",)}, "3 modality_types")],
+)
+def test_heads_that_cannot_be(settings, said):
+    with pytest.raises(ValueError, match=said):
+        replace(CONFIG, **settings)

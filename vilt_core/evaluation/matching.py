@@ -8,7 +8,7 @@ from typing import Any
 
 from vilt_core.evaluation.inference import Progress, evaluating, read_batches
 from vilt_core.evaluation.sources import Paired, pairs_of
-from vilt_core.interop.lab import Bundle
+from vilt_core.interop.bundle import Bundle
 
 CHANCE = 0.5  # half of the sentences are true, in every group
 
@@ -63,7 +63,7 @@ def match_probabilities(
     pictures, texts = [one.picture for one in pairs], [one.text for one in pairs]
     with evaluating(bundle.model):
         for read in read_batches(bundle, pictures, texts, batch_size=batch_size, progress=progress):
-            found += bundle.model.itm(read.output.pooled).softmax(dim=-1)[:, 1].tolist()
+            found += bundle.model.head("itm")(read.output.pooled).softmax(dim=-1)[:, 1].tolist()
     return found
 
 

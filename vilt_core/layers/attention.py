@@ -1,5 +1,7 @@
 """Multi-head self-attention, the MSA of the paper's equation 4."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -15,8 +17,8 @@ def attention_weights(
 ) -> Float[Tensor, "b h queries keys"]:
     """softmax(Q K^T / sqrt(head_dim)) over the real keys.
 
-    Every row sums to 1 and padding gets exactly 0. The softmax is taken in float32 whatever the
-    dtype of the inputs, and the weights come back in the dtype of the scores.
+    Every row sums to 1 and padding gets exactly 0. The softmax sums in float32 whatever the dtype
+    of the inputs, as PyTorch's kernels do, and the weights come back in the dtype of the scores.
 
     Args:
         query: What each token looks for.
@@ -28,7 +30,7 @@ def attention_weights(
         # One row of bias a text is cheaper than masked_fill over all scores, backward most of all.
         bias = torch.zeros(mask.shape, dtype=scores.dtype, device=mask.device)
         scores = scores + rearrange(bias.masked_fill(~mask, float("-inf")), "b keys -> b 1 1 keys")
-    return scores.softmax(dim=-1, dtype=torch.float32).to(scores.dtype)
+    return scores.softmax(dim=-1).to(scores.dtype)  # autocast would leave them in float32
 
 
 def attend(
@@ -39,9 +41,9 @@ def attend(
     mask: Bool[Tensor, "b keys"] | None = None,
 ) -> Float[Tensor, "b h queries head_dim"]:
     """The values averaged by :func:`attention_weights`, by the fastest road on this device."""
-    if query.device.type == "cpu" and torch.is_grad_enabled():
-        # PyTorch's fused CPU kernel has a slow backward in bfloat16: on short sequences plain
-        # products are four times faster, and training as a whole 2.4 times.
+    if query.is_cpu and (torch.is_grad_enabled() or query.dtype == torch.bfloat16):
+        # PyTorch's fused CPU kernel is slow in bfloat16, its backward most of all: on short
+        # sequences plain products are four times faster, and training as a whole 2.4 times.
         return attention_weights(query, key, mask=mask) @ value
     bias = None if mask is None else rearrange(mask, "b keys -> b 1 1 keys")
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
@@ -65,21 +67,29 @@ class SelfAttention(nn.Module):
         *,
         mask: Bool[Tensor, "b s"] | None = None,
         return_weights: bool = False,
-    ) -> tuple[Float[Tensor, "b s d"], Float[Tensor, "b h s s"] | None]:
+        first: int | None = None,
+    ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
         """Mix the tokens.
 
         Args:
             tokens: The sequence.
             mask: True where a token is real; None says that all of them are, and is faster.
             return_weights: Also give the weights, rows are queries; this takes the plain path.
+            first: How many tokens ask, from the first on; all of them by default.
         """
-        query, key, value = rearrange(
-            self.qkv(tokens),
-            "b s (three h head_dim) -> three b h s head_dim",
-            three=3,
-            h=self.heads,
-        ).unbind(0)
+        query, key, value = self._asked_and_offered(tokens, first)
         weights = attention_weights(query, key, mask=mask) if return_weights else None
         mixed = attend(query, key, value, mask=mask) if weights is None else weights @ value
-        merged = rearrange(mixed, "b h s head_dim -> b s (h head_dim)")
+        merged = rearrange(mixed, "b h queries head_dim -> b queries (h head_dim)")
         return self.dropout(self.projection(merged)), weights
+
+    def _asked_and_offered(self, tokens: Tensor, first: int | None) -> tuple[Tensor, ...]:
+        """Query, key and value of every head; queries of the first tokens alone where so wanted."""
+        split = partial(rearrange, pattern="b s (of h head_dim) -> of b h s head_dim", h=self.heads)
+        if first is None:
+            query, key, value = split(self.qkv(tokens), of=3).unbind(0)
+            return query, key, value
+        d = tokens.shape[-1]
+        weight, bias = self.qkv.weight, self.qkv.bias
+        key, value = split(F.linear(tokens, weight[d:], bias[d:]), of=2).unbind(0)
+        return split(F.linear(tokens[:, :first], weight[:d], bias[:d]), of=1)[0], key, value

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 class Encoded:
     """What a stack of blocks makes of a sequence."""
 
-    tokens: Float[Tensor, "b s d"]  # normalised
-    states: tuple[Float[Tensor, "b s d"], ...] | None  # input first, then each block's output
-    attentions: tuple[Float[Tensor, "b h s s"], ...] | None  # each block's weights
+    tokens: Float[Tensor, "b wanted d"]  # normalised
+    states: tuple[Float[Tensor, "b _s d"], ...] | None  # input first, then each block's output
+    attentions: tuple[Float[Tensor, "b h _queries s"], ...] | None  # each block's weights
 
 
 class Encoder(nn.Module):
@@ -31,6 +31,7 @@ class Encoder(nn.Module):
         mask: Bool[Tensor, "b s"] | None = None,
         return_states: bool = False,
         return_attentions: bool = False,
+        first: int | None = None,
     ) -> Encoded:
         """Run the stack.
 
@@ -39,10 +40,16 @@ class Encoder(nn.Module):
             mask: True where a token is real; None says that all of them are.
             return_states: Keep the input and every block's output, before the final norm.
             return_attentions: Keep every block's attention weights.
+            first: How many tokens of the last block are wanted, from the first on; all by default.
         """
         states, attentions = [tokens], []
-        for block in self.blocks:
-            tokens, weights = block(tokens, mask=mask, return_weights=return_attentions)
+        for depth, block in enumerate(self.blocks, start=1):
+            tokens, weights = block(
+                tokens,
+                mask=mask,
+                return_weights=return_attentions,
+                first=first if depth == len(self.blocks) else None,
+            )
             if return_states:
                 states.append(tokens)
             if return_attentions:

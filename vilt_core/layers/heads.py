@@ -1,6 +1,7 @@
 """What is read off the transformer: the pooler (equation 6) and the task heads."""
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -29,6 +30,21 @@ class ItmHead(nn.Module):
         return self.dense(pooled)
 
 
+class RankHead(nn.Module):
+    """Retrieval: one score a pair, by which texts or images are ranked.
+
+    It begins as the "match" row of the ITM head (section 4.4 of the paper).
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.dense = nn.Linear(width, 1)
+
+    def forward(self, pooled: Float[Tensor, "b d"]) -> Float[Tensor, " b"]:
+        """One score a pair."""
+        return rearrange(self.dense(pooled), "b 1 -> b")
+
+
 class MlmHead(nn.Module):
     """Masked language modelling: BERT's transform and a decoder of its own.
 
@@ -48,16 +64,37 @@ class MlmHead(nn.Module):
         return self.decoder(self.norm(self.activation(self.dense(tokens))))
 
 
-class VqaHead(nn.Module):
-    """Visual question answering: a two-layer classifier over a fixed list of answers."""
+class Classifier(nn.Module):
+    """A two-layer classifier of pooled states, the head of VQA and of NLVR2."""
 
-    def __init__(self, width: int, *, answers: int):
+    def __init__(self, width: int, *, hidden: int, classes: int):
         super().__init__()
-        self.expand = nn.Linear(width, 2 * width)
-        self.norm = nn.LayerNorm(2 * width)
+        self.expand = nn.Linear(width, hidden)
+        self.norm = nn.LayerNorm(hidden)
         self.activation = nn.GELU()
-        self.classify = nn.Linear(2 * width, answers)
+        self.classify = nn.Linear(hidden, classes)
 
     def forward(self, pooled: Float[Tensor, "b d"]) -> Float[Tensor, "b k"]:
-        """One logit for each answer."""
+        """One logit for each class."""
         return self.classify(self.activation(self.norm(self.expand(pooled))))
+
+
+class VqaHead(Classifier):
+    """Visual question answering: a choice from a fixed list of answers."""
+
+    def __init__(self, width: int, *, answers: int):
+        super().__init__(width, hidden=2 * width, classes=answers)
+
+
+class Nlvr2Head(Classifier):
+    """Is a statement true of two images: the pair method of UNITER, as ViLT uses it (section 4.3).
+
+    The text is read twice, once with each image; the two pooled states side by side are classified.
+    """
+
+    def __init__(self, width: int):
+        super().__init__(2 * width, hidden=2 * width, classes=2)
+
+    def pair(self, left: Float[Tensor, "b d"], right: Float[Tensor, "b d"]) -> Float[Tensor, "b 2"]:
+        """Logits of (false, true)."""
+        return self(torch.cat([left, right], dim=-1))

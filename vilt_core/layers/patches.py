@@ -1,7 +1,6 @@
 """A picture becomes a sequence: equation 2 of the paper, one linear map of each patch."""
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -85,7 +84,8 @@ class PatchEmbedding(nn.Module):
         Args:
             pixels: Pictures in [-1, 1], padded at the bottom and the right.
             mask: True on real pixels; None says that all of them are. A patch is real when its
-                top left pixel is, and each image's positions span its own real grid.
+                top left pixel is, and each image's positions span its own real grid. On a CPU the
+                sequence is then only as long as the image with the most patches.
 
         Raises:
             ValueError: The sides are not multiples of the patch, the mask has another shape, or
@@ -97,38 +97,38 @@ class PatchEmbedding(nn.Module):
             raise ValueError(
                 f"image height and width must be positive multiples of {p}, got {height} x {width}"
             )
-        features = self.projection(pixels)
-        rows, columns = features.shape[2:]
-        places = raster_positions(rows, columns, device=pixels.device).expand(b, -1, -1)
-        if mask is None:
-            real = torch.ones(b, rows * columns, dtype=torch.bool, device=pixels.device)
-            positions = rearrange(
-                self.positions(rows, columns), "rows columns d -> (rows columns) d"
+        if mask is not None and mask.shape != (b, height, width):
+            raise ValueError(
+                f"image mask must have shape {(b, height, width)}, got {tuple(mask.shape)}"
             )
+        tokens = rearrange(self.projection(pixels), "b d rows columns -> b (rows columns) d")
+        grid = height // p, width // p
+        places = raster_positions(*grid, device=pixels.device).expand(b, -1, -1)
+        if mask is None:
+            real = torch.ones(b, tokens.shape[1], dtype=torch.bool, device=pixels.device)
+            positions = rearrange(self.positions(*grid), "rows columns d -> (rows columns) d")
         else:
-            if mask.shape != (b, height, width):
-                raise ValueError(
-                    f"image mask must have shape {(b, height, width)}, got {tuple(mask.shape)}"
-                )
             patch_mask = mask[:, ::p, ::p]
             real = rearrange(patch_mask, "b rows columns -> b (rows columns)")
             positions = self._own_positions(patch_mask)
+            if real.is_cpu:
+                # No block works on a canvas of padding. A GPU would have to stop to count it.
+                most = int(real.sum(dim=1).max())
+                kept = real.argsort(dim=1, descending=True, stable=True)[:, :most]
+                real = real.take_along_dim(kept, dim=1)
+                tokens, positions, places = (
+                    values.take_along_dim(kept[..., None], dim=1)
+                    for values in (tokens, positions, places)
+                )
             places = places.masked_fill(~real[..., None], -1)
-        tokens = rearrange(features, "b d rows columns -> b (rows columns) d")
         return PatchEmbeddings(
-            tokens=self.dropout(tokens + positions),
-            mask=real,
-            positions=places,
-            grid=(rows, columns),
+            tokens=self.dropout(tokens + positions), mask=real, positions=places, grid=grid
         )
 
     def _own_positions(self, patch_mask: Bool[Tensor, "b rows columns"]) -> Float[Tensor, "b n d"]:
-        """Each image's table resized to its own real grid; one resize for each distinct size."""
-        rows, columns = patch_mask.shape[1:]
-        sides = torch.stack([patch_mask[:, :, 0].sum(1), patch_mask[:, 0].sum(1)], dim=1)
-        sizes, which = sides.unique(dim=0, return_inverse=True)
-        own = sizes.tolist()
-        if min(min(size) for size in own) == 0:
+        """Each image's table resized to its own real grid, all of them at once."""
+        rows, columns = patch_mask[:, :, 0].sum(dim=1), patch_mask[:, 0].sum(dim=1)
+        if rows.is_cpu and not (rows * columns).all():
             raise ValueError("every image must have real pixels from its top left corner, got none")
-        tables = [F.pad(self.positions(r, c), (0, 0, 0, columns - c, 0, rows - r)) for r, c in own]
-        return rearrange(torch.stack(tables)[which], "b rows columns d -> b (rows columns) d")
+        own = self.positions.own(rows, columns, grid=(patch_mask.shape[1], patch_mask.shape[2]))
+        return rearrange(own, "b rows columns d -> b (rows columns) d")

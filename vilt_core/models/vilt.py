@@ -1,8 +1,9 @@
 """ViLT, the Vision-and-Language Transformer without convolution or region supervision.
 
-Kim, Son and Kim, ICML 2021, section 3: one transformer over [text; class; patches], from which
-four heads read. Equations 1 to 6 of the paper are one line each of :meth:`Vilt.forward`.
+Kim, Son and Kim, ICML 2021, section 3. Equations 1 to 6 lie in ``embed`` and ``forward``.
 """
+
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,8 +12,8 @@ from torch import Tensor, nn
 from vilt_core.config import ViltConfig
 from vilt_core.layers.block import PreNormBlock
 from vilt_core.layers.encoder import Encoder
-from vilt_core.layers.fusion import Fusion, split
-from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead
+from vilt_core.layers.fusion import Fusion, mask_of, split, with_class
+from vilt_core.layers.heads import ItmHead, MlmHead, Nlvr2Head, Pooler, RankHead, VqaHead
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import PatchEmbedding, no_patches, sample_patches
 from vilt_core.layers.text import TextEmbedding
@@ -22,8 +23,8 @@ from vilt_core.types import ImageBatch, ModelOutput, PatchEmbeddings, TextBatch
 class Vilt(nn.Module):
     """The transformer and its heads; a head is a function of the output.
 
-    ``model.itm(out.pooled)``, ``model.mlm(out.text)`` and, where the config names answers,
-    ``model.vqa(out.pooled)``, else ``model.vqa`` is None.
+    ``itm(out.pooled)``, ``mlm(out.text)``, ``rank(out.pooled)``, ``vqa(out.pooled)`` and
+    ``nlvr2.pair(left.pooled, right.pooled)``; None where the config has no such task or answers.
     """
 
     def __init__(self, config: ViltConfig):
@@ -42,33 +43,29 @@ class Vilt(nn.Module):
             width, patch_size=config.patch_size, grid=config.grid, dropout=dropout
         )
         self.fusion = Fusion(width, types=config.modality_types)
+        block = partial(PreNormBlock, width, heads=config.heads, mlp_width=config.mlp_width)
         self.encoder = Encoder(
-            [
-                PreNormBlock(
-                    width,
-                    heads=config.heads,
-                    mlp_width=config.mlp_ratio * width,
-                    dropout=dropout,
-                    norm_eps=config.norm_eps,
-                )
-                for _ in range(config.depth)
-            ],
+            [block(dropout=dropout, norm_eps=config.norm_eps) for _ in range(config.depth)],
             norm=nn.LayerNorm(width, eps=config.norm_eps),
         )
         self.pooler = Pooler(width)
-        self.itm = ItmHead(width)
-        self.mlm = MlmHead(width, vocab_size=config.vocab_size, norm_eps=config.text_norm_eps)
+        mlm = partial(MlmHead, vocab_size=config.vocab_size, norm_eps=config.text_norm_eps)
+        self.itm = ItmHead(width) if "itm" in config.tasks else None
+        self.mlm = mlm(width) if "mlm" in config.tasks else None
+        self.rank = RankHead(width) if "rank" in config.tasks else None
+        self.nlvr2 = Nlvr2Head(width) if "nlvr2" in config.tasks else None
         self.vqa = VqaHead(width, answers=config.answers) if config.answers else None
-        # Two heads that read the patches, for training on the sticker world only.
-        self.naming = nn.Linear(width, config.patch_classes) if config.patch_classes else None
-        self.mentioning = nn.Linear(width, 1) if config.patch_classes else None
+        named = config.patch_classes  # training on stickers has two heads that read the patches
+        self.naming = nn.Linear(width, named) if named else None
+        self.mentioning = nn.Linear(width, 1) if named else None
         initialise(self)
 
     def forward(
         self,
         text: TextBatch,
-        image: ImageBatch | None,
+        image: ImageBatch | PatchEmbeddings | None,
         *,
+        image_type: int = 1,
         return_states: bool = False,
         return_attentions: bool = False,
         generator: torch.Generator | None = None,
@@ -77,38 +74,24 @@ class Vilt(nn.Module):
 
         Args:
             text: Token ids, at most ``config.max_text_tokens`` of them.
-            image: Pictures of any size that is a multiple of the patch. None reads the text
-                alone: the output then has no patches, and a zero ``image_class``.
+            image: Pictures of whole patches, or ``embed_image`` of them; None reads the text alone.
+            image_type: Row of the modal-type table: 2 for the second image of NLVR2.
             return_states: Also give the embedding and every block's output, unnormalised.
             return_attentions: Also give every block's attention weights (the slow path).
             generator: Decides which patches are kept where training drops some.
 
         Raises:
-            ValueError: The text is too long, an image does not divide into patches, or the two
-                batches differ in size.
+            ValueError: Too long a text, an image that is no whole patches, or unequal batches.
         """
-        words = self.text_embedding(text.ids)  # eq. 1
-        if image is None:
-            patches = no_patches(words)
-            joint, mask = self.fusion.text(words), text.mask
-        else:
-            if len(image.pixels) != len(text.ids):
-                raise ValueError(f"expected {len(text.ids)} images, got {len(image.pixels)}")
-            patches = self.embed_image(image, generator=generator)  # eq. 2
-            image_class = self.patch_embedding.image_class(len(words))
-            joint = self.fusion(words, image_class, patches.tokens)  # eq. 3
-            mask = torch.cat([text.mask, _with_class(patches.mask)], dim=1)
+        joint, mask, patches = self.embed(text, image, image_type=image_type, generator=generator)
         encoded = self.encoder(  # eq. 4 and 5, D times
-            joint,
-            mask=_mask_where_needed(mask),
-            return_states=return_states,
-            return_attentions=return_attentions,
+            joint, mask=mask, return_states=return_states, return_attentions=return_attentions
         )
-        text_states, class_state, image_states = split(encoded.tokens, text_tokens=words.shape[1])
+        words, image_class, seen = split(encoded.tokens, text_tokens=text.ids.shape[1])
         return ModelOutput(
-            text=text_states,
-            image=image_states,
-            image_class=class_state,
+            text=words,
+            image=seen,
+            image_class=image_class,
             pooled=self.pooler(encoded.tokens[:, 0]),  # eq. 6
             text_mask=text.mask,
             image_mask=patches.mask,
@@ -118,32 +101,50 @@ class Vilt(nn.Module):
             attentions=encoded.attentions,
         )
 
+    def pool(
+        self, text: TextBatch, image: ImageBatch | PatchEmbeddings | None, *, image_type: int = 1
+    ) -> Float[Tensor, "b d"]:
+        """``forward(...).pooled`` in less time: of the last block one token is computed."""
+        joint, mask, _ = self.embed(text, image, image_type=image_type)
+        return self.pooler(self.encoder(joint, mask=mask, first=1).tokens[:, 0])
+
+    def embed(
+        self,
+        text: TextBatch,
+        image: ImageBatch | PatchEmbeddings | None,
+        *,
+        image_type: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Float[Tensor, "b s d"], Bool[Tensor, "b s"] | None, PatchEmbeddings]:
+        """The joint sequence, its mask (None: nothing is padding), and the patches within it."""
+        words = self.text_embedding(text.ids)  # eq. 1
+        if image is None:
+            return self.fusion.text(words), mask_of(text.mask), no_patches(words)
+        if isinstance(image, ImageBatch):
+            image = self.embed_image(image, generator=generator)  # eq. 2
+        if len(image.tokens) != len(words):
+            raise ValueError(f"expected {len(words)} images, got {len(image.tokens)}")
+        image_class = self.patch_embedding.image_class(len(words))
+        joint = self.fusion(words, image_class, image.tokens, row=image_type)  # eq. 3
+        return joint, mask_of(text.mask, with_class(image.mask)), image
+
+    def head(self, task: str) -> nn.Module:
+        """The head of "itm", "mlm", "rank", "nlvr2" or "vqa"; a ValueError where there is none."""
+        if (found := getattr(self, task)) is None:
+            raise ValueError(f"this model has no {task} head")
+        return found
+
     def embed_image(
         self, image: ImageBatch, *, generator: torch.Generator | None = None
     ) -> PatchEmbeddings:
         """Equation 2, with at most ``config.max_patches`` patches while training."""
         patches = self.patch_embedding(image.pixels, mask=image.mask)
-        if not self.training:
-            return patches
-        return sample_patches(patches, limit=self.config.max_patches, generator=generator)
+        limit = self.config.max_patches if self.training else patches.tokens.shape[1]
+        return sample_patches(patches, limit=limit, generator=generator)
 
     def encode_image(self, image: ImageBatch) -> Float[Tensor, "b s d"]:
-        """The image alone through the same blocks: normalised states of [class; patches].
-
-        Every patch is kept, in training too. This is the plain ViT that learns to see before
-        there is text.
-        """
+        """The image alone, as a plain ViT reads it: states of [class; patches], all of them."""
         patches = self.patch_embedding(image.pixels, mask=image.mask)
         image_class = self.patch_embedding.image_class(len(image.pixels))
-        mask = None if image.mask is None else _with_class(patches.mask)
-        return self.encoder(self.fusion.image(image_class, patches.tokens), mask=mask).tokens
-
-
-def _with_class(mask: Bool[Tensor, "b n"]) -> Bool[Tensor, "b 1+n"]:
-    """The mask of [class; patches]: the class token is always real."""
-    return torch.cat([mask.new_ones(len(mask), 1), mask], dim=1)
-
-
-def _mask_where_needed(mask: Bool[Tensor, "b s"]) -> Bool[Tensor, "b s"] | None:
-    """None where nothing is padding, which is faster; a GPU is not stopped to find out."""
-    return None if mask.device.type == "cpu" and bool(mask.all()) else mask
+        joint = self.fusion.image(image_class, patches.tokens)
+        return self.encoder(joint, mask=mask_of(with_class(patches.mask))).tokens

@@ -35,7 +35,7 @@ def grow(model: Vilt, depth: int, *, seed: int = 0) -> None:
             block = PreNormBlock(
                 config.width,
                 heads=config.heads,
-                mlp_width=config.mlp_ratio * config.width,
+                mlp_width=config.mlp_width,
                 dropout=config.dropout,
                 norm_eps=config.norm_eps,
             )

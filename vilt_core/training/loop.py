@@ -10,7 +10,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from vilt_core.data.text import Tokenizer
-from vilt_core.interop.lab import Bundle, save_folder
+from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.lab import save_folder
 from vilt_core.models.vilt import Vilt
 from vilt_core.training.batches import StickerBatches, patch_classes
 from vilt_core.training.checkpoint import Progress, load_run, save_run

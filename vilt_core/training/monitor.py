@@ -13,7 +13,8 @@ from tqdm import tqdm
 from vilt_core.data.text import Tokenizer
 from vilt_core.evaluation.sources import world_questions
 from vilt_core.evaluation.vqa import predict_answers, worth
-from vilt_core.interop.lab import Bundle, load_folder
+from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.lab import load_folder
 from vilt_core.training.loop import Record, new_bundle, train
 from vilt_core.training.recipes import Recipe
 

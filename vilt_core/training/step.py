@@ -51,11 +51,11 @@ def losses(
         found["grounding"] = objectives.grounding(output.text, output.image, batch.grounded)
     if batch.masked is not None:
         asked = batch.masked != IGNORED
-        found["mlm"] = objectives.mlm(model.mlm(output.text[asked]), batch.masked[asked])
+        found["mlm"] = objectives.mlm(model.head("mlm")(output.text[asked]), batch.masked[asked])
     if batch.matched is not None:
         rows = matching_rows(batch)
         truth = batch.matched[rows] == 1
-        found["itm"] = objectives.itm(model.itm(output.pooled[rows]), truth)
+        found["itm"] = objectives.itm(model.head("itm")(output.pooled[rows]), truth)
         found["wpa"] = objectives.wpa(
             output.text[rows],
             output.image[rows],

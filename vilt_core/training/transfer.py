@@ -21,12 +21,10 @@ def seed_words_from_pictures(model: Vilt, tokenizer: Tokenizer, answers: tuple[s
     """Move what the naming head knows into the text side, in place; returns the pieces touched.
 
     Raises:
-        ValueError: a model without a naming head or without a VQA head.
+        ValueError: a model without one of these heads.
     """
-    if model.naming is None or model.vqa is None:
-        raise ValueError(
-            "expected a model with a naming head and a VQA head, one of them is missing"
-        )
+    if model.naming is None or model.vqa is None or model.mlm is None:
+        raise ValueError("expected a model with naming, MLM and VQA heads, one of them is missing")
     directions = model.naming.weight[1:].float().cpu()
     directions = directions - directions.mean(dim=0)
     directions = directions / directions.std(dim=1, keepdim=True)

@@ -1,0 +1,127 @@
+"""The blocks once more, for answering on a CPU with bfloat16 units: same numbers, less time.
+
+A processor with such units multiplies bfloat16 matrices several times as fast as float32 ones, the
+more so where the weights lie in memory in the order in which its kernels read them. Here they are
+rounded and laid out once; PyTorch's own linear layer would do it at every call. Sums, norms and the
+residual stream stay float32, so that roundings do not pile up from block to block.
+
+Packed parts cannot be trained, saved or moved.
+"""
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from vilt_core.layers.attention import attend, attention_weights
+from vilt_core.layers.block import PreNormBlock
+
+TYPICAL_ROWS = 256  # of a product, for which the kernels' layout of the weights is chosen
+
+
+def has_bfloat16_units() -> bool:
+    """Whether this processor multiplies bfloat16 natively (AVX512-BF16 or AMX) and oneDNN is in."""
+    units = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return units and torch.backends.mkldnn.is_available()
+
+
+class PackedLinear(nn.Module):
+    """A linear layer whose weights lie as the kernels want them, an exact GELU after it if asked.
+
+    Takes any floating point; gives ``dtype``.
+    """
+
+    def __init__(
+        self,
+        weight: Float[Tensor, "out d"],
+        bias: Float[Tensor, " out"],
+        *,
+        dtype: torch.dtype,
+        gelu: bool = False,
+    ):
+        super().__init__()
+        self.dtype = dtype
+        self.epilogue = ("gelu", [], "none") if gelu else ("none", [], "")
+        self.bias = bias.detach().to(dtype)
+        rounded = weight.detach().to(dtype).contiguous()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(rounded, TYPICAL_ROWS)
+
+    def forward(self, tokens: Float[Tensor, "*b d"]) -> Float[Tensor, "*b out"]:
+        """Transform every token by itself."""
+        return torch.ops.mkldnn._linear_pointwise(
+            tokens.to(self.dtype), self.weight, self.bias, *self.epilogue
+        )
+
+
+class PackedProjection(nn.Module):
+    """The patch projection as the matrix product that it is."""
+
+    def __init__(self, convolution: nn.Conv2d, *, dtype: torch.dtype):
+        super().__init__()
+        self.side = convolution.kernel_size[0]
+        bias = convolution.bias
+        assert bias is not None
+        self.flat = PackedLinear(convolution.weight.flatten(1), bias, dtype=dtype)
+
+    def forward(
+        self, pixels: Float[Tensor, "b 3 height width"]
+    ) -> Float[Tensor, "b d rows columns"]:
+        """Project every patch, as the convolution does."""
+        p = self.side
+        patches = rearrange(pixels, "b c (row p) (column q) -> b row column (c p q)", p=p, q=p)
+        return rearrange(self.flat(patches).to(pixels.dtype), "b row column d -> b d row column")
+
+
+class PackedBlock(nn.Module):
+    """A :class:`PreNormBlock` in evaluation mode, equations 4 and 5, on packed weights."""
+
+    def __init__(self, block: PreNormBlock, *, dtype: torch.dtype):
+        super().__init__()
+        self.dtype = dtype
+        self.norm1, self.norm2 = block.norm1, block.norm2
+        self.heads = block.attention.heads
+        self.qkv = _packed(block.attention.qkv, dtype)
+        self.projection = _packed(block.attention.projection, dtype)
+        self.expand = _packed(block.mlp.expand, dtype, gelu=True)
+        self.contract = _packed(block.mlp.contract, dtype)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "b s d"],
+        *,
+        mask: Bool[Tensor, "b s"] | None = None,
+        return_weights: bool = False,
+        first: int | None = None,
+    ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
+        """As :meth:`PreNormBlock.forward`."""
+        query, key, value = rearrange(
+            self.qkv(self.norm1(tokens)), "b s (of h d) -> of b h s d", of=3, h=self.heads
+        ).unbind(0)
+        query = query[:, :, :first]
+        weights = attention_weights(query, key, mask=mask) if return_weights else None
+        mixed = attend(query, key, value, mask=mask) if weights is None else weights @ value
+        update = self.projection(rearrange(mixed, "b h queries d -> b queries (h d)"))
+        tokens = tokens[:, :first] + update
+        tokens = tokens + self.contract(self.expand(self.norm2(tokens)))
+        return tokens, weights
+
+
+def pack(model: nn.Module, *, dtype: torch.dtype = torch.bfloat16) -> None:
+    """Replace every block and patch projection of a model by its packed twin, in place.
+
+    Each part is replaced before the next is read, so that both never lie in memory whole.
+
+    Args:
+        model: In evaluation mode, on the CPU.
+        dtype: Of the products; float32 gives today's numbers, faster on no processor we know.
+    """
+    for parent in list(model.modules()):
+        for name, part in list(parent.named_children()):
+            if isinstance(part, PreNormBlock):
+                setattr(parent, name, PackedBlock(part, dtype=dtype))
+            elif isinstance(part, nn.Conv2d):
+                setattr(parent, name, PackedProjection(part, dtype=dtype))
+
+
+def _packed(layer: nn.Linear, dtype: torch.dtype, *, gelu: bool = False) -> PackedLinear:
+    return PackedLinear(layer.weight, layer.bias, dtype=dtype, gelu=gelu)
