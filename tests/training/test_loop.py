@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vilt_core.interop.lab import Bundle, load_folder
+from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.lab import load_folder
 from vilt_core.training import loop
 from vilt_core.training.loop import Record, new_bundle, train
 from vilt_core.training.recipes import RECIPES, Recipe, finetuning
@@ -142,3 +143,9 @@ def test_recipes_scale_and_have_shares_that_sum_to_one(name):
         assert set(stage.mix) <= {"patches", "captions", "questions"}
         assert short.steps == round(stage.steps * 0.01)
         assert stage.horizon is None or stage.horizon >= stage.steps
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
+def test_a_scale_must_leave_something(scale):
+    with pytest.raises(ValueError, match=f"scale must be finite and greater than 0, got {scale}"):
+        RECIPES["vilt-mini"](scale=scale)

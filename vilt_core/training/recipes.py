@@ -189,6 +189,8 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
 
 
 def _scaled(stage: Stage, scale: float) -> Stage:
+    if not 0 < scale < float("inf"):
+        raise ValueError(f"scale must be finite and greater than 0, got {scale}")
     horizon = None if stage.horizon is None else max(round(stage.horizon * scale), 1)
     return replace(stage, steps=max(round(stage.steps * scale), 1), horizon=horizon)
 
