@@ -1,25 +1,30 @@
 """The public door: a model by its name, and what one can ask of it, a line each."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from vilt_core.data.image import ImageSource, normalise, open_image, resize, stack
+from vilt_core.data.image import ImageSource, normalise, open_image, resize
 from vilt_core.explain.align import align
 from vilt_core.explain.alignment import Alignment
-from vilt_core.interop.lab import Bundle, load_folder
+from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.opening import open_bundle
+from vilt_core.layers.packed import has_bfloat16_units, pack
 from vilt_core.transport.problem import check_count
 from vilt_core.types import ImageBatch, TextBatch
 
 MODELS = Path(__file__).resolve().parents[1] / "assets" / "models"
-PAIRS = 32  # that ``match`` reads at once
+PAIRS = 8  # that ``match`` reads at once: more leave a processor's caches
+GPU_PAIRS = 256
+HELD = 128  # pictures that it holds at once
+WIDE = 512  # from this width on, products are so large that bfloat16 units pay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,24 +38,40 @@ class Answer:
 Fill = list[Answer]  # the candidates for one mask, the likeliest first
 
 
-def load(name_or_path: str | os.PathLike[str] = "vilt-mini", *, device: str = "cpu") -> "Predictor":
+def load(
+    name_or_path: str | os.PathLike[str] = "vilt-mini",
+    *,
+    device: str = "cpu",
+    dtype: str = "auto",
+    revision: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> "Predictor":
     """Open a model.
 
     Args:
-        name_or_path: A model that ships with the lab, or a folder that ``save_folder`` wrote. Where
-            a folder has the name of a shipped model, the shipped one is meant.
+        name_or_path: A model that ships with the lab; a folder of this lab or of transformers; a
+            .ckpt file of the original code; or a name on the Hugging Face Hub, such as
+            "dandelin/vilt-b32-finetuned-vqa". A shipped model comes first, then what is on disk.
         device: Where it shall compute, such as "cuda".
+        dtype: Of the matrix products: "float32", "bfloat16", or "auto", which is bfloat16 for wide
+            models on processors with units for it: same answers, probabilities within 0.01 or so.
+        revision: Of the hub: a branch, a tag or a commit.
+        progress: Told of the bytes that are there and of all bytes while they come from the hub.
 
     Raises:
         ValueError: No such model, or one that is damaged or does not fit.
     """
-    for folder in (MODELS / name_or_path, Path(name_or_path)):
-        if folder.is_dir() and folder != MODELS:
-            return Predictor(load_folder(folder), device=device)
-    shipped = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/config.json")))
+    shipped = MODELS / name_or_path
+    if shipped.is_dir() and shipped != MODELS:
+        return Predictor(open_bundle(shipped), device=device, dtype=dtype)
+    if Path(name_or_path).exists() or _may_be_on_the_hub(os.fspath(name_or_path)):
+        bundle = open_bundle(name_or_path, revision=revision, progress=progress)
+        return Predictor(bundle, device=device, dtype=dtype)
+    names = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/config.json")))
     raise ValueError(
-        f"expected a shipped model ({shipped or 'there is none'}) or a model folder of this lab, "
-        f"got {os.fspath(name_or_path)!r}; Hugging Face names and .ckpt files cannot be opened yet"
+        f"expected a shipped model ({names or 'there is none'}), a folder of this lab or of "
+        "transformers, a .ckpt file or a name on the Hugging Face Hub, "
+        f"got {os.fspath(name_or_path)!r}"
     )
 
 
@@ -67,26 +88,35 @@ class Predictor:
         domain: What the model was trained on: "stickers" or "photographs".
         answers: What ``answer`` chooses from; empty where the model answers no questions.
         image_size: Side of the square pictures it was trained on, pixels.
-        model: The network, in evaluation mode.
+        processing: How a picture becomes what the model reads.
+        model: The network, in evaluation mode. In bfloat16 on a CPU its blocks are packed
+            (``layers/packed.py``), and it can neither be saved nor trained.
+        dtype: Of the matrix products.
         tokenizer: What turns words into its tokens.
     """
 
-    def __init__(self, bundle: Bundle, *, device: str = "cpu"):
+    def __init__(self, bundle: Bundle, *, device: str = "cpu", dtype: str = "auto"):
         self.name = bundle.name
         self.domain = bundle.domain
         self.answers = bundle.answers
         self.image_size = bundle.model.config.image_size
-        self.model = bundle.model.to(device).eval()
+        self.processing = bundle.processing
         self.tokenizer = bundle.tokenizer
+        self.dtype = _dtype(dtype, device=device, width=bundle.model.config.width)
         self._device = device
+        # A GPU keeps all in bfloat16; packed blocks on a CPU take and give float32.
+        self._weights = torch.float32 if device == "cpu" else self.dtype
+        self.model = bundle.model.to(device, self._weights).eval()
+        if self._weights != self.dtype:
+            pack(self.model)
+        self._pairs = PAIRS if device == "cpu" else GPU_PAIRS
         special = set(self.tokenizer.special)
         self._pieces = [piece for piece in range(len(self.tokenizer)) if piece not in special]
 
     def prepare(self, image: ImageSource) -> tuple[Image.Image, ImageBatch]:
         """The picture as the model sees it, and the batch of one that it reads."""
-        patch_size = self.model.config.patch_size
-        seen = resize(open_image(image), size=self.image_size, patch_size=patch_size)
-        return seen, stack([normalise(np.array(seen))])
+        seen = self._seen(image)
+        return seen, self._batch([seen])
 
     @torch.inference_mode()
     def answer(self, image: ImageSource, question: str, *, top_k: int = 5) -> list[Answer]:
@@ -104,8 +134,8 @@ class Predictor:
         if self.model.vqa is None:
             raise ValueError(f"{self.name} answers no questions: it has no VQA head")
         text = self._read([question], noun="question")
-        output = self.model(text, self.prepare(image)[1].to(self._device))
-        return _likeliest(self.model.vqa(output.pooled)[0], self.answers.__getitem__, top_k)
+        pooled = self.model.pool(text, self.prepare(image)[1])
+        return _likeliest(self.model.vqa(pooled)[0], self.answers.__getitem__, top_k)
 
     @torch.inference_mode()
     def match(
@@ -115,22 +145,34 @@ class Predictor:
     ) -> Float[np.ndarray, "images texts"]:
         """The probability that each text is about each image.
 
+        Every image is embedded once, and sequences of about one length are read together. A model
+        fine-tuned for retrieval has learned to rank and not how sure to be: of its score the
+        logistic function is given.
+
         Args:
             images: A list or a tuple of images, or one alone.
             texts: A list or a tuple of texts, or one alone.
+
+        Raises:
+            ValueError: The model has neither an ITM nor a retrieval head.
         """
-        pictures = [self.prepare(image)[1].pixels[0] for image in _several(images, "images")]
+        judge = self._judge()
+        sources = _several(images, "images")
         text = self._read(_several(texts, "texts"), noun="text")
-        pairs = torch.cartesian_prod(torch.arange(len(pictures)), torch.arange(len(text.ids)))
-        chances = []
-        for some in pairs.split(PAIRS):
-            which = some[:, 1].to(self._device)
-            pixels = stack([pictures[row] for row in some[:, 0].tolist()])
-            output = self.model(
-                TextBatch(ids=text.ids[which], mask=text.mask[which]), pixels.to(self._device)
-            )
-            chances.append(self.model.itm(output.pooled).softmax(dim=-1)[:, 1])
-        return torch.cat(chances).reshape(len(pictures), -1).cpu().numpy()
+        chances = np.zeros((len(sources), len(text.ids)), dtype=np.float32)
+        for first in range(0, len(sources), HELD):
+            seen = [self._seen(image) for image in sources[first : first + HELD]]
+            for rows in _of_one_size(seen, most=self._pairs):
+                patches = self.model.embed_image(self._batch([seen[row] for row in rows]))
+                for which, columns in _pairs(len(rows), text.mask.sum(dim=1), most=self._pairs):
+                    longest = int(text.mask[columns].sum(dim=1).max())
+                    some = TextBatch(
+                        ids=text.ids[columns, :longest], mask=text.mask[columns, :longest]
+                    )
+                    found = judge(self.model.pool(some, patches.take(which)))
+                    places = [first + rows[row] for row in which]
+                    chances[places, columns] = found.float().cpu().numpy()
+        return chances
 
     @torch.inference_mode()
     def fill(self, image: ImageSource | None, text: str, *, top_k: int = 5) -> list[Fill]:
@@ -149,12 +191,13 @@ class Predictor:
             tokens these sum to 1.
         """
         check_count("top_k", top_k)
+        if self.model.mlm is None:
+            raise ValueError(f"{self.name} fills no masks: it has no MLM head")
         read = self._read([text], noun="text")
         masks = (read.ids[0] == self.tokenizer.mask).nonzero()[:, 0]
         if not len(masks):
             raise ValueError(f"the text must have at least one [MASK], got {text!r:.60}")
-        picture = None if image is None else self.prepare(image)[1].to(self._device)
-        output = self.model(read, picture)
+        output = self.model(read, None if image is None else self.prepare(image)[1])
         logits = self.model.mlm(output.text[0, masks])[:, self._pieces]
         return [
             _likeliest(row, lambda at: self.tokenizer.token(self._pieces[at]), top_k)
@@ -195,17 +238,68 @@ class Predictor:
             layer=layer,
         )
 
-    def compare(self, left: ImageSource, right: ImageSource, text: str) -> float:  # noqa: ARG002
+    @torch.inference_mode()
+    def compare(self, left: ImageSource, right: ImageSource, text: str) -> float:
         """The probability that a statement about two images is true.
 
+        The statement is read twice, once with each image, and both readings judged together.
+
         Raises:
-            ValueError: Always so far: no model has been trained on pairs.
+            ValueError: The model was not trained on pairs.
         """
-        raise ValueError(f"{self.name} cannot compare two images: it has no NLVR2 head")
+        if self.model.nlvr2 is None:
+            raise ValueError(f"{self.name} cannot compare two images: it has no NLVR2 head")
+        read = self._read([text], noun="statement")
+        pooled = [
+            self.model.pool(read, self.prepare(image)[1], image_type=row)
+            for row, image in enumerate((left, right), start=1)
+        ]
+        logits = self.model.nlvr2.pair(*pooled)
+        return float(logits.double().softmax(dim=-1)[0, 1])
+
+    def _judge(self) -> Callable[[Float[Tensor, "b d"]], Float[Tensor, " b"]]:
+        """From pooled states to the probability of a match."""
+        itm, rank = self.model.itm, self.model.rank
+        if rank is not None:  # what was fine-tuned last; its ITM head was left behind
+            return lambda pooled: rank(pooled).float().sigmoid()
+        if itm is not None:
+            return lambda pooled: itm(pooled).float().softmax(dim=-1)[:, 1]
+        raise ValueError(f"{self.name} matches no texts: it has no ITM and no retrieval head")
+
+    def _seen(self, image: ImageSource) -> Image.Image:
+        processing = self.processing
+        return resize(open_image(image), size=processing.size, patch_size=processing.patch_size)
+
+    def _batch(self, seen: Sequence[Image.Image]) -> ImageBatch:
+        """Pictures of one size as the model reads them, on its device."""
+        pixels = np.stack([np.asarray(picture) for picture in seen])
+        read = normalise(pixels, mean=self.processing.mean, std=self.processing.std)
+        return ImageBatch(pixels=read.to(self._device, self._weights))
 
     def _read(self, texts: Sequence[str], *, noun: str) -> TextBatch:
         checked = [self.tokenizer.check(text, noun=noun) for text in texts]
         return self.tokenizer.encode(checked).batch.to(self._device)
+
+
+def _may_be_on_the_hub(name: str) -> bool:
+    from vilt_core.interop.hub import is_repo_name  # what is on disk needs no client of the hub
+
+    return is_repo_name(name)
+
+
+def _dtype(wanted: str, *, device: str, width: int) -> torch.dtype:
+    """What products are computed in: "auto" is bfloat16 where that is faster and wide enough.
+
+    Raises:
+        ValueError: No such precision, or not on this machine.
+    """
+    if wanted not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"dtype must be auto, float32 or bfloat16, got {wanted!r}")
+    units = has_bfloat16_units() if device == "cpu" else torch.cuda.is_bf16_supported()
+    if wanted == "bfloat16" and not units:
+        raise ValueError(f"this {device} has no bfloat16 units: choose float32")
+    auto = wanted == "auto" and units and device == "cpu" and width >= WIDE
+    return torch.bfloat16 if auto or wanted == "bfloat16" else torch.float32
 
 
 def _several(things, name: str) -> Sequence:
@@ -215,6 +309,27 @@ def _several(things, name: str) -> Sequence:
     if not things:
         raise ValueError(f"{name} must hold at least one, got none")
     return things
+
+
+def _of_one_size(seen: Sequence[Image.Image], *, most: int) -> Iterator[list[int]]:
+    """Which pictures have the same size, at most so many at a time."""
+    rows: dict[tuple[int, int], list[int]] = {}
+    for row, picture in enumerate(seen):
+        rows.setdefault(picture.size, []).append(row)
+    for same in rows.values():
+        for first in range(0, len(same), most):
+            yield same[first : first + most]
+
+
+def _pairs(
+    images: int, lengths: Int[Tensor, " b"], *, most: int
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Every image with every text, the shortest texts first: rows and columns of a batch."""
+    order = lengths.argsort(stable=True).tolist()
+    pairs = [(row, column) for column in order for row in range(images)]
+    for first in range(0, len(pairs), most):
+        some = pairs[first : first + most]
+        yield [row for row, _ in some], [column for _, column in some]
 
 
 def _likeliest(logits: Float[Tensor, " k"], name: Callable[[int], str], top_k: int) -> list[Answer]:

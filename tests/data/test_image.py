@@ -14,6 +14,7 @@ from PIL import Image
 
 from vilt_core.data.image import (
     MAX_PIXELS,
+    Processing,
     fitted_size,
     normalise,
     open_image,
@@ -355,3 +356,29 @@ def test_photographs():
         pixels = to_pixels(open_image(path), size=128, patch_size=16)
         assert min(pixels.shape[1:]) <= 128
         assert pixels.std() > 0.1
+
+
+def test_other_means_and_deviations_channel_by_channel(picture):
+    mean, std = (0.48, 0.45, 0.41), (0.26, 0.27, 0.25)
+    pixels = normalise(np.array(picture), mean=mean, std=std)
+    for channel in range(3):
+        plain = torch.from_numpy(np.array(picture)[..., channel] / 255).float()
+        expected = (plain - mean[channel]) / std[channel]
+        torch.testing.assert_close(pixels[channel], expected, atol=1e-6, rtol=0)
+    whole = to_pixels(picture, size=16, patch_size=8, mean=mean, std=std)
+    seen = np.array(resize(picture, size=16, patch_size=8))
+    assert torch.equal(whole, normalise(seen, mean=mean, std=std))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"size": 0}, "at least one patch high"),
+        ({"size": 16, "patch_size": 32}, "at least one patch high"),
+        ({"std": (0.5, 0.0, 0.5)}, "std above 0"),
+        ({"mean": (0.5, float("nan"), 0.5)}, "finite"),
+    ],
+)
+def test_processing_that_gives_no_picture(settings, said):
+    with pytest.raises(ValueError, match=said):
+        Processing(**settings)

@@ -7,7 +7,7 @@ import torch
 from vilt_core.config import ViltConfig
 from vilt_core.data.text import Tokenizer
 from vilt_core.evaluation import text_only
-from vilt_core.interop.lab import Bundle
+from vilt_core.interop.bundle import Bundle
 from vilt_core.models.vilt import Vilt
 from vilt_core.world.corpus import corpus
 from vilt_core.world.questions import answers

@@ -8,11 +8,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vilt_core.config import ViltConfig
+from vilt_core.data.image import Processing
 from vilt_core.data.text import Tokenizer
-from vilt_core.interop.lab import Bundle, load_folder, save_folder
+from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.models.vilt import Vilt
 
 SENTENCES = ["a cat next to a red apple", "how many cats are there?", "a dog above a giraffe"]
+PICTURES = {"size": 16, "patch_size": 8, "mean": [0.5] * 3, "std": [0.5] * 3}
 FILES = {"model.safetensors", "config.json", "tokenizer.json"}
 
 
@@ -73,6 +76,17 @@ def weights(model):
 
 
 # Round trips
+
+
+def test_the_way_to_prepare_pictures_comes_back(tmp_path):
+    pictures = Processing(size=24, patch_size=8, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
+    save_folder(replace(tiny(), pictures=pictures), tmp_path)
+    assert load_folder(tmp_path).processing == pictures
+
+
+def test_without_a_word_pictures_are_as_large_as_the_model(folder):
+    assert "processing" not in json.loads((folder / "config.json").read_text())
+    assert load_folder(folder).processing == Processing(size=16, patch_size=8)
 
 
 def test_everything_comes_back_to_the_bit(tmp_path):
@@ -199,6 +213,15 @@ def test_a_file_of_noise(folder, file):
         ({"format": None}, "vilt-lab/1"),
         ({"name": None}, "lacks ['name']"),
         ({"name": 3}, "name must be a str, got a int"),
+        ({"model": "uniter"}, "must describe a vilt, got model 'uniter'"),
+        ({"model": 3}, "must describe a vilt, got model 3"),
+        ({"processing": 3}, "processing must have ['mean', 'patch_size', 'size', 'std'], got 3"),
+        ({"processing": {"size": 16}}, "processing must have"),
+        ({"processing": PICTURES | {"mean": 0.5}}, "must be three numbers each"),
+        ({"processing": PICTURES | {"mean": [0.5]}}, "must be three numbers each"),
+        ({"processing": PICTURES | {"std": [0.5, 0.0, 0.5]}}, "std above 0"),
+        ({"processing": PICTURES | {"size": 4}}, "at least one patch high"),
+        ({"processing": PICTURES | {"size": "16"}}, "must be whole numbers, got '16' and 8"),
         ({"config": None}, "lacks ['config']"),
         ({"config": [1]}, "config must be a dict, got a list"),
         ({"answers": ["yes"]}, "must name 3 answers, got 1"),
@@ -232,6 +255,19 @@ def test_a_config_that_says_something_else(folder, changes, said):
         ({"width": 12_000}, "does not fit its config: it holds"),
         ({"depth": 10**9}, "does not fit its config: it holds"),
         ({"image_size": 8 * 10**6}, "does not fit its config: it holds"),
+        ({"modality_types": 10**12}, "does not fit its config: it holds"),
+        ({"segment_types": 10**12}, "does not fit its config: it holds"),
+        ({"mlp_ratio": 1e18}, "does not fit its config: it holds"),
+        ({"mlp_ratio": float("inf")}, "mlp_ratio must be a positive float, got inf"),
+        ({"mlp_ratio": float("nan")}, "mlp_ratio must be a positive float, got nan"),
+        ({"mlp_ratio": 10**400}, "mlp_ratio must be a positive float"),
+        ({"mlp_ratio": 1e-9}, "leaves no MLP"),
+        ({"mlp_ratio": "4"}, "mlp_ratio must be a positive float, got '4'"),
+        ({"patch_classes": 10**15}, "missing ['mentioning.bias'"),
+        ({"tasks": ["itm", "mlm", "rank"]}, "missing ['rank.dense.bias'"),
+        ({"tasks": ["mlm"]}, "left over ['itm.dense.bias'"),
+        ({"tasks": ["all"]}, "tasks must be of"),
+        ({"tasks": "mlm"}, "tasks must be a list of strings, got 'mlm'"),
     ],
 )
 def test_settings_that_do_not_fit(folder, settings, said):
@@ -246,7 +282,7 @@ def test_a_whole_number_will_do_for_a_float(folder):
 
 def test_json_that_is_no_object(folder):
     (folder / "config.json").write_text("[1, 2]")
-    assert "vilt-lab/1" in refusal(folder)
+    assert "must hold a JSON object, got a list" in refusal(folder)
 
 
 @pytest.mark.parametrize(

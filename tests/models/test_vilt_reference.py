@@ -4,106 +4,24 @@ transformers returns image tokens in random order and forgets it; here each of i
 again by its embedding, so that every layer can be compared token by token.
 """
 
-import json
 from pathlib import Path
 
 import pytest
 import torch
-from einops import rearrange
 from safetensors.torch import load_file
+from torch import nn
 
-from vilt_core.config import ViltConfig
-from vilt_core.layers import Mlp
-from vilt_core.models.vilt import Vilt
+from vilt_core.interop import from_huggingface
+from vilt_core.interop.renames import outwards
 from vilt_core.types import ImageBatch, TextBatch
 
 transformers = pytest.importorskip("transformers", reason="the reference is not installed")
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden" / "hf_vilt_tiny"
 CLOSE = {"atol": 1e-5, "rtol": 0}
-
-RENAMES = {
-    "text_embedding.words.weight": "embeddings.text_embeddings.word_embeddings.weight",
-    "text_embedding.positions.weight": "embeddings.text_embeddings.position_embeddings.weight",
-    "text_embedding.segments.weight": "embeddings.text_embeddings.token_type_embeddings.weight",
-    "text_embedding.norm": "embeddings.text_embeddings.LayerNorm",
-    "patch_embedding.projection": "embeddings.patch_embeddings.projection",
-    "fusion.types.weight": "embeddings.token_type_embeddings.weight",
-    "encoder.norm": "layernorm",
-    "pooler.dense": "pooler.dense",
-}
-BLOCK_RENAMES = {
-    "norm1": "layernorm_before",
-    "norm2": "layernorm_after",
-    "attention.projection": "attention.output.dense",
-    "mlp.expand": "intermediate.dense",
-    "mlp.contract": "output.dense",
-}
-HEAD_RENAMES = {
-    "mlm.dense": "mlm_score.transform.dense",
-    "mlm.norm": "mlm_score.transform.LayerNorm",
-    "mlm.decoder": "mlm_score.decoder",
-    "vqa.expand": "classifier.0",
-    "vqa.norm": "classifier.1",
-    "vqa.classify": "classifier.3",
-}
+LOGITS = {"atol": 5e-5, "rtol": 1e-5}
 
 
-def translated(theirs, depth):
-    """transformers' weights under our names."""
-    body = {name.removeprefix("vilt."): value for name, value in theirs.items()}
-    pairs = {**RENAMES, **HEAD_RENAMES}
-    for i in range(depth):
-        for ours, name in BLOCK_RENAMES.items():
-            pairs[f"encoder.blocks.{i}.{ours}"] = f"encoder.layer.{i}.{name}"
-    state = {}
-    for ours, name in pairs.items():
-        for tail in ("", ".weight", ".bias"):
-            if name + tail in body:
-                state[ours + tail] = body[name + tail]
-    for i in range(depth):
-        for kind in ("weight", "bias"):
-            state[f"encoder.blocks.{i}.attention.qkv.{kind}"] = torch.cat(
-                [
-                    body[f"encoder.layer.{i}.attention.attention.{part}.{kind}"]
-                    for part in ("query", "key", "value")
-                ]
-            )
-    positions = body["embeddings.position_embeddings"][0]
-    side = round((len(positions) - 1) ** 0.5)
-    state["patch_embedding.class_token"] = body["embeddings.cls_token"][0, 0]
-    state["patch_embedding.class_position"] = positions[0]
-    state["patch_embedding.positions.table"] = rearrange(
-        positions[1:], "(rows columns) d -> rows columns d", rows=side
-    )
-    return state
-
-
-def ours_like(config, theirs, *, answers=0):
-    """Our model with transformers' config and weights; heads that it lacks stay random."""
-    model = Vilt(
-        ViltConfig(
-            vocab_size=config["vocab_size"],
-            width=config["hidden_size"],
-            depth=config["num_hidden_layers"],
-            heads=config["num_attention_heads"],
-            image_size=config["image_size"],
-            patch_size=config["patch_size"],
-            answers=answers,
-            dropout=0.0,
-            norm_eps=config["layer_norm_eps"],
-            text_norm_eps=config["layer_norm_eps"],
-        )
-    )
-    for block in model.encoder.blocks:  # any width of the MLP, not only a multiple
-        block.mlp = Mlp(config["hidden_size"], hidden=config["intermediate_size"])
-    state = translated(theirs, config["num_hidden_layers"])
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    assert unexpected == []
-    assert {name.split(".")[0] for name in missing} <= {"itm", "mlm", "vqa"}
-    return model.eval()
-
-
-def reference(kind):
+def reference(kind, **settings):
     torch.manual_seed(0)
     config = transformers.ViltConfig(
         vocab_size=99,
@@ -115,13 +33,23 @@ def reference(kind):
         patch_size=8,
         max_image_length=-1,
         initializer_range=0.2,
-        num_labels=5,
-        tie_word_embeddings=False,
+        **({"num_labels": 5} | settings),
     )
     model = getattr(transformers, kind)(config).eval()
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return model
+
+
+@pytest.fixture
+def ours_like(tmp_path):
+    """Our model with transformers' config and weights, by way of a folder that it wrote."""
+
+    def read(theirs):
+        theirs.save_pretrained(tmp_path)
+        return from_huggingface(tmp_path)
+
+    return read
 
 
 def inputs(*sizes):
@@ -164,9 +92,9 @@ def same_order(mine, theirs):
 
 @pytest.mark.parametrize("sizes", CASES.values(), ids=CASES)
 @torch.no_grad()
-def test_every_state_equals_transformers(sizes):
+def test_every_state_equals_transformers(sizes, ours_like):
     hf = reference("ViltModel")
-    model = ours_like(hf.config.to_dict(), hf.state_dict())
+    model = ours_like(hf)
     ours, theirs = inputs(*sizes)
     expected = hf(**theirs, output_hidden_states=True, output_attentions=True)
     out = model(*ours, return_states=True, return_attentions=True)
@@ -189,30 +117,104 @@ def test_every_state_equals_transformers(sizes):
         torch.testing.assert_close(out.image[i][out.image_mask[i]], last[10 + found], **CLOSE)
 
 
-@pytest.mark.parametrize("sizes", CASES.values(), ids=CASES)
-@torch.no_grad()
-def test_heads_equal_transformers(sizes):
+def heads(sizes):
+    """What each class of transformers and our head of the same kind make of the same input."""
     ours, theirs = inputs(*sizes)
+    left = ours[1]
+    right = ImageBatch(pixels=-left.pixels, mask=left.mask)
+    pair = theirs | {
+        "pixel_values": torch.stack([left.pixels, right.pixels], dim=1),
+        "pixel_mask": torch.stack([theirs["pixel_mask"]] * 2, dim=1),
+    }
+    return {
+        "ViltForMaskedLM": (lambda model: model.mlm(model(*ours).text)[ours[0].mask], theirs),
+        "ViltForQuestionAnswering": (lambda model: model.vqa(model(*ours).pooled), theirs),
+        "ViltForImageAndTextRetrieval": (lambda model: model.rank(model(*ours).pooled), theirs),
+        "ViltForImagesAndTextClassification": (
+            lambda model: model.nlvr2.pair(
+                model(*ours).pooled, model(ours[0], right, image_type=2).pooled
+            ),
+            pair,
+        ),
+    }
+
+
+def expected_logits(hf, given):
+    logits = hf(**given).logits
+    if type(hf).__name__ == "ViltForMaskedLM":
+        return logits[given["attention_mask"].bool()]
+    return logits[:, 0] if type(hf).__name__ == "ViltForImageAndTextRetrieval" else logits
+
+
+PAIR = {"num_images": 2, "modality_type_vocab_size": 3, "num_labels": 2}
+KINDS = {
+    "ViltForMaskedLM": {},
+    "ViltForQuestionAnswering": {},
+    "ViltForImageAndTextRetrieval": {},
+    "ViltForImagesAndTextClassification": PAIR,
+}
+
+
+@pytest.mark.parametrize("sizes", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_heads_equal_transformers(sizes, kind, ours_like):
+    hf = reference(kind, **KINDS[kind])
+    compute, given = heads(sizes)[kind]
+    torch.testing.assert_close(compute(ours_like(hf)), expected_logits(hf, given), **LOGITS)
+
+
+@torch.no_grad()
+def test_a_decoder_of_its_own(ours_like):
     hf = reference("ViltForMaskedLM")
-    model = ours_like(hf.config.to_dict(), hf.state_dict())
-    logits, expected = model.mlm(model(*ours).text), hf(**theirs).logits
-    torch.testing.assert_close(logits[ours[0].mask], expected[ours[0].mask], atol=5e-5, rtol=1e-5)
-    hf = reference("ViltForQuestionAnswering")
-    model = ours_like(hf.config.to_dict(), hf.state_dict(), answers=5)
-    logits = model.vqa(model(*ours).pooled)
-    torch.testing.assert_close(logits, hf(**theirs).logits, atol=5e-5, rtol=1e-5)
+    hf.mlm_score.decoder.weight = nn.Parameter(torch.randn(99, 32))
+    model = ours_like(hf)
+    assert not torch.equal(model.mlm.decoder.weight, model.text_embedding.words.weight)
+    compute, given = heads(CASES["padded"])["ViltForMaskedLM"]
+    torch.testing.assert_close(compute(model), expected_logits(hf, given), **LOGITS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_equal_transformers(kind, ours_like):
+    hf = reference(kind, **KINDS[kind])
+    if kind == "ViltForMaskedLM":  # tied, it would add two gradients that are two of ours
+        hf.mlm_score.decoder.weight = nn.Parameter(torch.randn(99, 32))
+    model = ours_like(hf)
+    compute, given = heads(CASES["padded"])[kind]
+    expected_logits(hf, given).square().mean().backward()
+    compute(model).square().mean().backward()
+    gradients = {name: value.grad for name, value in model.named_parameters()}
+    found = outwards(
+        {name: value for name, value in gradients.items() if value is not None},
+        names="transformers",
+        depth=3,
+        classifier={"ViltForQuestionAnswering": "vqa"}.get(kind, "nlvr2"),
+    )
+    theirs = {name: value.grad for name, value in hf.named_parameters() if value.grad is not None}
+    assert found.keys() == theirs.keys()
+    scale = max(gradient.abs().max() for gradient in theirs.values())
+    for name, gradient in theirs.items():
+        torch.testing.assert_close(found[name] / scale, gradient / scale, **CLOSE, msg=name)
 
 
 @pytest.fixture
-def golden():
+def golden(tmp_path):
+    """The stored inputs and outputs, and what opens one of the stored models."""
     if not GOLDEN.is_dir():
         pytest.skip("the stored outputs of transformers are not beside this checkout")
-    return load_file(GOLDEN / "inputs.safetensors"), load_file(GOLDEN / "outputs.safetensors")
 
+    def stored(name):
+        folder = tmp_path / name
+        folder.mkdir()
+        for ours, theirs in {
+            "config.json": ".config.json",
+            "model.safetensors": ".safetensors",
+        }.items():
+            (folder / ours).write_bytes((GOLDEN / f"{name}{theirs}").read_bytes())
+        return from_huggingface(folder)
 
-def stored(name, *, answers=0):
-    config = json.loads((GOLDEN / f"{name}.config.json").read_text())
-    return ours_like(config, load_file(GOLDEN / f"{name}.safetensors"), answers=answers)
+    given, expected = (load_file(GOLDEN / f"{name}.safetensors") for name in ("inputs", "outputs"))
+    return given, expected, stored
 
 
 def stored_inputs(given, case):
@@ -226,7 +228,7 @@ def stored_inputs(given, case):
 @pytest.mark.parametrize("case", ["A", "B"])
 @torch.no_grad()
 def test_stored_states(golden, case):
-    given, expected = golden
+    given, expected, stored = golden
     text, image = stored_inputs(given, case)
     out = stored("model")(text, image, return_states=True)
     torch.testing.assert_close(out.pooled, expected[f"model.{case}.pooler"], **CLOSE)
@@ -248,13 +250,26 @@ def test_stored_states(golden, case):
 @pytest.mark.parametrize("case", ["A", "B"])
 @torch.no_grad()
 def test_stored_logits(golden, case):
-    given, expected = golden
+    given, expected, stored = golden
     text, image = stored_inputs(given, case)
     model = stored("mlm")
     logits = model.mlm(model(text, image).text)
     torch.testing.assert_close(
-        logits[text.mask], expected[f"mlm.{case}.logits"][text.mask], atol=5e-5, rtol=1e-5
+        logits[text.mask], expected[f"mlm.{case}.logits"][text.mask], **LOGITS
     )
-    model = stored("vqa", answers=5)
+    model = stored("vqa")
     logits = model.vqa(model(text, image).pooled)
-    torch.testing.assert_close(logits, expected[f"vqa.{case}.logits"], atol=5e-5, rtol=1e-5)
+    torch.testing.assert_close(logits, expected[f"vqa.{case}.logits"], **LOGITS)
+    model = stored("itr")
+    logits = model.rank(model(text, image).pooled)
+    torch.testing.assert_close(logits, expected[f"itr.{case}.logits"][:, 0], **LOGITS)
+    model = stored("nlvr2")
+    other = ImageBatch(pixels=-image.pixels, mask=image.mask)
+    logits = model.nlvr2.pair(model(text, image).pooled, model(text, other, image_type=2).pooled)
+    torch.testing.assert_close(logits, expected[f"nlvr2.{case}.logits"], **LOGITS)
+
+
+def test_token_classification_is_refused(golden):
+    *_, stored = golden
+    with pytest.raises(ValueError, match="classifies tokens"):
+        stored("tokcls")

@@ -9,7 +9,7 @@ import pytest
 from vilt_core import config
 from vilt_core.config import ViltConfig
 from vilt_core.data.text import Tokenizer
-from vilt_core.interop.lab import Bundle
+from vilt_core.interop.bundle import Bundle
 from vilt_core.training import loop
 from vilt_core.training.loop import new_bundle
 from vilt_core.training.recipes import Recipe, Stage

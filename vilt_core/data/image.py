@@ -1,9 +1,11 @@
 """Any picture becomes pixels: read safely, made RGB, resized as ViLT does, scaled to [-1, 1]."""
 
+import math
 import os
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +34,8 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 # Shorter side 384, longer at most 639: 1333 / 800 x 384 in the published code, "640" in the paper.
 LONGEST_OVER_SHORTEST = 1333 / 800
 
+HALF = (0.5, 0.5, 0.5)  # mean and deviation of each channel that bring brightness to [-1, 1]
+
 # What Pillow's decoders raise on damaged files; Warning for those who turn warnings into errors.
 _DAMAGED = (
     ArithmeticError,
@@ -48,6 +52,29 @@ _DAMAGED = (
     struct.error,
     zlib.error,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processing:
+    """How a picture becomes what a model reads; by default as ViLT-B/32 was published."""
+
+    size: int = 384  # the shorter side, pixels
+    patch_size: int = 32  # both sides are multiples of it
+    mean: tuple[float, float, float] = HALF  # of red, green and blue, where white is 1
+    std: tuple[float, float, float] = HALF
+
+    def __post_init__(self):
+        if not 0 < self.patch_size <= self.size:
+            raise ValueError(
+                "pictures must be at least one patch high, "
+                f"got size {self.size} and patch_size {self.patch_size}"
+            )
+        levels = (*self.mean, *self.std)
+        if len(levels) != 6 or not all(map(math.isfinite, levels)) or min(self.std) <= 0:
+            raise ValueError(
+                "mean and std must be three finite numbers each, std above 0, "
+                f"got mean {self.mean} and std {self.std}"
+            )
 
 
 def open_image(source: ImageSource) -> Image.Image:
@@ -115,15 +142,29 @@ def resize(image: Image.Image, *, size: int, patch_size: int) -> Image.Image:
     return image if fitted == image.size else image.resize(fitted, Image.Resampling.BICUBIC)
 
 
-def normalise(pixels: UInt8[np.ndarray, "*b height width 3"]) -> Float[Tensor, "*b 3 height width"]:
-    """Bytes 0 to 255 to floats in [-1, 1], channels first."""
+def normalise(
+    pixels: UInt8[np.ndarray, "*b height width 3"],
+    *,
+    mean: tuple[float, float, float] = HALF,
+    std: tuple[float, float, float] = HALF,
+) -> Float[Tensor, "*b 3 height width"]:
+    """Bytes 0 to 255 to floats, channels first: in [-1, 1] unless mean and std are others."""
     channels_first = rearrange(torch.from_numpy(pixels), "... height width c -> ... c height width")
-    return channels_first.to(torch.float32).div_(127.5).sub_(1.0)
+    centre, spread = (torch.tensor(of)[:, None, None] for of in (mean, std))
+    return channels_first.to(torch.float32).div_(255 * spread).sub_(centre / spread)
 
 
-def to_pixels(image: Image.Image, *, size: int, patch_size: int) -> Float[Tensor, "3 height width"]:
+def to_pixels(
+    image: Image.Image,
+    *,
+    size: int,
+    patch_size: int,
+    mean: tuple[float, float, float] = HALF,
+    std: tuple[float, float, float] = HALF,
+) -> Float[Tensor, "3 height width"]:
     """What the model reads of an RGB picture: ``resize``, then ``normalise``."""
-    return normalise(np.array(resize(image, size=size, patch_size=patch_size)))
+    seen = resize(image, size=size, patch_size=patch_size)
+    return normalise(np.array(seen), mean=mean, std=std)
 
 
 def stack(pictures: Sequence[Float[Tensor, "3 _height _width"]]) -> ImageBatch:

@@ -13,7 +13,7 @@ from vilt_core.config import ViltConfig
 from vilt_core.data.image import normalise, open_image, stack, to_pixels
 from vilt_core.data.text import EncodedText
 from vilt_core.evaluation.sources import Picture
-from vilt_core.interop.lab import Bundle
+from vilt_core.interop.bundle import Bundle
 from vilt_core.types import ModelOutput
 from vilt_core.world.rendering import Painting, paint
 from vilt_core.world.scenes import Scene

@@ -109,6 +109,36 @@ def fetch(repo: str, *, revision: str | None = None, progress: Progress | None =
         raise OSError(f"{repo} cannot be written to {store.parent}: {reason}") from error
 
 
+def fetch_file(repo: str, name: str) -> Path:
+    """Bring one file of the main branch, by the same way; what the cache has is not asked for anew.
+
+    Args:
+        repo: "owner/name".
+        name: Of the file.
+
+    Raises:
+        ValueError: One sentence, as for ``fetch``.
+        OSError: The disk is full or may not be written.
+    """
+    branch = constants.DEFAULT_REVISION
+    store = _cache() / f"models--{repo.replace('/', '--')}"
+    reference = store / "refs" / branch
+    if reference.is_file():
+        held = store / "snapshots" / reference.read_text(encoding="utf-8").strip() / name
+        if held.is_file():
+            return held
+    if _offline():
+        raise ValueError(
+            f"the cache {store.parent} lacks {name} of {repo}, "
+            "and HF_HUB_OFFLINE forbids to fetch it"
+        )
+    hub = Hub(repo=repo, endpoint=_endpoint(), store=store, pauses=_PAUSES, hurried=False)
+    file = _required(hub, name, branch)
+    _download(hub, [file], None)
+    _remember(hub, branch, file.commit)
+    return hub.snapshot(file.commit) / name
+
+
 def _cache() -> Path:
     """huggingface_hub's cache, as the environment names it now and not when it was imported."""
     if named := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):

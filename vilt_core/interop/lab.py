@@ -1,33 +1,29 @@
 """The lab's own folders: model.safetensors, config.json, tokenizer.json, card.md."""
 
-import json
-import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from vilt_core.config import ViltConfig
+from vilt_core.data.image import Processing
 from vilt_core.data.text import Tokenizer
+from vilt_core.interop.bundle import Bundle, processing_of
+from vilt_core.interop.folders import json_text, read_object, write_together
+from vilt_core.interop.weights import (
+    LARGEST,
+    adopt,
+    check,
+    check_scale,
+    read_safetensors,
+    without_values,
+)
 from vilt_core.models.vilt import Vilt
 
 FORMAT = "vilt-lab/1"
 _TRAINING_ONLY = ("naming.", "mentioning.")  # heads that no shipped model has
 _MAY_BE_ZERO = {"answers", "patch_classes", "dropout"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
-    """A model with everything needed to speak to it."""
-
-    name: str
-    model: Vilt
-    tokenizer: Tokenizer
-    answers: tuple[str, ...]
-    domain: str = "stickers"  # what it was trained on: "stickers" or "photographs"
 
 
 def save_folder(bundle: Bundle, folder: str | Path, *, dtype: torch.dtype = torch.float32) -> None:
@@ -58,8 +54,10 @@ def save_folder(bundle: Bundle, folder: str | Path, *, dtype: torch.dtype = torc
         "config": asdict(bundle.model.config) | {"patch_classes": 0},
         "answers": list(bundle.answers),
     }
-    text = json.dumps(described, indent=1) + "\n"
-    _write_together(
+    if bundle.pictures is not None:
+        described["processing"] = asdict(bundle.pictures)
+    text = json_text(described)
+    write_together(
         {
             folder / "model.safetensors": lambda part: part.write_bytes(save(state)),
             folder / "config.json": lambda part: part.write_text(text, encoding="utf-8"),
@@ -91,37 +89,22 @@ def load_folder(folder: str | Path) -> Bundle:
     model = _model(config, folder / "model.safetensors")
     return Bundle(
         name=described["name"],
-        model=model.eval(),
+        model=model,
         tokenizer=tokenizer,
         answers=answers,
         domain=described["domain"],
+        pictures=_processing(described, folder / "config.json"),
     )
-
-
-def _write_together(writers: dict[Path, Callable[[Path], object]]) -> None:
-    """Write each file beside its old version; only when all are there, swap them in."""
-    parts = {path: path.with_name(f"{path.name}.part") for path in writers}
-    try:
-        for path, write in writers.items():
-            write(parts[path])
-            with parts[path].open("r+b") as file:
-                os.fsync(file.fileno())
-        for path, part in parts.items():
-            part.replace(path)
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
 
 
 def _described(path: Path) -> dict:
     if not path.is_file():
         raise ValueError(f"expected a model folder with a config.json at {path.parent}, found none")
-    try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not readable JSON: {error}") from error
-    if not isinstance(described, dict) or described.get("format") != FORMAT:
+    described = read_object(path)
+    if described.get("format") != FORMAT:
         raise ValueError(f"{path} must say format {FORMAT!r}, is it a model of this lab?")
+    if described.get("model", "vilt") != "vilt":
+        raise ValueError(f"{path} must describe a vilt, got model {described['model']!r}")
     kinds = {"name": str, "domain": str, "config": dict, "answers": list}
     if missing := sorted(set(kinds) - set(described)):
         raise ValueError(f"{path} lacks {missing}")
@@ -142,8 +125,17 @@ def _config(settings: dict, path: Path) -> ViltConfig:
         raise ValueError(f"{path} lacks the setting 'vocab_size'")
     checked = {}
     for name, value in settings.items():
+        if name == "tasks":
+            if not isinstance(value, list) or not all(isinstance(task, str) for task in value):
+                raise ValueError(f"{path}: tasks must be a list of strings, got {value!r}")
+            checked[name] = tuple(value)
+            continue
         kind = float if known[name] is float else int
-        if type(value) not in (int, kind) or value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
+        if (
+            type(value) not in (int, kind)
+            or not 0 <= value <= LARGEST
+            or (value == 0 and name not in _MAY_BE_ZERO)
+        ):
             raise ValueError(f"{path}: {name} must be a positive {kind.__name__}, got {value!r}")
         checked[name] = kind(value)
     try:
@@ -153,40 +145,21 @@ def _config(settings: dict, path: Path) -> ViltConfig:
 
 
 def _model(config: ViltConfig, weights: Path) -> Vilt:
-    if not weights.is_file():
-        raise ValueError(f"expected weights at {weights}, found none")
+    state = read_safetensors(weights)
+    check_scale(config, state, source=weights)
+    model = without_values(config)
+    check(state, model.state_dict(), source=weights)
+    return adopt(model, state)
+
+
+def _processing(described: dict, path: Path) -> Processing | None:
+    if "processing" not in described:
+        return None
+    settings = described["processing"]
+    known = {field.name for field in fields(Processing)}
+    if not isinstance(settings, dict) or set(settings) != known:
+        raise ValueError(f"{path}: processing must have {sorted(known)}, got {settings!r}")
     try:
-        state = load_file(weights)
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{weights} is damaged or truncated: {error}") from error
-    _check_scale(config, state, weights)
-    with torch.random.fork_rng(devices=[]):  # loading draws no numbers from the caller's generator
-        model = Vilt(config)
-    expected = model.state_dict()
-    missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
-    if missing or extra:
-        raise ValueError(
-            f"{weights} does not fit its config: missing {missing[:3]}, left over {extra[:3]}"
-        )
-    for name, value in state.items():
-        if value.shape != expected[name].shape:
-            raise ValueError(
-                f"{weights}: {name} has shape {tuple(value.shape)}, "
-                f"expected {tuple(expected[name].shape)}"
-            )
-        if not value.isfinite().all():
-            raise ValueError(f"{weights}: {name} holds values that are not finite")
-    model.load_state_dict(state)
-    return model
-
-
-def _check_scale(config: ViltConfig, state: dict[str, torch.Tensor], weights: Path) -> None:
-    """Refuse a config far beyond its weights before building it fills the memory."""
-    held = sum(value.numel() for value in state.values())
-    blocks = config.depth * (4 + 2 * config.mlp_ratio) * config.width
-    tables = config.vocab_size + config.max_text_tokens + config.grid**2 + config.answers
-    described = config.width * (blocks + tables + 3 * config.patch_size**2)
-    if described > 4 * held:
-        raise ValueError(
-            f"{weights} does not fit its config: it holds {held:,} numbers, expected {described:,}"
-        )
+        return processing_of(**settings)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -1,0 +1,47 @@
+"""What a checkpoint is once it is open: a model with everything needed to speak to it."""
+
+from dataclasses import dataclass
+
+from vilt_core.data.image import Processing
+from vilt_core.data.text import Tokenizer
+from vilt_core.models.vilt import Vilt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A model with everything needed to speak to it."""
+
+    name: str
+    model: Vilt
+    tokenizer: Tokenizer
+    answers: tuple[str, ...]
+    domain: str = "stickers"  # what it was trained on: "stickers" or "photographs"
+    pictures: Processing | None = None  # how to prepare them; None: at the model's own size
+
+    @property
+    def processing(self) -> Processing:
+        """How a picture becomes what this model reads."""
+        config = self.model.config
+        own = Processing(size=config.image_size, patch_size=config.patch_size)
+        return own if self.pictures is None else self.pictures
+
+
+def processing_of(*, size: object, patch_size: object, mean: object, std: object) -> Processing:
+    """The settings of a file, each looked at.
+
+    Raises:
+        ValueError: One of them is no whole number, or not three numbers.
+    """
+    if not isinstance(size, int) or not isinstance(patch_size, int):
+        raise ValueError(
+            f"the sides of pictures must be whole numbers, got {size!r} and {patch_size!r}"
+        )
+    return Processing(size=size, patch_size=patch_size, mean=_channels(mean), std=_channels(std))
+
+
+def _channels(levels: object) -> tuple[float, float, float]:
+    numbers = levels if isinstance(levels, list) else []
+    if [type(level) in (int, float) for level in numbers] != [True] * 3:
+        raise ValueError(f"mean and std of pictures must be three numbers each, got {levels!r}")
+    red, green, blue = map(float, numbers)
+    return red, green, blue

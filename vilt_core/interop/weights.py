@@ -1,0 +1,247 @@
+"""Weights from a file into a model: each lies in memory once, checked, and free of its file."""
+
+import json
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from vilt_core.config import ViltConfig
+from vilt_core.models.vilt import Vilt
+
+State = dict[str, Tensor]
+LARGEST = 10**18  # number in a config that is looked at at all
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+
+
+# What PyTorch raises on files that are not whole.
+_DAMAGED = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+class _WithoutValues(TorchFunctionMode):
+    """Tensors made here have a shape but no memory: their values come from a file.
+
+    ``torch.device("meta")`` does the same, but PyTorch then loads its compiler to draw no normal
+    numbers, which takes seconds.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is nn.init.normal_:
+            return kwargs["tensor"]
+        if func in (torch.empty, torch.zeros):
+            kwargs = kwargs | {"device": "meta"}
+        return func(*args, **kwargs)
+
+
+def without_values(config: ViltConfig) -> Vilt:
+    """A model whose parameters have their shapes only; ``adopt`` gives it values."""
+    with _WithoutValues():
+        return Vilt(config)
+
+
+def adopt(model: Vilt, state: Mapping[str, Tensor]) -> Vilt:
+    """Make these tensors the model's parameters, in evaluation mode.
+
+    Nothing is copied but what several parameters would share, or what is a part of something else.
+    """
+    taken, owned = set(), {}
+    for name, value in state.items():
+        own = value.detach().contiguous()
+        storage = own.untyped_storage()
+        if storage.data_ptr() in taken or storage.nbytes() != own.nbytes:
+            own = own.clone()
+        taken.add(own.untyped_storage().data_ptr())
+        owned[name] = own
+    model.load_state_dict(owned, assign=True)
+    return model.eval()
+
+
+def check(state: State, expected: Mapping[str, Tensor], *, source: Path) -> None:
+    """Refuse what is missing, left over, of another shape, no float, or not finite.
+
+    Args:
+        state: As read, under the source's names; becomes float32.
+        expected: Tensors of the right shapes under the same names; their values do not matter.
+        source: For the message.
+
+    Raises:
+        ValueError: One sentence that names the parameters.
+    """
+    missing = sorted(set(expected) - set(state))
+    extra = sorted(set(state) - set(expected))
+    if missing or extra:
+        raise ValueError(
+            f"{source} does not fit its config: missing {missing[:3]}, left over {extra[:3]}"
+        )
+    for name, value in state.items():
+        if value.shape != expected[name].shape:
+            raise ValueError(
+                f"{source}: {name} has shape {tuple(value.shape)}, "
+                f"expected {tuple(expected[name].shape)}"
+            )
+        if not value.is_floating_point() or value.layout != torch.strided or value.is_meta:
+            raise ValueError(f"{source}: {name} must hold floats, got {value.dtype}")
+        state[name] = value.to(torch.float32)
+        if not all(end.isfinite() for end in state[name].aminmax()):
+            raise ValueError(f"{source}: {name} holds values that are not finite")
+
+
+def check_scale(config: ViltConfig, state: State, *, source: Path) -> None:
+    """Refuse a config far beyond its weights before building it takes for ever."""
+    if config.mlp_width < 1:
+        raise ValueError(f"{source} does not fit its config: mlp_ratio leaves no MLP")
+    held = sum(value.numel() for value in state.values())
+    blocks = config.depth * (4 * config.width + 2 * config.mlp_width)
+    tables = config.vocab_size + config.max_text_tokens + config.grid**2 + config.answers
+    types = config.modality_types + config.segment_types
+    described = config.width * (blocks + tables + types + 3 * config.patch_size**2)
+    if described > 4 * held:
+        raise ValueError(
+            f"{source} does not fit its config: it holds {held:,} numbers, expected {described:,}"
+        )
+
+
+def read_weights(folder: Path) -> tuple[State, Path]:
+    """The tensors of a folder of transformers, and the file that they came from.
+
+    Safetensors are preferred, and one file to several.
+
+    Raises:
+        ValueError: None there, or one that is damaged.
+    """
+    readers: dict[str, Callable[[Path], State]] = {
+        "model.safetensors": read_safetensors,
+        "model.safetensors.index.json": lambda index: _read_shards(index, read_safetensors),
+        "pytorch_model.bin": read_pickle,
+        "pytorch_model.bin.index.json": lambda index: _read_shards(index, read_pickle),
+    }
+    for name, read in readers.items():
+        if (folder / name).is_file():
+            return read(folder / name), folder / name
+    raise ValueError(f"expected weights in {folder} ({' or '.join(readers)}), found none")
+
+
+def read_safetensors(path: Path) -> State:
+    """The tensors of one file, read rather than mapped: whatever becomes of it does not matter.
+
+    Raises:
+        ValueError: The file is missing, damaged or cut short.
+    """
+    if not path.is_file():
+        raise ValueError(f"expected weights at {path}, found none")
+    try:
+        with safe_open(path, framework="pt"):  # refuses whatever does not add up
+            pass
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            entries = json.loads(file.read(length))
+            entries.pop("__metadata__", None)
+            return {name: _read_tensor(file, 8 + length, entry) for name, entry in entries.items()}
+    except (SafetensorError, OSError, EOFError, KeyError) as error:
+        raise ValueError(f"{path} is damaged or truncated: {error}") from error
+
+
+def _read_tensor(file, first: int, entry: dict) -> Tensor:
+    start, end = entry["data_offsets"]
+    tensor = torch.empty(entry["shape"], dtype=_DTYPES[entry["dtype"]])
+    file.seek(first + start)
+    if end > start and file.readinto(tensor.view(-1).view(torch.uint8).numpy()) != end - start:
+        raise EOFError("it ends early")
+    return tensor
+
+
+def read_pickle(path: Path) -> State:
+    """The tensors of a file of ``torch.save``; nothing in it is ever run.
+
+    Raises:
+        ValueError: Missing, damaged, cut short, or something else than a dictionary of tensors.
+    """
+    content = load_pickle(path)
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
+        raise ValueError(f"{path} must hold tensors by their names, got something else")
+    return dict(content)
+
+
+class _StandIn:
+    """In the place of whatever object a pickle wants to have: a dictionary, and nothing is done."""
+
+    def __new__(cls, *_: object, **__: object):
+        """The one kind that PyTorch's reader lets entries be set in."""
+        return OrderedDict()
+
+
+def load_pickle(path: Path, *, mapped: bool = False, stand_ins: tuple[str, ...] = ()) -> object:
+    """What ``torch.save`` wrote, as far as it is data.
+
+    Args:
+        path: The file.
+        mapped: Read a tensor only when its values are asked for. For files that hold much else,
+            which must not be overwritten before what is wanted has been copied.
+        stand_ins: Beginnings of the names of classes in whose place an empty one will do.
+
+    Raises:
+        ValueError: Missing, damaged, cut short, or code that would have to be run.
+    """
+    if not path.is_file():
+        raise ValueError(f"expected weights at {path}, found none")
+    archive = zipfile.is_zipfile(path)  # files of 2020 and before are none
+    try:
+        strange = torch.serialization.get_unsafe_globals_in_checkpoint(path) if archive else []
+        harmless: list[Any] = [(_StandIn, name) for name in strange if name.startswith(stand_ins)]
+        with torch.serialization.safe_globals(harmless):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and archive)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} is damaged, or holds more than tensors and plain values, which is never run"
+        ) from error
+    except _DAMAGED as error:
+        raise ValueError(f"{path} is damaged or truncated: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _read_shards(index: Path, read: Callable[[Path], State]) -> State:
+    try:
+        places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        shards = sorted(set(places.values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{index} must map names to files, but does not: {error}") from error
+    state: State = {}
+    for shard in shards:
+        if not isinstance(shard, str) or Path(shard).name != shard:
+            raise ValueError(f"{index} must name files beside it, got {shard!r}")
+        held = read(index.parent / shard)
+        listed = {name for name, place in places.items() if place == shard}
+        if strange := sorted(set(held) ^ listed):
+            raise ValueError(f"{index} and {shard} differ in what the file holds: {strange[:3]}")
+        state |= held
+    return state
