@@ -20,9 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
-from report import Row, company, hardware, tell  # noqa: E402
+from report import Row, tell  # noqa: E402
 
 import vilt_core  # noqa: E402
+from vilt_core.evaluation.machine import company, hardware, versions  # noqa: E402
 from vilt_core.world.questions import question  # noqa: E402
 from vilt_core.world.rendering import paint  # noqa: E402
 from vilt_core.world.scenes import scene  # noqa: E402
@@ -122,7 +123,7 @@ def main() -> None:
     parser.add_argument("--model", default="vilt-mini")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    machine, busy = hardware(), company()
+    machine, busy = f"{hardware()}, {versions()}", company()
     page_ready()  # fills the caches of the disk and of Python
     warm = min(page_ready() for _ in range(3))
     rows = [

@@ -1,12 +1,8 @@
 """How the benchmarks of this folder say what they measured: a table, JSON, docs/benchmarks.md."""
 
 import json
-import os
-import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "benchmarks.md"
@@ -21,26 +17,6 @@ class Row:
     value: float
     unit: str
     wanted: str = ""  # what the project promises, where it does: "at least 1,000"
-
-
-def hardware() -> str:
-    """The processor and what of it this process may use."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    return f"{name}, {os.cpu_count()} cores, {versions}"
-
-
-def company() -> str:
-    """How busy the machine was before: other work makes every number worse."""
-    if not hasattr(os, "getloadavg"):
-        return "load of the machine unknown"
-    load = os.getloadavg()[0]
-    busy = load > 0.3 * (os.cpu_count() or 1)
-    note = ", so other work was slowing this down" if busy else ", idle"
-    return f"load average before {load:.2f}{note}"
 
 
 def table(rows: list[Row]) -> str:
@@ -65,23 +41,21 @@ def tell(name: str, command: str, rows: list[Row], *, machine: str, busy: str, t
         name: of the section in the document.
         command: that wrote it.
         rows: what was measured.
-        machine: see ``hardware``.
-        busy: see ``company``.
+        machine: what it was measured on and with.
+        busy: how busy that was.
         to: a file for the JSON.
     """
     text = f"{machine}; {busy}.\n\n{table(rows)}"
     print(f"\n{text}")
-    _write_section(name, f"## {name}\n\n    {command}\n\n{text}\n")
+    write_section(name, command, text)
     if to is not None:
         found = {"hardware": machine, "company": busy, "rows": [asdict(row) for row in rows]}
         to.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _write_section(name: str, section: str) -> None:
+def write_section(name: str, command: str, text: str) -> None:
+    """Put a section into docs/benchmarks.md, where the one of this name was or at the end."""
+    section = f"## {name}\n\n    {command}\n\n{text}\n"
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
     text = DOCS.read_text(encoding="utf-8") if DOCS.is_file() else _HEADING
     before, found, rest = text.partition(begin)
@@ -90,3 +64,7 @@ def _write_section(name: str, section: str) -> None:
         before += "\n"
     DOCS.parent.mkdir(exist_ok=True)
     DOCS.write_text(f"{before}{begin}{section}{end}{after}", encoding="utf-8")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

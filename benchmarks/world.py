@@ -16,8 +16,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one process, one core
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from report import Row, company, hardware, tell
+from report import Row, tell
 
+from vilt_core.evaluation.machine import company, hardware, versions
 from vilt_core.world.captions import caption
 from vilt_core.world.questions import questions
 from vilt_core.world.rendering import paint, paint_batch
@@ -110,7 +111,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128, help="side of the pictures, pixels")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    machine, busy = hardware(), company()
+    machine, busy = f"{hardware()}, {versions()}", company()
     what = f"scene, picture {chosen.size} x {chosen.size}, caption and two questions"
     rows = [
         Row(

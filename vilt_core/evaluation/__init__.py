@@ -14,7 +14,8 @@ from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.matching import matching_accuracy
 from vilt_core.evaluation.sources import WORLD
 from vilt_core.evaluation.vqa import vqa_accuracy
-from vilt_core.interop.lab import Bundle, load_folder
+from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.lab import load_folder
 
 __all__ = [
     "TASKS",

@@ -29,7 +29,7 @@ from vilt_core.evaluation.localisation import (
 from vilt_core.evaluation.sources import Captioned, captions_of
 from vilt_core.explain.attention import raw_attention, words_to_patches
 from vilt_core.explain.rollout import rollout
-from vilt_core.interop.lab import Bundle
+from vilt_core.interop.bundle import Bundle
 from vilt_core.objectives import content_mask
 from vilt_core.transport import cosine_cost, ipot, sinkhorn
 from vilt_core.types import ModelOutput

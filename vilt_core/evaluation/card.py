@@ -11,7 +11,7 @@ from typing import Any
 from vilt_core.config import ViltConfig
 from vilt_core.evaluation.report import score_sections
 from vilt_core.evaluation.tables import table
-from vilt_core.interop.lab import Bundle
+from vilt_core.interop.bundle import Bundle
 
 _DOMAINS = {
     "stickers": "It knows the sticker world alone: scenes of emoji stickers on plain or patterned "

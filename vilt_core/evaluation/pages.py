@@ -8,7 +8,8 @@ from vilt_core.evaluation.card import write_card
 from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.report import ReportProgress, fill_readme, measure, write_report
 from vilt_core.evaluation.study import alignment_study, study_markdown
-from vilt_core.interop.lab import Bundle, load_folder
+from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.lab import load_folder
 
 
 def publish_results(

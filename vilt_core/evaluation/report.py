@@ -4,8 +4,6 @@ python -m vilt_core evaluate MODEL --report docs
 """
 
 import json
-import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,11 +13,12 @@ import torch
 from matplotlib.figure import Figure
 
 from vilt_core.evaluation.alignment import METHOD_NAMES, alignment_scores
+from vilt_core.evaluation.machine import hardware
 from vilt_core.evaluation.matching import matching_accuracy
 from vilt_core.evaluation.sources import WORLD
 from vilt_core.evaluation.tables import percent, table
 from vilt_core.evaluation.vqa import vqa_accuracy
-from vilt_core.interop.lab import Bundle
+from vilt_core.interop.bundle import Bundle
 from vilt_core.viz.scores import method_bars
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -71,18 +70,6 @@ def measure(
         "torch": torch.__version__,
         "results": results,
     }
-
-
-def hardware(device: torch.device | None = None) -> str:
-    """What this machine computes on, in words."""
-    if device is not None and device.type == "cuda":
-        return f"one {torch.cuda.get_device_name(device)}"
-    name = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").is_file():
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        name = names[0] if names else name
-    return f"{os.cpu_count()} CPU cores ({name})"
 
 
 def write_report(measured: dict[str, Any], folder: str | Path, *, command: str) -> list[Path]:

@@ -29,7 +29,7 @@ from vilt_core.evaluation.alignment import (
 from vilt_core.evaluation.inference import Progress, evaluating
 from vilt_core.evaluation.sources import FRESH, captions_of
 from vilt_core.evaluation.tables import percent, table
-from vilt_core.interop.lab import Bundle
+from vilt_core.interop.bundle import Bundle
 from vilt_core.layers.fusion import split
 from vilt_core.models.vilt import Vilt
 from vilt_core.objectives import content_mask

@@ -10,7 +10,7 @@ from vilt_core.evaluation.answers import normalise_answer
 from vilt_core.evaluation.inference import Progress, evaluating, read_batches
 from vilt_core.evaluation.sources import Asked, is_world, questions_of
 from vilt_core.evaluation.text_only import cross_fitted_guesses, world_text_only
-from vilt_core.interop.lab import Bundle
+from vilt_core.interop.bundle import Bundle
 
 
 def vqa_accuracy(

@@ -1,7 +1,6 @@
 """A run as a person watches it: progress bar, TensorBoard, scores on the way, a summary."""
 
 import json
-import platform
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -11,6 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from vilt_core.data.text import Tokenizer
+from vilt_core.evaluation.machine import hardware
 from vilt_core.evaluation.sources import world_questions
 from vilt_core.evaluation.vqa import predict_answers, worth
 from vilt_core.interop.bundle import Bundle
@@ -89,27 +89,12 @@ def _look(bundle: Bundle) -> float:
 
 def _summarise(recipe: Recipe, folder: Path, command: str, device: str, seconds: float) -> None:
     """What the model card says of the training."""
-    hardware = torch.cuda.get_device_name() if device == "cuda" else _processor()
     summary = {
         "command": command,
         "recipe": recipe.name,
         "stages": [asdict(stage) for stage in recipe.stages],
         "seconds": round(seconds),
-        "hardware": hardware,
+        "hardware": hardware(torch.device(device)),
         "torch": torch.__version__,
     }
     (folder / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = (
-        [
-            line.split(":", 1)[1].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        if info.is_file()
-        else []
-    )
-    return f"{names[0] if names else platform.processor()}, {torch.get_num_threads()} threads"

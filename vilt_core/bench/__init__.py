@@ -1,0 +1,65 @@
+"""Races: the lab beside what people use today, with the same weights, inputs and machine.
+
+found = bench("inference", device="cpu")
+print(markdown(found))
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from vilt_core.bench.inference import race_inference
+from vilt_core.bench.results import markdown
+from vilt_core.bench.scoring import race_scoring
+from vilt_core.bench.setting import Setting
+from vilt_core.bench.training import race_training
+from vilt_core.bench.transport import race_transport
+
+__all__ = ["BENCHES", "Setting", "bench", "markdown"]
+
+BENCHES: dict[str, Callable[[Setting], dict[str, Any]]] = {
+    "inference": race_inference,
+    "transport": race_transport,
+    "training": race_training,
+    "scoring": race_scoring,
+}
+
+
+def bench(
+    name: str,
+    *,
+    device: str = "auto",
+    seconds: float = 10.0,
+    limit: int = 1000,
+    rehearsal: bool = False,
+) -> dict[str, Any]:
+    """Run one of ``BENCHES``.
+
+    Args:
+        name: Which.
+        device: "cpu", "cuda" or "auto", which is the GPU where there is one.
+        seconds: For each case, beyond the rounds that are run anyway.
+        limit: Pictures, and texts, that are scored.
+        rehearsal: Use a tiny model, to see that everything runs; its times mean nothing.
+
+    Returns:
+        {"bench", "hardware", "software", "threads", "company", "rows": [{"case", "ours_ms", "peer",
+        "peer_ms", "speedup", "max_difference"}], "notes"} and what else was measured: everything
+        in it is JSON.
+
+    Raises:
+        ValueError: No such bench or device, or a peer that is not installed.
+    """
+    if name not in BENCHES:
+        raise ValueError(f"bench must be one of {', '.join(BENCHES)}, got {name!r}")
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device must be auto, cpu or cuda, got {device!r}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device must be one that is there, got 'cuda' and found no GPU")
+    where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    setting = Setting(device=torch.device(where), seconds=seconds, limit=limit, rehearsal=rehearsal)
+    found = BENCHES[name](setting)
+    if rehearsal:
+        found["notes"].append("A rehearsal with a tiny model: its times mean nothing.")
+    return found

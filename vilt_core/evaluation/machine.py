@@ -1,0 +1,40 @@
+"""What computes here, how busy it is and with which software: said beside whatever is measured."""
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def hardware(device: torch.device | None = None) -> str:
+    """What this machine computes on, in words."""
+    if device is not None and device.type == "cuda":
+        return f"one {torch.cuda.get_device_name(device)}"
+    name = _of_processor("model name") or platform.processor() or platform.machine()
+    return f"{os.cpu_count()} CPU cores ({name})"
+
+
+def versions() -> str:
+    """Of Python and of torch."""
+    return f"Python {platform.python_version()}, torch {torch.__version__}"
+
+
+def company() -> str:
+    """How busy the machine was until now: other work makes every number worse."""
+    if not hasattr(os, "getloadavg"):
+        return "load of the machine unknown"
+    load = os.getloadavg()[0]
+    busy = load > 0.3 * (os.cpu_count() or 1)
+    note = ", so other work was slowing this down" if busy else ", idle"
+    return f"load average before {load:.2f}{note}"
+
+
+def _of_processor(field: str) -> str:
+    """The first line of this name in /proc/cpuinfo; nothing where there is none."""
+    if not _CPUINFO.is_file():
+        return ""
+    lines = _CPUINFO.read_text(encoding="utf-8").splitlines()
+    return next((text.partition(":")[2].strip() for text in lines if text.startswith(field)), "")
