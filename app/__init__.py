@@ -3,7 +3,7 @@
 import gradio as gr
 
 from app import endpoints, services, theme
-from app.components import frame
+from app.components import chooser, frame
 from app.tabs import align, ask
 
 
@@ -11,15 +11,21 @@ def build_demo() -> gr.Blocks:
     """The whole page, and the named endpoints behind it. Loads no model."""
     with gr.Blocks(title="ViLT Lab", analytics_enabled=False, fill_width=True) as demo:
         frame.header()
+        chosen = chooser.build()
         with gr.Tabs(elem_classes="lab-tabs"):
-            with gr.Tab("Ask", id="ask"):
-                start_asking = ask.build()
+            with gr.Tab("Ask", id="ask") as ask_tab:
+                card = ask.build(chosen.speakers["answer"])
             with gr.Tab("Align", id="align") as align_tab:
-                start_aligning = align.build()
-        frame.footer()
+                align.build(chosen.speakers["align"])
+        footer = frame.footer()
         endpoints.build()
-        start_asking(demo.load)
-        start_aligning(align_tab.select)
+        chooser.wire(
+            chosen,
+            opened=demo.load,
+            tabs={"answer": ask_tab, "align": align_tab},
+            offer=card.offer,
+            footer=footer,
+        )
     return demo
 
 

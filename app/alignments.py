@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app import services
-from app.services import SceneKey
+from app.services import Key, SceneKey
 from vilt_core.viz import stepper
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ def align(
     *,
     beta: float = 0.5,
     iterations: int = 50,
-    key: SceneKey | None = None,
+    key: Key | None = None,
+    model: str | None = None,
 ) -> dict[str, Any]:
     """Everything that the interactive view shows: see ``vilt_core.viz.stepper``.
 
@@ -31,7 +32,9 @@ def align(
         sentence: in English.
         beta: of IPOT.
         iterations: of IPOT, at most ``MAX_ITERATIONS``.
-        key: the scene on show, if one is: then that is aligned, and its truth comes along.
+        key: the picture of ours on show, if one is: then that is aligned, and if it is a scene, its
+            truth comes along.
+        model: by its name in the catalogue; the one that the page opens with unless given.
 
     Raises:
         ValueError: one sentence on what is wrong with what was given, or with the model.
@@ -40,10 +43,9 @@ def align(
     from vilt_core.transport import ALGORITHM
 
     check_iterations(iterations)
-    seen = open_image(services.seen_by_model(image, key))
-    found = services.predictor().align(
-        seen, sentence, beta=float(beta), iterations=iterations, trace=True
-    )
+    asked = services.predictor(model, "align")
+    seen = open_image(services.seen_by_model(image, key, side=asked.image_size))
+    found = asked.align(seen, sentence, beta=float(beta), iterations=iterations, trace=True)
     return stepper.payload(
         np.asarray(seen) if key is None else services.picture(key),
         steps_of(found),
@@ -53,7 +55,7 @@ def align(
         settings={"beta": beta, "iterations": iterations},
         similarity=similarity_of(found),
         optimum=optimum_of(found),
-        places=None if key is None else true_places(key, sentence, found),
+        places=true_places(key, sentence, found) if isinstance(key, SceneKey) else None,
     )
 
 

@@ -1,7 +1,8 @@
 """The named endpoints: /answer, /match, /align and /fill, each a plain function with a JSON result.
 
 They have components of their own, never drawn, because a file that comes over the wire is checked
-only where a component receives it.
+only where a component receives it. ``model`` is one of the names that the page offers; one that is
+not there yet is loaded first, and the caller waits for it.
 """
 
 from dataclasses import asdict
@@ -14,11 +15,15 @@ from app import alignments, services
 from app.components.picker import own_picture
 from app.components.polite import polite
 
+_AT_ONCE = 8  # calls of one endpoint: one that waits for a model must not hold up the others
 
-def answer(image: str | None, question: str, top_k: float = 5) -> dict[str, Any]:
+
+def answer(
+    image: str | None, question: str, top_k: float = 5, model: str | None = None
+) -> dict[str, Any]:
     """Answer a question about a picture: the likeliest answers, each with its probability."""
     with polite():
-        reply = services.ask(image, question, top_k=int(top_k))
+        reply = services.ask(image, question, top_k=int(top_k), model=model)
     return {
         "answers": [asdict(found) for found in reply.answers],
         "milliseconds": round(reply.milliseconds, 1),
@@ -26,32 +31,40 @@ def answer(image: str | None, question: str, top_k: float = 5) -> dict[str, Any]
     }
 
 
-def match(image: str | None, texts: Any) -> dict[str, Any]:
+def match(image: str | None, texts: Any, model: str | None = None) -> dict[str, Any]:
     """Say for one text, or each of a list of texts, how probable it is that it fits the picture."""
     several = [texts] if isinstance(texts, str) else texts
     with polite():
         if not isinstance(several, list) or not all(isinstance(text, str) for text in several):
             raise ValueError(f"expected a text or a list of texts, got {texts!r:.60}")
-        chances = services.predictor().match([_bytes(image)], several)[0]
+        pictures = [_bytes(image)]
+        chances = services.predictor(model, "match").match(pictures, several)[0]
     return {"texts": several, "probabilities": [float(chance) for chance in chances]}
 
 
-def fill(image: str | None, text: str, top_k: float = 5) -> dict[str, Any]:
+def fill(
+    image: str | None, text: str, top_k: float = 5, model: str | None = None
+) -> dict[str, Any]:
     """Fill every [MASK] of a text about a picture, or about none: candidates with probabilities."""
     with polite():
         given = None if image is None else _bytes(image)
-        masks = services.predictor().fill(given, text, top_k=int(top_k))
+        masks = services.predictor(model, "fill").fill(given, text, top_k=int(top_k))
     return {"masks": [[asdict(found) for found in mask] for mask in masks]}
 
 
 def align(
-    image: str | None, text: str, beta: float = 0.5, iterations: float = 50
+    image: str | None,
+    text: str,
+    beta: float = 0.5,
+    iterations: float = 50,
+    model: str | None = None,
 ) -> dict[str, Any]:
     """Lay the words of a text on the patches of a picture: the cost and the transport plan."""
     with polite():
         alignments.check_iterations(int(iterations))
-        found = services.predictor().align(
-            _bytes(image), text, beta=float(beta), iterations=int(iterations)
+        picture = _bytes(image)
+        found = services.predictor(model, "align").align(
+            picture, text, beta=float(beta), iterations=int(iterations)
         )
     return {
         "words": [asdict(word) for word in found.words],
@@ -78,10 +91,18 @@ def build() -> None:
         texts, found = gr.JSON(label="texts"), gr.JSON(label="result")
         top_k, iterations = gr.Number(5, label="top_k"), gr.Number(50, label="iterations")
         beta, call = gr.Number(0.5, label="beta"), gr.Button("Call")
+        model = gr.Textbox(services.LIBRARY.default, label="model")
         for function, inputs in (
-            (answer, [image, text, top_k]),
-            (match, [image, texts]),
-            (fill, [image, text, top_k]),
-            (align, [image, text, beta, iterations]),
+            (answer, [image, text, top_k, model]),
+            (match, [image, texts, model]),
+            (fill, [image, text, top_k, model]),
+            (align, [image, text, beta, iterations, model]),
         ):
-            call.click(function, inputs, found, api_name=function.__name__, show_progress="hidden")
+            call.click(
+                function,
+                inputs,
+                found,
+                api_name=function.__name__,
+                show_progress="hidden",
+                concurrency_limit=_AT_ONCE,
+            )

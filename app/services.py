@@ -1,9 +1,8 @@
-"""What the tabs ask for: the model, scenes and their truth, and answers with the time they took.
+"""What the tabs ask for: models, scenes and their truth, and answers with the time they took.
 
 torch and the model are imported on first use, so that the page is there before them.
 """
 
-import os
 import random
 import threading
 import time
@@ -15,6 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app import models
+from app.library import Library, Progress
+from app.models import Checkpoint, Task
+from app.photographs import PHOTOGRAPHS, Photograph
 from vilt_core.viz import stepper
 
 if TYPE_CHECKING:
@@ -23,13 +26,10 @@ if TYPE_CHECKING:
     from vilt_core.world.captions import Caption
     from vilt_core.world.scenes import Scene
 
-MODEL = os.environ.get("VILT_LAB_MODEL", "vilt-mini")
 PICTURE_SIDE = 512  # pixels of a scene on the page
 THUMBNAIL_SIDE = 112
 _SUGGESTIONS = 6
 _CHIP_LETTERS = 46  # longer questions and captions are suggested only where shorter ones lack
-
-_loading = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,24 +52,55 @@ class Reply:
     stranger: bool = False  # a picture from outside the world that the model was trained on
 
 
+Key = SceneKey | Photograph  # a picture of ours
 EXAMPLES = tuple(SceneKey(index=index) for index in (46, 25, 36, 7, 8, 43, 9, 12))
 
 
-def predictor() -> "Predictor":
-    """The model, loaded once.
-
-    Raises:
-        ValueError: one sentence on what is missing or damaged.
-    """
-    with _loading:
-        return _load(MODEL)
+# Models.
 
 
-@lru_cache(maxsize=1)
-def _load(name: str) -> "Predictor":
+def open_checkpoint(checkpoint: Checkpoint, progress: Progress) -> "Predictor":
+    """Load weights, from the Hugging Face Hub if they are not on this machine."""
     import vilt_core
 
-    return vilt_core.load(name)
+    return vilt_core.load(checkpoint.source, progress=progress)
+
+
+LIBRARY = Library(models.catalogue(), open_checkpoint)
+
+
+def predictor(model: str | None = None, task: Task = "answer") -> "Predictor":
+    """What does a task; loaded once, now where it is not in memory.
+
+    Args:
+        model: by its name in the catalogue; the one that the page opens with unless given.
+        task: of the four.
+
+    Raises:
+        ValueError: one sentence on what is missing, damaged, unknown or out of reach.
+    """
+    return LIBRARY.predictor(model or LIBRARY.default, task)
+
+
+def domain(model: str) -> str:
+    """What a model knows: "stickers" or "photographs".
+
+    Raises:
+        ValueError: the model tells it, and cannot be loaded.
+    """
+    return LIBRARY.model(model).domain or predictor(model).domain
+
+
+def knows_photographs(model: str) -> bool:
+    """Whether it was trained on photographs; no where that cannot be told."""
+    with suppress(ValueError):
+        return domain(model) == "photographs"
+    return False
+
+
+def examples(model: str) -> tuple[Key, ...]:
+    """Pictures of the world that a model knows."""
+    return PHOTOGRAPHS if knows_photographs(model) else EXAMPLES
 
 
 def warm_up() -> threading.Thread:
@@ -78,8 +109,8 @@ def warm_up() -> threading.Thread:
     def load() -> None:
         # In the order in which the page needs them. Without a model, whoever asks is told why.
         with suppress(ValueError):
-            ask(None, "what is this?", key=EXAMPLES[0])
-        for key in EXAMPLES:
+            ask(None, "what is this?", key=examples(LIBRARY.first)[0], model=LIBRARY.first)
+        for key in (*EXAMPLES, *PHOTOGRAPHS):
             thumbnail(key)
         import ot  # noqa: F401  the exact optimum's solver
 
@@ -88,7 +119,7 @@ def warm_up() -> threading.Thread:
     return thread
 
 
-# Scenes.
+# Scenes and photographs.
 
 
 def another() -> SceneKey:
@@ -105,25 +136,36 @@ def scene(key: SceneKey) -> "Scene":
 
 
 @lru_cache(maxsize=64)
-def picture(key: SceneKey, side: int = PICTURE_SIDE) -> np.ndarray:
-    """A scene's pixels, (side, side, 3) uint8."""
+def picture(key: Key, side: int = PICTURE_SIDE) -> np.ndarray:
+    """Pixels, (height, width, 3) uint8: of a scene (side, side), of a photograph as they are."""
+    if isinstance(key, Photograph):
+        from vilt_core.data.image import open_image
+
+        return np.asarray(open_image(key.path))
     from vilt_core.world.rendering import paint
 
     return paint(scene(key), side).pixels
 
 
 @lru_cache(maxsize=256)
-def thumbnail(key: SceneKey) -> str:
-    """A scene as a small picture inside a URL."""
-    return stepper.data_url(picture(key, THUMBNAIL_SIDE))
+def thumbnail(key: Key) -> str:
+    """A small picture inside a URL."""
+    return stepper.data_url(picture(key, THUMBNAIL_SIDE), side=THUMBNAIL_SIDE)
 
 
 @lru_cache(maxsize=256)
-def description(key: SceneKey) -> str:
+def description(key: Key) -> str:
     """A true sentence for those who cannot see the picture."""
+    if isinstance(key, Photograph):
+        return key.shows
     from vilt_core.world.captions import caption
 
     return caption(scene(key), random.Random(f"alt/{key}").random, form="simple").text
+
+
+def suggestions(key: Key) -> tuple[str, ...]:
+    """Questions that fit a picture."""
+    return key.questions if isinstance(key, Photograph) else tuple(questions_about(key))
 
 
 @lru_cache(maxsize=256)
@@ -143,8 +185,10 @@ def questions_about(key: SceneKey) -> dict[str, str]:
 
 
 @lru_cache(maxsize=256)
-def captions_of(key: SceneKey) -> tuple[str, ...]:
-    """True sentences about a scene, in different forms."""
+def captions_of(key: Key) -> tuple[str, ...]:
+    """Sentences about a picture, in different forms; about a scene they are all true."""
+    if isinstance(key, Photograph):
+        return key.captions
     return tuple(_capital(caption.text) for caption in captions_with_truth(key))
 
 
@@ -174,46 +218,58 @@ def _plain(text: str) -> str:
 # Answers.
 
 
-def true_answer(key: SceneKey | None, question: str) -> str | None:
+def true_answer(key: Key | None, question: str) -> str | None:
     """The world's own answer, where the question is one of its own about this scene."""
-    if key is None:
+    if not isinstance(key, SceneKey):
         return None
     known = {_plain(text): answer for text, answer in questions_about(key).items()}
     return known.get(_plain(question))
 
 
-def ask(image: str | None, question: str, *, key: SceneKey | None = None, top_k: int = 5) -> Reply:
-    """Ask the model.
+def ask(
+    image: str | None,
+    question: str,
+    *,
+    key: Key | None = None,
+    model: str | None = None,
+    top_k: int = 5,
+) -> Reply:
+    """Ask a model.
 
     Args:
         image: path of the user's own picture.
         question: in English.
-        key: the scene on show, if one is: then it is asked about.
+        key: the picture of ours on show, if one is: then it is asked about.
+        model: by its name in the catalogue; the one that the page opens with unless given.
         top_k: how many answers.
 
     Raises:
         ValueError: one sentence on what is wrong with the image, the question or the model.
     """
-    model = predictor()
+    name = model or LIBRARY.default
+    asked = predictor(name, "answer")
+    seen = seen_by_model(image, key, side=asked.image_size)
     begun = time.perf_counter()
-    answers = model.answer(seen_by_model(image, key), question, top_k=top_k)
+    answers = asked.answer(seen, question, top_k=top_k)
     milliseconds = 1000 * (time.perf_counter() - begun)
     return Reply(
         answers=tuple(answers),
         milliseconds=milliseconds,
-        model=model.name,
+        model=name,
         truth=true_answer(key, question),
-        stranger=key is None and model.domain == "stickers",
+        stranger=key is None and asked.domain == "stickers",
     )
 
 
-def seen_by_model(image: str | None, key: SceneKey | None) -> "ImageSource":
-    """What the model is given: a scene drawn at the model's own size, or the bytes of a file.
+def seen_by_model(image: str | None, key: Key | None, *, side: int) -> "ImageSource":
+    """What a model is given: a scene drawn at the model's own size, or the bytes of a file.
 
     Bytes, and not a path, so that what is said about a bad file names no folder of the server.
     """
+    if isinstance(key, SceneKey):
+        return picture(key, side)
     if key is not None:
-        return picture(key, predictor().image_size)
+        return key.path.read_bytes()
     if image is None:
-        raise ValueError("choose a scene, or add a picture of your own, first")
+        raise ValueError("choose a picture, or add one of your own, first")
     return Path(image).read_bytes()

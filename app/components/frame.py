@@ -1,11 +1,18 @@
 """Above and below the tabs: what this is, where it comes from, and which model is speaking."""
 
+from contextlib import suppress
 from html import escape
 
 import gradio as gr
 
 from app import services
+from app.models import Task
 from app.theme import static
+
+_TRAINED = {
+    "stickers": ", trained on scenes of stickers alone",
+    "photographs": ", trained on photographs and what people wrote about them",
+}
 
 
 def header() -> None:
@@ -17,12 +24,20 @@ def header() -> None:
     )
 
 
-def footer() -> None:
+def footer() -> gr.HTML:
     """Which model speaks, and where it runs."""
-    gr.HTML(
+    return gr.HTML("", js_on_load=None, apply_default_css=False, elem_id="footer")
+
+
+def speaks(model: str, task: Task) -> str:
+    """What the footer says while a model does a task."""
+    checkpoint = services.LIBRARY.model(model).checkpoints[task].name
+    exact = "" if checkpoint == model else f" ({escape(checkpoint)})"
+    trained = ""
+    with suppress(ValueError):  # whoever asks the model is told what is wrong with it
+        trained = _TRAINED.get(services.domain(model), "")
+    return (
         '<footer class="lab-footer">'
-        f"<span>Model <b>{escape(services.MODEL)}</b>, trained on scenes of stickers alone.</span>"
-        "<span>Everything runs on this machine; nothing is sent anywhere.</span></footer>",
-        js_on_load=None,
-        apply_default_css=False,
+        f"<span>Model <b>{escape(model)}</b>{exact}{trained}.</span>"
+        "<span>Everything runs on this machine; no picture and no word leaves it.</span></footer>"
     )

@@ -1,4 +1,4 @@
-"""Choosing a picture: a strip of scenes, a new one at a click, or the user's own."""
+"""Choosing a picture: a strip of scenes or photographs, a new scene, or the user's own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ import gradio as gr
 from gradio.data_classes import ImageData
 
 from app import services
-from app.services import SceneKey
+from app.photographs import Photograph
+from app.services import Key, SceneKey
 from app.theme import static
 
 _MOST = 8  # scenes in the strip; the newest push out the oldest
@@ -27,17 +28,24 @@ def own_picture(**settings: Any) -> gr.Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picker:
-    """The components. ``scene`` holds the key of the scene on show, None for an own picture."""
+    """The components.
+
+    Attributes:
+        strip: the pictures to choose from.
+        image: the picture on show.
+        key: which of ours it is, None for the user's own.
+        keys: those in the strip.
+    """
 
     strip: gr.HTML
     image: gr.Image
-    scene: gr.State
-    scenes: gr.State
+    key: gr.State
+    keys: gr.State
 
     @property
     def outputs(self) -> list[Any]:
         """What ``shown`` fills."""
-        return [self.strip, self.image, self.scene, self.scenes]
+        return [self.strip, self.image, self.key, self.keys]
 
 
 def build(*, label: str, height: int) -> Picker:
@@ -53,25 +61,39 @@ def build(*, label: str, height: int) -> Picker:
         elem_classes="lab-picture",
     )
     strip = gr.HTML(
-        value={"scenes": [], "chosen": None},
-        html_template='<div class="lab-strip" role="group" aria-label="Scenes">'
+        value=strip_value((), None),
+        html_template='<div class="lab-strip" role="group" aria-label="Pictures">'
         '<button type="button" class="lab-fresh" title="A scene that nobody has seen">New scene'
-        "</button></div>",
+        '</button></div><p class="lab-credit"></p>',
         js_on_load=static("strip.js"),
         apply_default_css=False,
     )
-    scenes = gr.State(services.EXAMPLES)
-    return Picker(strip=strip, image=image, scene=gr.State(None), scenes=scenes)
+    return Picker(strip=strip, image=image, key=gr.State(None), keys=gr.State(()))
 
 
-def shown(scenes: Sequence[SceneKey], key: SceneKey) -> tuple[Any, ...]:
-    """Values for ``Picker.outputs`` that show a scene of the strip, or a new one in front of it."""
-    if key not in scenes:
-        scenes = (key, *scenes)[:_MOST]
-    return strip_value(scenes, key), services.picture(key), key, tuple(scenes)
+def shown(keys: Sequence[Key], key: Key) -> tuple[Any, ...]:
+    """Values for ``Picker.outputs``: one picture of the strip, or a new one in front of it."""
+    if key not in keys:
+        keys = (key, *keys)[:_MOST]
+    return strip_value(keys, key), services.picture(key), key, tuple(keys)
 
 
-def strip_value(scenes: Sequence[SceneKey], key: SceneKey | None) -> dict[str, Any]:
-    """What the strip shows."""
-    tiles = [{"picture": services.thumbnail(k), "says": services.description(k)} for k in scenes]
-    return {"scenes": tiles, "chosen": scenes.index(key) if key in scenes else None}
+def strip_value(keys: Sequence[Key], key: Key | None) -> dict[str, Any]:
+    """What the strip shows; new pictures can be had of scenes alone."""
+    return {
+        "pictures": [
+            {
+                "picture": services.thumbnail(one),
+                "says": services.description(one),
+                "credit": _credit(one),
+            }
+            for one in keys
+        ],
+        "chosen": keys.index(key) if key in keys else None,
+        "fresh": all(isinstance(one, SceneKey) for one in keys),
+        "credit": _credit(key),
+    }
+
+
+def _credit(key: Key | None) -> str:
+    return key.credit if isinstance(key, Photograph) else ""

@@ -22,5 +22,12 @@ def polite() -> Iterator[None]:
 
 def sentence(error: ValueError) -> str:
     """The error's words with a capital and a full stop."""
-    words = str(error).strip()
-    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
+    return as_sentence(str(error))
+
+
+def as_sentence(words: str) -> str:
+    """The same of words; an address or a path keeps its first letter."""
+    words = words.strip()
+    first = words.split(maxsplit=1)[0] if words else ""
+    start = words[:1] if "/" in first else words[:1].upper()
+    return start + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from app import services
 from app.services import Reply
 from vilt_core.viz.answers import answer_bars
 
@@ -23,7 +24,7 @@ def card(reply: Reply) -> str:
         [answer.probability for answer in reply.answers],
         truth=reply.truth,
     )
-    note = f'<p class="lab-note">{STRANGER}</p>' if reply.stranger else ""
+    note = f'<div class="lab-note"><p>{STRANGER}</p>{_offer()}</div>' if reply.stranger else ""
     return (
         f'<div class="lab-reply"><div class="lab-verdict"><strong>{escape(best.text)}</strong>'
         f"{_truth(reply)}</div>{note}{bars}"
@@ -35,6 +36,20 @@ def card(reply: Reply) -> str:
 def trouble(sentence: str) -> str:
     """Why there is no answer."""
     return f'<div class="lab-reply lab-trouble" role="alert"><p>{escape(sentence)}</p></div>'
+
+
+def _offer() -> str:
+    """A button for the first model that knows photographs."""
+    for name, model in services.LIBRARY.models.items():
+        if model.domain == "photographs":
+            megabytes = model.checkpoints["answer"].megabytes
+            ready = services.LIBRARY.state(name, "answer").kind == "ready"
+            price = "" if ready or megabytes is None else f" ({megabytes} MB)"
+            return (
+                f'<button type="button" class="lab-offer" data-name="{escape(name)}">'
+                f"Ask {escape(name)}, which knows photographs{price}</button>"
+            )
+    return ""
 
 
 def _truth(reply: Reply) -> str:

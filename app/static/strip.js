@@ -1,16 +1,20 @@
-// The strip of scenes: a tile each, behind the one that asks for a new scene.
+// The strip of pictures: a tile each, behind the one that asks for a new scene, where there are new ones.
 const draw = () => {
-  const { scenes, chosen } = props.value ?? { scenes: [] };
-  const strip = element.firstElementChild;
-  const fresh = strip.lastElementChild;
-  strip.replaceChildren(...scenes.map(({ picture, says }, place) => {
-    const tile = Object.assign(document.createElement("button"), { type: "button", title: says });
+  const { pictures, chosen, fresh, credit } = props.value ?? { pictures: [] };
+  const [strip, line] = element.children;
+  const ask = strip.querySelector(".lab-fresh");
+  ask.hidden = !fresh;
+  strip.setAttribute("aria-label", fresh ? "Scenes" : "Photographs");
+  strip.replaceChildren(...pictures.map(({ picture, says, credit }, place) => {
+    const title = credit ? `${says} (${credit})` : says;
+    const tile = Object.assign(document.createElement("button"), { type: "button", title });
     const image = Object.assign(document.createElement("img"), { src: picture, alt: says });
     tile.dataset.place = place;
     tile.setAttribute("aria-pressed", place === chosen);
     tile.append(image);
     return tile;
-  }), fresh);
+  }), ask);
+  line.textContent = credit ? `Photograph: ${credit}` : "";
 };
 element.addEventListener("click", (event) => {
   const tile = event.target.closest("button");

@@ -1,6 +1,5 @@
 """Align: which patches belong to which word, and how IPOT finds it out step by step."""
 
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -8,10 +7,21 @@ import gradio as gr
 from app import alignments, services
 from app.components import chips, picker
 from app.components.polite import sentence
-from app.services import SceneKey
+from app.services import Key
 from vilt_core.viz import stepper
 
-GENERAL = ("A cat next to a red heart", "A picture of two dogs", "There is an apple on the left")
+GENERAL = {
+    "stickers": (
+        "A cat next to a red heart",
+        "A picture of two dogs",
+        "There is an apple on the left",
+    ),
+    "photographs": (
+        "A person in front of a building",
+        "A photo of a dog on the grass",
+        "A table with a plate and a glass",
+    ),
+}
 
 _SHOW = """
 const view = alignmentView(element.firstElementChild, { page: props.page });
@@ -21,32 +31,61 @@ watch("value", () => view.show(props.value));
 
 
 def aligned(
-    image: str | None, text: str, beta: float, iterations: float, key: SceneKey | None
+    image: str | None, text: str, beta: float, iterations: float, key: Key | None, model: str
 ) -> dict[str, Any]:
     """The interactive view's message; or why there is nothing new to see, in one sentence."""
     try:
-        return alignments.align(image, text, beta=beta, iterations=int(iterations), key=key)
+        return alignments.align(
+            image, text, beta=beta, iterations=int(iterations), key=key, model=model
+        )
     except ValueError as error:
         return {"trouble": sentence(error)}
 
 
 def opened(
-    scenes: tuple[SceneKey, ...], key: SceneKey, beta: float, iterations: float
+    keys: tuple[Key, ...], key: Key, beta: float, iterations: float, model: str
 ) -> tuple[Any, ...]:
-    """A scene put on show with its first caption, aligned."""
+    """A picture of ours put on show with its first caption, aligned."""
     caption = services.captions_of(key)[0]
     suggestions = chips.value(services.captions_of(key), caption)
-    message = aligned(None, caption, beta, iterations, key)
-    return *picker.shown(scenes, key), caption, suggestions, message
+    message = aligned(None, caption, beta, iterations, key, model)
+    return *picker.shown(keys, key), caption, suggestions, message
 
 
-def brought(scenes: tuple[SceneKey, ...]) -> tuple[Any, ...]:
+def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
     """The user's own picture, or none."""
-    return picker.strip_value(scenes, None), None, chips.value(GENERAL), {}
+    return picker.strip_value(keys, None), None, chips.value(_suggestions(None, model)), {}
 
 
-def build() -> Callable[[Callable[..., Any]], Any]:
-    """Lay out the tab; the function handed back shows the first scene at an event."""
+def introduced(
+    model: str,
+    image: str | None,
+    text: str,
+    beta: float,
+    iterations: float,
+    key: Key | None,
+) -> tuple[Any, ...]:
+    """Another model speaks: it opens with a picture of its world, or looks at the user's own."""
+    keys = services.examples(model)
+    if image is None or key is not None:
+        return opened(keys, keys[0], beta, iterations, model)
+    suggestions = chips.value(_suggestions(None, model), text)
+    message = aligned(image, text, beta, iterations, None, model)
+    return picker.strip_value(keys, None), gr.skip(), None, keys, text, suggestions, message
+
+
+def _suggestions(key: Key | None, model: str) -> tuple[str, ...]:
+    if key is not None:
+        return services.captions_of(key)
+    return GENERAL["photographs" if services.knows_photographs(model) else "stickers"]
+
+
+def build(speaker: gr.State) -> None:
+    """Lay out the tab.
+
+    Args:
+        speaker: the model that aligns, by its name; the tab opens when it is first given one.
+    """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
             chosen = picker.build(label="Picture", height=230)
@@ -57,7 +96,7 @@ def build() -> Callable[[Callable[..., Any]], Any]:
                 elem_id="sentence",
                 elem_classes="lab-field",
             )
-            suggestions = chips.build(label="True captions of the scene")
+            suggestions = chips.build(label="Suggested sentences")
             beta = gr.Slider(
                 0.05,
                 2,
@@ -90,28 +129,36 @@ def build() -> Callable[[Callable[..., Any]], Any]:
 
     settings = [beta, iterations]
     everything = [*chosen.outputs, text, suggestions, view]
-    asked = [chosen.image, text, *settings, chosen.scene]
+    asked = [chosen.image, text, *settings, chosen.key, speaker]
 
-    def pick(scenes, beta, iterations, event: gr.EventData) -> tuple[Any, ...]:
-        return opened(scenes, scenes[event.place], beta, iterations)
+    def pick(keys, beta, iterations, model, event: gr.EventData) -> tuple[Any, ...]:
+        return opened(keys, keys[event.place], beta, iterations, model)
 
-    def fresh(scenes, beta, iterations) -> tuple[Any, ...]:
-        return opened(scenes, services.another(), beta, iterations)
+    def fresh(keys, beta, iterations, model) -> tuple[Any, ...]:
+        return opened(keys, services.another(), beta, iterations, model)
 
-    def suggest(image, beta, iterations, key, event: gr.EventData) -> tuple[Any, ...]:
-        texts = GENERAL if key is None else services.captions_of(key)
-        message = aligned(image, event.text, beta, iterations, key)
-        return event.text, chips.value(texts, event.text), message
+    def suggest(image, beta, iterations, key, model, event: gr.EventData) -> tuple[Any, ...]:
+        message = aligned(image, event.text, beta, iterations, key, model)
+        return event.text, chips.value(_suggestions(key, model), event.text), message
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
-    chosen.strip.pick(pick, [chosen.scenes, *settings], everything, **quiet)
-    chosen.strip.fresh(fresh, [chosen.scenes, *settings], everything, **quiet)
+    speaker.change(
+        introduced,
+        [speaker, chosen.image, text, *settings, chosen.key],
+        everything,
+        **quiet,
+    )
+    chosen.strip.pick(pick, [chosen.keys, *settings, speaker], everything, **quiet)
+    chosen.strip.fresh(fresh, [chosen.keys, *settings, speaker], everything, **quiet)
     chosen.image.input(
-        brought, chosen.scenes, [chosen.strip, chosen.scene, suggestions, view], **quiet
+        brought,
+        [chosen.keys, speaker],
+        [chosen.strip, chosen.key, suggestions, view],
+        **quiet,
     )
     suggestions.pick(
         suggest,
-        [chosen.image, *settings, chosen.scene],
+        [chosen.image, *settings, chosen.key, speaker],
         [text, suggestions, view],
         **quiet,
     )
@@ -122,13 +169,3 @@ def build() -> Callable[[Callable[..., Any]], Any]:
         view,
         **quiet,
     )
-
-    def start(event: Callable[..., Any]) -> Any:
-        def first(image: str | None, beta: float, iterations: float) -> Any:
-            if image is not None:  # back on the tab: leave it as it was
-                return gr.skip()
-            return opened(services.EXAMPLES, services.EXAMPLES[0], beta, iterations)
-
-        return event(first, [chosen.image, *settings], everything, **quiet)
-
-    return start

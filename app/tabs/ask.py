@@ -1,6 +1,5 @@
 """Ask: a picture, a question, and the five likeliest answers beside the true one."""
 
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -8,52 +7,81 @@ import gradio as gr
 from app import services
 from app.components import chips, picker, reply
 from app.components.polite import sentence
-from app.services import SceneKey
+from app.services import Key
+from app.theme import static
 
-GENERAL = (
-    "What is this?",
-    "How many stickers are there?",
-    "Is there an animal?",
-    "What color is the background?",
-)
+GENERAL = {
+    "stickers": (
+        "What is this?",
+        "How many stickers are there?",
+        "Is there an animal?",
+        "What color is the background?",
+    ),
+    "photographs": (
+        "What is this?",
+        "What is in the foreground?",
+        "How many people are there?",
+        "Was this taken indoors?",
+    ),
+}
 
 
-def answered(image: str | None, question: str, key: SceneKey | None) -> str:
+def answered(image: str | None, question: str, key: Key | None, model: str) -> str:
     """The reply to a question, as HTML; or why there is none, in one sentence."""
     try:
-        return reply.card(services.ask(image, question, key=key))
+        return reply.card(services.ask(image, question, key=key, model=model))
     except ValueError as error:
         return reply.trouble(sentence(error))
 
 
-def asked(image: str | None, question: str, key: SceneKey | None) -> tuple[Any, ...]:
+def asked(image: str | None, question: str, key: Key | None, model: str) -> tuple[Any, ...]:
     """A question of the user's own words, perhaps one of the suggestions, answered."""
-    return answered(image, question, key), chips.value(_suggestions(key), question)
+    suggestions = chips.value(_suggestions(key, model), question)
+    return answered(image, question, key, model), suggestions
 
 
-def suggested(image: str | None, question: str, key: SceneKey | None) -> tuple[Any, ...]:
+def suggested(image: str | None, question: str, key: Key | None, model: str) -> tuple[Any, ...]:
     """A suggestion taken: into the question box, and answered."""
-    return question, *asked(image, question, key)
+    return question, *asked(image, question, key, model)
 
 
-def opened(scenes: tuple[SceneKey, ...], key: SceneKey) -> tuple[Any, ...]:
-    """A scene put on show: the picture, its suggestions, and the first of them answered."""
-    question, *_ = _suggestions(key)
-    card, suggestions = asked(None, question, key)
-    return *picker.shown(scenes, key), question, card, suggestions
+def opened(keys: tuple[Key, ...], key: Key, model: str) -> tuple[Any, ...]:
+    """A picture of ours put on show with its suggestions, the first of them answered."""
+    question, *_ = _suggestions(key, model)
+    card, suggestions = asked(None, question, key, model)
+    return *picker.shown(keys, key), question, card, suggestions
 
 
-def brought(scenes: tuple[SceneKey, ...]) -> tuple[Any, ...]:
-    """The user's own picture, or none: no scene is on show, and nothing is known to be true."""
-    return picker.strip_value(scenes, None), None, reply.WAITING, chips.value(GENERAL)
+def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
+    """The user's own picture, or none: nothing is known to be true."""
+    suggestions = chips.value(_suggestions(None, model))
+    return picker.strip_value(keys, None), None, reply.WAITING, suggestions
 
 
-def _suggestions(key: SceneKey | None) -> tuple[str, ...]:
-    return GENERAL if key is None else tuple(services.questions_about(key))
+def introduced(model: str, image: str | None, question: str, key: Key | None) -> tuple[Any, ...]:
+    """Another model speaks: it opens with a picture of its world, or looks at the user's own."""
+    keys = services.examples(model)
+    if image is None or key is not None:
+        return opened(keys, keys[0], model)
+    card, suggestions = asked(image, question, None, model)
+    return picker.strip_value(keys, None), gr.skip(), None, keys, question, card, suggestions
 
 
-def build() -> Callable[[Callable[..., Any]], Any]:
-    """Lay out the tab; the function handed back shows the first scene at an event."""
+def _suggestions(key: Key | None, model: str) -> tuple[str, ...]:
+    if key is not None:
+        return services.suggestions(key)
+    return GENERAL["photographs" if services.knows_photographs(model) else "stickers"]
+
+
+def build(speaker: gr.State) -> gr.HTML:
+    """Lay out the tab.
+
+    Args:
+        speaker: the model to ask, by its name; the tab opens when it is first given one.
+
+    Returns:
+        The reply; its event ``offer`` carries the ``name`` of a model.
+    """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=320, elem_classes="lab-left"):
             chosen = picker.build(label="Picture", height=510)
@@ -69,36 +97,40 @@ def build() -> Callable[[Callable[..., Any]], Any]:
                 )
                 button = gr.Button("Ask", variant="primary", scale=1, min_width=88)
             suggestions = chips.build(label="Suggested questions")
-            card = gr.HTML(reply.WAITING, apply_default_css=False, elem_id="reply")
+            card = gr.HTML(
+                reply.WAITING,
+                js_on_load=static("reply.js"),
+                apply_default_css=False,
+                elem_id="reply",
+            )
 
     replied = [card, suggestions]
     everything = [*chosen.outputs, question, *replied]
 
-    def pick(scenes: tuple[SceneKey, ...], event: gr.EventData) -> tuple[Any, ...]:
-        return opened(scenes, scenes[event.place])
+    def pick(keys: tuple[Key, ...], model: str, event: gr.EventData) -> tuple[Any, ...]:
+        return opened(keys, keys[event.place], model)
 
-    def fresh(scenes: tuple[SceneKey, ...]) -> tuple[Any, ...]:
-        return opened(scenes, services.another())
+    def fresh(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
+        return opened(keys, services.another(), model)
 
-    def suggest(image: str | None, key: SceneKey | None, event: gr.EventData) -> tuple[Any, ...]:
-        return suggested(image, event.text, key)
+    def suggest(
+        image: str | None, key: Key | None, model: str, event: gr.EventData
+    ) -> tuple[Any, ...]:
+        return suggested(image, event.text, key, model)
 
     quiet: dict[str, Any] = {"show_progress_on": card, "api_visibility": "private"}
-    chosen.strip.pick(pick, chosen.scenes, everything, **quiet)
-    chosen.strip.fresh(fresh, chosen.scenes, everything, **quiet)
-    chosen.image.input(brought, chosen.scenes, [chosen.strip, chosen.scene, *replied], **quiet)
-    suggestions.pick(suggest, [chosen.image, chosen.scene], [question, *replied], **quiet)
+    speaker.change(introduced, [speaker, chosen.image, question, chosen.key], everything, **quiet)
+    chosen.strip.pick(pick, [chosen.keys, speaker], everything, **quiet)
+    chosen.strip.fresh(fresh, [chosen.keys, speaker], everything, **quiet)
+    chosen.image.input(
+        brought, [chosen.keys, speaker], [chosen.strip, chosen.key, *replied], **quiet
+    )
+    suggestions.pick(suggest, [chosen.image, chosen.key, speaker], [question, *replied], **quiet)
     gr.on(
         [button.click, question.submit],
         asked,
-        [chosen.image, question, chosen.scene],
+        [chosen.image, question, chosen.key, speaker],
         replied,
         **quiet,
     )
-
-    def start(event: Callable[..., Any]) -> Any:
-        return event(
-            lambda: opened(services.EXAMPLES, services.EXAMPLES[0]), None, everything, **quiet
-        )
-
-    return start
+    return card

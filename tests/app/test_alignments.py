@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from app import alignments, services
+from app.photographs import PHOTOGRAPHS
 from app.services import EXAMPLES, SceneKey
 from vilt_core.transport import ALGORITHM
 from vilt_core.world.captions import FORMS, caption
@@ -25,6 +26,18 @@ def test_what_the_page_carries_is_small_and_whole(tiny, iterations):
     frames = len(message["iterations"])
     assert all(len(curve) == frames for curve in message["curves"].values())
     assert all(len(message["ranges"][name]) == frames for name in ("Q", "delta", "sigma", "T"))
+
+
+def test_the_grid_of_a_photograph_makes_no_heavy_page(hub):
+    hub.go.set()
+    sentence = " ".join(["cup"] * 38)  # as long as a text may be
+    message = alignments.align(
+        None, sentence, iterations=1000, key=PHOTOGRAPHS[1], model="ViLT-B/32"
+    )
+    assert message["grid"] == [12, 18]
+    assert len(message["words"]) == 38
+    assert len(json.dumps(message)) < 650_000
+    assert len(message["iterations"]) >= 20
 
 
 @pytest.mark.parametrize("iterations", [0, 1001, -3])

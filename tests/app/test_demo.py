@@ -86,6 +86,31 @@ def test_align_gives_the_plan(tiny, scene_file):
     assert len(found["plan"][0]) == rows * columns
 
 
+def test_a_model_is_chosen_by_its_name(hub, scene_file):
+    assert endpoints.answer(scene_file, "is there a cat?")["model"] == "vilt-mini"
+    assert hub.asked == []
+    hub.go.set()
+    assert endpoints.answer(scene_file, "a cat?", 3, "ViLT-B/32")["model"] == "ViLT-B/32"
+    assert len(endpoints.match(scene_file, ["a cat", "a cup"], "ViLT-B/32")["probabilities"]) == 2
+    assert len(endpoints.fill(None, "a [MASK]", 5, "ViLT-B/32")["masks"]) == 1
+    assert endpoints.align(scene_file, "a cup", 0.5, 10, "ViLT-B/32")["grid"] == [12, 12]
+    assert hub.asked == [
+        "dandelin/vilt-b32-finetuned-vqa",
+        "dandelin/vilt-b32-finetuned-coco",
+        "dandelin/vilt-b32-mlm",
+    ]
+
+
+def test_a_model_that_is_unknown_or_cannot_be_had_gets_one_sentence(hub, scene_file):
+    with pytest.raises(gr.Error, match="one of vilt-mini, ViLT-B/32, got"):
+        endpoints.answer(scene_file, "a cat?", 3, "gpt")
+    hub.trouble = ValueError("no network")
+    hub.go.set()
+    with pytest.raises(gr.Error, match=r"No network\."):
+        endpoints.answer(scene_file, "a cat?", 3, "ViLT-B/32")
+    assert endpoints.answer(scene_file, "is there a cat?")["answers"]
+
+
 @pytest.mark.parametrize(
     ("function", "inputs"),
     [

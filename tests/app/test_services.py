@@ -1,6 +1,7 @@
 import pytest
 
 from app import services
+from app.photographs import PHOTOGRAPHS
 from app.services import EXAMPLES, SceneKey
 from vilt_core.world.questions import answers
 
@@ -38,10 +39,29 @@ def test_a_scene_is_asked_about_without_a_file(tiny):
 
 
 def test_no_picture_is_said_in_one_sentence(tiny):
-    with pytest.raises(ValueError, match="choose a scene, or add a picture"):
+    with pytest.raises(ValueError, match="choose a picture, or add one"):
         services.ask(None, "is there a cat?")
 
 
 def test_a_missing_model_is_said_in_one_sentence(no_model):
     with pytest.raises(ValueError, match="expected a shipped model"):
         services.ask(None, "is there a cat?", key=EXAMPLES[0])
+
+
+def test_a_photograph_is_asked_about_without_a_file(hub):
+    hub.go.set()
+    photograph = PHOTOGRAPHS[1]
+    reply = services.ask(None, photograph.questions[0], key=photograph, model="ViLT-B/32")
+    assert reply.model == "ViLT-B/32"
+    assert reply.truth is None
+    assert not reply.stranger
+
+
+def test_each_model_has_examples_of_its_world(hub):
+    assert services.examples("vilt-mini") == EXAMPLES
+    assert services.examples("ViLT-B/32") == PHOTOGRAPHS
+    assert hub.asked == []
+
+
+def test_ones_own_model_tells_its_world(tiny):
+    assert services.examples("tiny") == EXAMPLES

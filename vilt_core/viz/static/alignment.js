@@ -409,7 +409,7 @@ function alignmentView(root, options = {}) {
           ...(line === null
             ? []
             : [Object.assign(document.createElement("span"), {
-                className: "va-value-optimum", textContent: `optimum ${line.toFixed(4)}`,
+                className: "va-value-optimum", textContent: `exact ${line.toFixed(4)}`,
               })]),
         );
       },

@@ -1,0 +1,238 @@
+"""Choosing a model: what each knows, how far it is, and which one speaks in each tab.
+
+A model that is not there yet loads beside the page. Until it is there, and if it fails, the model
+that spoke before goes on.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from app import services
+from app.components import frame, polite
+from app.library import State
+from app.models import Task
+from app.theme import static
+
+TABS: tuple[Task, ...] = ("answer", "align")  # Ask and Align, by what a model does there
+_SECONDS = 0.5  # between two looks at a model that loads
+_VERBS: Mapping[Task, str] = {"answer": "to answer", "align": "to align"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What one visitor sees."""
+
+    task: Task  # of the tab on show
+    wanted: Mapping[Task, str]  # models, by their names
+    speaking: Mapping[Task, str]  # differs from ``wanted`` while that is not there
+    trouble: tuple[str, str] | None = None  # a model that could not be loaded, and why
+
+    @property
+    def speaker(self) -> str:
+        """The model of the tab on show."""
+        return self.speaking.get(self.task, services.LIBRARY.first)
+
+    @property
+    def awaited(self) -> str | None:
+        """The model that will speak in the tab on show as soon as it is there."""
+        wanted = self.wanted[self.task]
+        return None if wanted == self.speaker else wanted
+
+
+# What a visitor may do. ``visitor`` tells one from another: they share what is loaded.
+
+
+def arrived() -> Visit:
+    """Nothing chosen, no tab opened."""
+    return Visit(task=TABS[0], wanted=dict.fromkeys(TABS, services.LIBRARY.default), speaking={})
+
+
+def turned(visit: Visit, task: Task, visitor: object) -> Visit:
+    """A tab put on show: it too needs the model that was chosen."""
+    return _settled(_demanded(replace(visit, task=task), visitor), visitor)
+
+
+def picked(visit: Visit, name: str, visitor: object) -> Visit:
+    """A model chosen, or chosen again after it failed."""
+    for other in set(visit.wanted.values()) - {name}:
+        services.LIBRARY.leave(other, visitor)
+    wanted = dict.fromkeys(TABS, services.LIBRARY.model(name).name)
+    return _settled(_demanded(replace(visit, wanted=wanted, trouble=None), visitor), visitor)
+
+
+def stopped(visit: Visit, visitor: object) -> Visit:
+    """No longer waiting, or told often enough what went wrong: all stays as it is."""
+    for name in visit.wanted.values():
+        services.LIBRARY.leave(name, visitor)
+    speaking = {task: visit.speaking.get(task, services.LIBRARY.first) for task in TABS}
+    return replace(visit, wanted=speaking, trouble=None)
+
+
+def looked(visit: Visit, visitor: object) -> Visit:
+    """Some time later."""
+    return _settled(visit, visitor)
+
+
+def _demanded(visit: Visit, visitor: object) -> Visit:
+    if visit.awaited is not None and not services.LIBRARY.models[visit.awaited].at_once:
+        services.LIBRARY.want(visit.awaited, visit.task, visitor)
+    return visit
+
+
+def _settled(visit: Visit, visitor: object) -> Visit:
+    """The tab on show speaks with the model awaited, if that is there; or hears why it is not."""
+    awaited = visit.awaited
+    if awaited is None:
+        return replace(visit, speaking={**visit.speaking, visit.task: visit.speaker})
+    state = _state(awaited, visit.task)
+    if state.kind == "ready":
+        return replace(visit, speaking={**visit.speaking, visit.task: awaited}, trouble=None)
+    visit = replace(visit, speaking={**visit.speaking, visit.task: visit.speaker})
+    if state.kind in ("waiting", "loading"):
+        return visit
+    trouble = (awaited, state.sentence) if state.kind == "failed" else None
+    return replace(stopped(visit, visitor), trouble=trouble)
+
+
+def _state(name: str, task: Task) -> State:
+    if services.LIBRARY.model(name).at_once:
+        return State(kind="ready")
+    return services.LIBRARY.state(name, task)
+
+
+# What is shown of it.
+
+
+def value(visit: Visit) -> dict[str, Any]:
+    """What the box shows."""
+    return {
+        "speaker": visit.speaker,
+        "models": [_entry(visit, name) for name in services.LIBRARY.models],
+    }
+
+
+def _entry(visit: Visit, name: str) -> dict[str, Any]:
+    model = services.LIBRARY.models[name]
+    state = _state(name, visit.task)
+    kind, sentence = state.kind, ""
+    if visit.trouble is not None and visit.trouble[0] == name:
+        kind, sentence = "failed", polite.as_sentence(visit.trouble[1])
+    elif kind != "ready" and name != visit.awaited:
+        kind = "absent"  # what others load, and what failed for them, is theirs
+    return {
+        "name": name,
+        "domain": model.domain,
+        "knows": model.knows,
+        "kind": kind,
+        "percent": state.percent if kind == "loading" else None,
+        "size": _size(name, visit.task),
+        "sizes": _sizes(name),
+        "sentence": sentence,
+    }
+
+
+def _size(name: str, task: Task) -> str:
+    megabytes = services.LIBRARY.models[name].checkpoints[task].megabytes
+    return "" if megabytes is None else f"{megabytes} MB"
+
+
+def _sizes(name: str) -> str:
+    """What each tab needs, where that is not the same."""
+    found = services.LIBRARY.models[name].checkpoints
+    if len({found[task] for task in TABS}) == 1:
+        return ""
+    return ", ".join(f"{_size(name, task)} {_VERBS[task]}" for task in TABS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chooser:
+    """The components. ``speakers`` hold the model of each tab; None before it was first opened."""
+
+    box: gr.HTML
+    visit: gr.State
+    clock: gr.Timer
+    speakers: Mapping[Task, gr.State]
+
+
+def build() -> Chooser:
+    """The box, above the tabs; ``wire`` brings it to life."""
+    box = gr.HTML(
+        value={"speaker": services.LIBRARY.first, "models": []},
+        html_template=static("chooser.html"),
+        js_on_load=static("chooser.js"),
+        apply_default_css=False,
+        elem_id="models",
+    )
+    return Chooser(
+        box=box,
+        visit=gr.State(arrived()),
+        clock=gr.Timer(_SECONDS, active=False),
+        speakers={task: gr.State(None) for task in TABS},
+    )
+
+
+def wire(
+    chooser: Chooser,
+    *,
+    opened: Callable[..., Any],
+    tabs: Mapping[Task, gr.Tab],
+    offer: Callable[..., Any],
+    footer: gr.HTML,
+) -> None:
+    """Let the box, the tabs and an offer decide who speaks.
+
+    Args:
+        chooser: the components.
+        opened: the event of a page opened.
+        tabs: by what a model does there.
+        offer: the event of the offer of a model, ``name``.
+        footer: says who speaks.
+    """
+    outputs = [chooser.visit, chooser.box, *chooser.speakers.values(), footer, chooser.clock]
+
+    def on(event: Callable[..., Any], function: Callable[..., Any]) -> None:
+        # One after the other: each must see what the one before it left of the visit.
+        event(
+            function,
+            chooser.visit,
+            outputs,
+            show_progress="hidden",
+            api_visibility="private",
+            concurrency_limit=1,
+            concurrency_id="models",
+        )
+
+    def everything(visit: Visit) -> tuple[Any, ...]:
+        return (
+            visit,
+            value(visit),
+            *(visit.speaking.get(task) for task in chooser.speakers),
+            frame.speaks(visit.speaker, visit.task),
+            gr.Timer(active=visit.awaited is not None),
+        )
+
+    def pick(visit: Visit, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        return everything(picked(visit, event.name, request.session_hash))
+
+    def stop(visit: Visit, request: gr.Request) -> tuple[Any, ...]:
+        return everything(stopped(visit, request.session_hash))
+
+    def look(visit: Visit, request: gr.Request) -> tuple[Any, ...]:
+        return everything(looked(visit, request.session_hash))
+
+    def turn_to(task: Task) -> Callable[..., Any]:
+        def turn(visit: Visit, request: gr.Request) -> tuple[Any, ...]:
+            return everything(turned(visit, task, request.session_hash))
+
+        return turn
+
+    on(chooser.box.pick, pick)
+    on(offer, pick)
+    on(chooser.box.stop, stop)
+    on(chooser.clock.tick, look)
+    on(opened, turn_to(TABS[0]))
+    for task, tab in tabs.items():
+        on(tab.select, turn_to(task))
