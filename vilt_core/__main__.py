@@ -121,7 +121,7 @@ class Evaluate:
     """Score a model, beside what chance or the words alone would score."""
 
     model: Positional[str] = "vilt-mini"
-    task: Literal["vqa", "matching", "alignment"] = "vqa"
+    task: Literal["vqa", "matching", "alignment", "cost"] = "vqa"
     on: str = "world:test"  # world:test, world:style, world:composition or a file of JSON lines
     limit: int | None = None  # examples at most
     json: Path | None = None  # where to write what is printed
@@ -132,6 +132,9 @@ class Evaluate:
 
     def run(self) -> None:
         """Do it."""
+        if self.task == "cost":
+            self._tell_cost()
+            return
         from tqdm import tqdm
 
         from vilt_core.evaluation import evaluate
@@ -155,6 +158,85 @@ class Evaluate:
                 return
             found = evaluate(folder, task=self.task, on=self.on, limit=self.limit, progress=show)
         _write_json(found, self.json)
+
+    def _tell_cost(self) -> None:
+        """Of a model, or of a family such as "vilt" at its published size."""
+        from vilt_core.evaluation.cost import cost_at_own_size, cost_json, cost_markdown
+        from vilt_core.interop.opening import open_bundle
+        from vilt_core.models import MODELS, build
+
+        folder = _model_folder(self.model)
+        if self.model in MODELS:
+            model = build(self.model)
+        else:
+            model = open_bundle(folder if folder.is_dir() else self.model).model
+        cost = cost_at_own_size(model)
+        print(cost_markdown(cost))
+        if self.json is not None:
+            _to_file(cost_json(cost, name=self.model), self.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Race the lab against what people use today, and measure what is promised of its speed."""
+
+    what: Positional[Literal["inference", "transport", "training", "scoring"]]
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seconds: float = 10.0  # for each case, beyond the rounds that are run anyway
+    limit: int = 1000  # pictures, and texts, that are scored
+    rehearsal: bool = False  # with a tiny model, to see that all of it runs
+    json: Path | None = None  # where to write the numbers; benchmarks/published.py reads them
+
+    def run(self) -> None:
+        """Do it."""
+        from vilt_core.bench import bench, markdown
+
+        found = bench(
+            self.what,
+            device=self.device,
+            seconds=self.seconds,
+            limit=self.limit,
+            rehearsal=self.rehearsal,
+        )
+        print(markdown(found))
+        if self.json is not None:
+            _to_file({"command": _command(), **found}, self.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convert:
+    """Write a model in another format, read it back, and show that it is still the same."""
+
+    source: Positional[str]  # a shipped model, a folder, a .ckpt file or a name on the hub
+    target: Positional[Path]  # folder to write to
+    to: Literal["huggingface", "lab"]
+    revision: str | None = None  # of the hub
+    json: Path | None = None  # where to write the report
+
+    def run(self) -> None:
+        """Do it."""
+        from vilt_core.interop.huggingface import to_huggingface
+        from vilt_core.interop.lab import save_folder
+        from vilt_core.interop.opening import open_bundle
+        from vilt_core.interop.parity import parity_report
+
+        folder = _model_folder(self.source)
+        source = folder if folder.is_dir() else self.source
+        if folder.resolve() == self.target.resolve():
+            raise ValueError(f"expected another folder to write to, got the source {self.target}")
+        bundle = open_bundle(source, revision=self.revision)
+        {"huggingface": to_huggingface, "lab": save_folder}[self.to](bundle, self.target)
+        report = parity_report(bundle.model, self.target, to=self.to)
+        if self.json is not None:
+            self.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        print(f"{bundle.name} written to {self.target}; the largest difference of every layer:")
+        print(f"{'':12}{'read back':>12}{'transformers':>14}{'values up to':>14}")
+        for row in report["rows"]:
+            there = "-" if row["transformers"] is None else f"{row['transformers']:.1e}"
+            numbers = f"{row['read back']:>12.1e}{there:>14}{row['largest']:>14.2f}"
+            print(f"{row['layer']:12}{numbers}")
+        for note in report["notes"]:
+            print(note)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,10 +282,13 @@ def _model_folder(name: str) -> Path:
 
 
 def _write_json(found: dict, path: Path | None) -> None:
-    text = json.dumps(found, indent=1)
-    print(text)
+    print(json.dumps(found, indent=1))
     if path is not None:
-        path.write_text(text + "\n", encoding="utf-8")
+        _to_file(found, path)
+
+
+def _to_file(found: dict, path: Path) -> None:
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -215,6 +300,8 @@ def main() -> None:
             "train": Train,
             "finetune": Finetune,
             "evaluate": Evaluate,
+            "convert": Convert,
+            "bench": Bench,
             "world": World,
         },
         prog="python -m vilt_core",
