@@ -1,4 +1,4 @@
-"""ViLT-B/32 in its published size: the same function as transformers', bit for bit the same weights.
+"""ViLT-B/32 in its published size: transformers' function, and every bit of the weights.
 
 Where the environment variable VILT_CHECKPOINTS names a folder with the published checkpoints, each
 in a subfolder of its name (vilt-b32-mlm and so on), their published logits are checked as well.
