@@ -13,6 +13,7 @@ from PIL import Image
 
 import vilt_core
 from vilt_core.config import ViltConfig
+from vilt_core.data.image import Processing
 from vilt_core.data.text import SPECIAL, Tokenizer
 from vilt_core.explain.align import chosen_iterations
 from vilt_core.interop.bundle import Bundle
@@ -546,3 +547,15 @@ def test_bfloat16_answers_are_close(bundle, predictor):
         np.testing.assert_allclose(
             half.match(image, SENTENCES), predictor.match(image, SENTENCES), atol=0.03
         )
+
+
+# Pictures
+
+
+def test_pictures_are_prepared_as_the_checkpoint_wants_them(bundle):
+    wanted = Processing(size=48, patch_size=16, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
+    seen, read = Predictor(replace(bundle, pictures=wanted)).prepare(WIDE)
+    assert seen.size == (64, 48)
+    expected = np.asarray(seen) / 255
+    expected = (expected - np.array(wanted.mean)) / np.array(wanted.std)
+    np.testing.assert_allclose(read.pixels[0].permute(1, 2, 0), expected, atol=1e-6)

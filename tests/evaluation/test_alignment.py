@@ -92,7 +92,7 @@ def test_what_is_scored_is_what_the_lab_shows(bundle, captions, batches):
     plans = ipot_plan(batch.output)
     for row, one in enumerate(captions[:4]):
         with evaluating(bundle.model):
-            image = ImageBatch(pixels=pixels_of(one.picture, bundle.model.config)[None])
+            image = ImageBatch(pixels=pixels_of(one.picture, bundle)[None])
             shown = align(bundle.model, bundle.tokenizer, one.text, image)
         expected = torch.from_numpy(shown.plan).float()
         torch.testing.assert_close(

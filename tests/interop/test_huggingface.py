@@ -601,8 +601,10 @@ def test_labels_that_do_not_fit(tmp_path):
     assert "classifier.3.bias has shape (5,), expected (4,)" in refusal(tmp_path)
     reconfigure(tmp_path, id2label=labels | {"7": "seven"})
     assert "name every class from 0 on" in refusal(tmp_path)
+    reconfigure(tmp_path, id2label=labels | {"4": ["four"]})
+    assert "must be a string or a number" in refusal(tmp_path)
     reconfigure(tmp_path, id2label=labels | {"4": 4})
-    assert "must be a string" in refusal(tmp_path)
+    assert load_huggingface(tmp_path).answers[4] == "4"
 
 
 def test_more_words_than_the_model_knows(folder):

@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vilt_core.config import ViltConfig
 from vilt_core.data.image import normalise, open_image, stack, to_pixels
 from vilt_core.data.text import EncodedText
 from vilt_core.evaluation.sources import Picture
@@ -54,7 +53,7 @@ def read_batches(
     for first in range(0, len(texts), batch_size):
         rows = range(first, min(first + batch_size, len(texts)))
         text = bundle.tokenizer.encode(texts[first : rows.stop])
-        image = stack([pixels_of(pictures[row], model.config) for row in rows])
+        image = stack([pixels_of(pictures[row], bundle) for row in rows])
         output = model(
             text.batch.to(device),
             image.to(device),
@@ -79,11 +78,13 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
-def pixels_of(picture: Picture, config: ViltConfig) -> Float[Tensor, "3 height width"]:
+def pixels_of(picture: Picture, bundle: Bundle) -> Float[Tensor, "3 height width"]:
     """A scene drawn at the model's size, or an image file resized to it."""
+    to = bundle.processing
     if isinstance(picture, Scene):
-        return normalise(painting_of(picture, config.image_size).pixels)
-    return to_pixels(open_image(picture), size=config.image_size, patch_size=config.patch_size)
+        return normalise(painting_of(picture, to.size).pixels, mean=to.mean, std=to.std)
+    image = open_image(picture)
+    return to_pixels(image, size=to.size, patch_size=to.patch_size, mean=to.mean, std=to.std)
 
 
 @lru_cache(maxsize=512)

@@ -123,9 +123,9 @@ def read_answers(settings: dict, path: Path) -> tuple[str, ...]:
     if not isinstance(named, dict) or {str(at) for at in range(len(named))} != set(named):
         raise ValueError(f"{path}: id2label must name every class from 0 on")
     answers = tuple(named[str(at)] for at in range(len(named)))
-    if not all(isinstance(answer, str) for answer in answers):
-        raise ValueError(f"{path}: every name in id2label must be a string")
-    return answers
+    if not all(isinstance(answer, str | int | float) for answer in answers):
+        raise ValueError(f"{path}: every name in id2label must be a string or a number")
+    return tuple(str(answer) for answer in answers)  # people also number their answers
 
 
 def read_processing(folder: Path, *, patch_size: int) -> Processing:
