@@ -108,7 +108,7 @@ class Finetune:
         train_and_watch(
             recipe,
             self.to,
-            start=_model_folder(self.start),
+            start=Path(_source(self.start)),
             device=self.device,
             workers=self.workers,
             evaluate_every=self.evaluate_every,
@@ -140,7 +140,7 @@ class Evaluate:
         from vilt_core.evaluation import evaluate
         from vilt_core.evaluation.pages import publish_results, publish_study
 
-        folder = _model_folder(self.model)
+        source = _source(self.model)
         with tqdm(unit="example", delay=1, leave=False) as bar:
 
             def show(*progress) -> None:
@@ -151,12 +151,12 @@ class Evaluate:
                 bar.update(done - bar.n)
 
             if self.report is not None:
-                publish_results(folder, self.report, command=_command(), progress=show)
+                publish_results(Path(source), self.report, command=_command(), progress=show)
             if self.study is not None:
-                publish_study(folder, self.study, command=_command(), progress=show)
+                publish_study(Path(source), self.study, command=_command(), progress=show)
             if self.report is not None or self.study is not None:
                 return
-            found = evaluate(folder, task=self.task, on=self.on, limit=self.limit, progress=show)
+            found = evaluate(source, task=self.task, on=self.on, limit=self.limit, progress=show)
         _write_json(found, self.json)
 
     def _tell_cost(self) -> None:
@@ -165,11 +165,8 @@ class Evaluate:
         from vilt_core.interop.opening import open_bundle
         from vilt_core.models import MODELS, build
 
-        folder = _model_folder(self.model)
-        if self.model in MODELS:
-            model = build(self.model)
-        else:
-            model = open_bundle(folder if folder.is_dir() else self.model).model
+        source = self.model
+        model = build(source) if source in MODELS else open_bundle(_source(source)).model
         cost = cost_at_own_size(model)
         print(cost_markdown(cost))
         if self.json is not None:
@@ -220,15 +217,14 @@ class Convert:
         from vilt_core.interop.opening import open_bundle
         from vilt_core.interop.parity import parity_report
 
-        folder = _model_folder(self.source)
-        source = folder if folder.is_dir() else self.source
-        if folder.resolve() == self.target.resolve():
+        source = _source(self.source)
+        if Path(source).resolve() == self.target.resolve():
             raise ValueError(f"expected another folder to write to, got the source {self.target}")
         bundle = open_bundle(source, revision=self.revision)
         {"huggingface": to_huggingface, "lab": save_folder}[self.to](bundle, self.target)
         report = parity_report(bundle.model, self.target, to=self.to)
         if self.json is not None:
-            self.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            _to_file(report, self.json)
         print(f"{bundle.name} written to {self.target}; the largest difference of every layer:")
         print(f"{'':12}{'read back':>12}{'transformers':>14}{'values up to':>14}")
         for row in report["rows"]:
@@ -273,12 +269,12 @@ def _command() -> str:
     return " ".join(["python -m vilt_core", *sys.argv[1:]])
 
 
-def _model_folder(name: str) -> Path:
-    """The folder of a shipped model, or the folder itself."""
+def _source(name: str) -> str:
+    """The folder of a shipped model, or whatever else was named."""
     from vilt_core.predictor import MODELS
 
     shipped = MODELS / name
-    return shipped if shipped.is_dir() else Path(name)
+    return str(shipped) if shipped.is_dir() else name
 
 
 def _write_json(found: dict, path: Path | None) -> None:

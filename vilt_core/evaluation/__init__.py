@@ -15,7 +15,7 @@ from vilt_core.evaluation.matching import matching_accuracy
 from vilt_core.evaluation.sources import WORLD
 from vilt_core.evaluation.vqa import vqa_accuracy
 from vilt_core.interop.bundle import Bundle
-from vilt_core.interop.lab import load_folder
+from vilt_core.interop.opening import open_bundle
 
 __all__ = [
     "TASKS",
@@ -46,7 +46,8 @@ def evaluate(
     """Measure a model.
 
     Args:
-        model: a model with its tokenizer, or the folder of one.
+        model: a model with its tokenizer, or what ``open_bundle`` opens: a folder, a file, a name
+            on the hub.
         task: "vqa", "matching" or "alignment".
         on: "world:test", "world:style", "world:composition", or a file of JSON lines.
         limit: how many examples at most; a sensible number otherwise.
@@ -61,5 +62,5 @@ def evaluate(
     """
     if task not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
-    bundle = model if isinstance(model, Bundle) else load_folder(model)
+    bundle = model if isinstance(model, Bundle) else open_bundle(model)
     return TASKS[task](bundle, on=on, limit=limit, batch_size=batch_size, progress=progress)

@@ -9,7 +9,7 @@ from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.report import ReportProgress, fill_readme, measure, write_report
 from vilt_core.evaluation.study import alignment_study, study_markdown
 from vilt_core.interop.bundle import Bundle
-from vilt_core.interop.lab import load_folder
+from vilt_core.interop.opening import open_bundle
 
 
 def publish_results(
@@ -85,7 +85,7 @@ def publish_study(
 
 
 def _opened(model: Bundle | str | Path) -> Bundle:
-    return model if isinstance(model, Bundle) else load_folder(model)
+    return model if isinstance(model, Bundle) else open_bundle(model)
 
 
 def _name(model: Bundle | str | Path) -> str:
