@@ -10,7 +10,10 @@ def test_hardware_names_the_processor(tmp_path, monkeypatch):
     info = tmp_path / "cpuinfo"
     info.write_text("processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nmodel name\t: Other\n")
     monkeypatch.setattr(machine, "_CPUINFO", info)
-    assert machine.hardware() == f"{os.cpu_count()} CPU cores (Some CPU @ 2 GHz)"
+    monkeypatch.setattr(machine, "has_bfloat16_units", lambda: False)
+    capability = torch.backends.cpu.get_cpu_capability()
+    expected = f"{os.cpu_count()} CPU cores (Some CPU @ 2 GHz, {capability}, no bfloat16 units)"
+    assert machine.hardware() == expected
     assert machine.hardware(torch.device("cpu")) == machine.hardware()
     monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "none")
     assert machine.hardware().startswith(f"{os.cpu_count()} CPU cores (")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from vilt_core.layers.packed import has_bfloat16_units
+
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -14,7 +16,10 @@ def hardware(device: torch.device | None = None) -> str:
     if device is not None and device.type == "cuda":
         return f"one {torch.cuda.get_device_name(device)}"
     name = _of_processor("model name") or platform.processor() or platform.machine()
-    return f"{os.cpu_count()} CPU cores ({name})"
+    # Clouds hide the model's number, so what torch makes of the processor is said as well.
+    vectors = torch.backends.cpu.get_cpu_capability()
+    units = "bfloat16 units" if has_bfloat16_units() else "no bfloat16 units"
+    return f"{os.cpu_count()} CPU cores ({name}, {vectors}, {units})"
 
 
 def versions() -> str:
