@@ -15,6 +15,17 @@ from vilt_core.transport import ALGORITHM, cosine_cost, entropy, ipot, sinkhorn,
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "ipot_reference.npz"
 
 
+@pytest.fixture(params=["fast", "torch"])
+def road(request, monkeypatch):
+    """What comes for the plain case on this machine, and what comes where that is not there."""
+    if request.param == "torch":
+        module = sys.modules["vilt_core.transport.ipot"]
+        monkeypatch.setattr(module, "_fast_road", lambda device: None)
+
+
+on_each_road = pytest.mark.usefixtures("road")
+
+
 @pytest.fixture
 def cost():
     draw = torch.Generator().manual_seed(0)
@@ -28,6 +39,7 @@ def exact_optimum(cost):
     return float(ot.emd2(*uniform, cost.numpy()))
 
 
+@on_each_road
 @pytest.mark.skipif(not GOLDEN.exists(), reason=f"no reference plans at {GOLDEN}")
 @pytest.mark.parametrize("case", ["train_default", "demo_heatmap", "long_f64"])
 def test_the_plans_of_the_reference_implementations(case):
@@ -51,6 +63,7 @@ def test_the_plans_of_the_reference_implementations(case):
     assert_close(distance, golden["dist"], atol=1e-6, rtol=0)
 
 
+@on_each_road
 @pytest.mark.parametrize(
     ("beta", "iterations", "inner_steps"), [(0.5, 1, 1), (0.5, 50, 1), (0.1, 300, 1), (0.5, 20, 4)]
 )
@@ -77,6 +90,7 @@ def test_every_line_shown_is_named_beside_its_code():
     assert all(f"# {line}" in source for line in statements)
 
 
+@on_each_road
 @pytest.mark.parametrize("beta", [0.05, 0.1, 0.5])
 def test_it_tends_to_the_exact_optimum_as_iterations_over_beta_grow(cost, beta):
     optimum = torch.tensor([exact_optimum(pair) for pair in cost], dtype=torch.float64)
@@ -89,6 +103,7 @@ def test_it_tends_to_the_exact_optimum_as_iterations_over_beta_grow(cost, beta):
     assert gaps[2].max() < 1e-6
 
 
+@on_each_road
 def test_the_exact_optimum_is_sparse(cost):
     plan = ipot(cost, beta=0.1, iterations=3000)
     assert ((plan > 1e-6).sum((1, 2)) <= 8 + 25 - 1).all()
@@ -103,6 +118,7 @@ def test_solved_exactly_only_iterations_over_beta_matters(cost):
         assert_close(plan, entropic, atol=1e-10, rtol=0)
 
 
+@on_each_road
 def test_with_one_inner_step_that_nearly_holds(cost):
     costs = [
         transport_cost(cost, ipot(cost, beta=beta, iterations=iterations))
@@ -143,6 +159,7 @@ def ipot_of_logarithms(cost, *, beta, iterations):
     return log_T.exp()
 
 
+@on_each_road
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
     ("beta", "iterations", "tolerance"),
@@ -162,6 +179,7 @@ def test_entries_that_underflow_come_back(seed, beta, iterations, tolerance):
     assert_close(single.double(), expected, atol=tolerance, rtol=0)
 
 
+@on_each_road
 @pytest.mark.parametrize("beta", [0.01, 0.03])
 def test_small_beta_keeps_its_precision_in_float64(beta):
     cost = clusters(2).double()
@@ -169,6 +187,7 @@ def test_small_beta_keeps_its_precision_in_float64(beta):
     assert_close(ipot(cost, beta=beta, iterations=200), expected, atol=1e-11, rtol=0)
 
 
+@on_each_road
 @pytest.mark.parametrize("cheapest", [2.0, 1000.0])
 def test_only_the_range_of_the_costs_has_to_fit(cheapest):
     """exp(-2 / 0.02) is 0 in float32."""
@@ -178,6 +197,7 @@ def test_only_the_range_of_the_costs_has_to_fit(cheapest):
     assert_close(plan.double(), expected, atol=1e-4, rtol=0)
 
 
+@on_each_road
 def test_a_beta_out_of_the_range_of_the_dtype_is_refused(cost):
     with pytest.raises(ValueError, match=r"beta must be large enough .* torch.float32, got 0.0001"):
         ipot(cost.float(), beta=1e-4)

@@ -1,5 +1,6 @@
 """The laws that every solver keeps, IPOT and Sinkhorn alike."""
 
+import sys
 from functools import partial
 
 import jaxtyping
@@ -10,8 +11,18 @@ from torch.testing import assert_close
 from vilt_core.transport import cosine_cost, ipot, marginal_error, sinkhorn
 
 B, L, N = 3, 7, 12
+
+
+def ipot_by_torch(*arguments, **settings):
+    """As it is where no faster road is open."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["vilt_core.transport.ipot"], "_fast_road", lambda device: None)
+        return ipot(*arguments, **settings)
+
+
 SOLVERS = [
     pytest.param(ipot, id="ipot"),
+    pytest.param(ipot_by_torch, id="ipot-by-torch"),
     pytest.param(partial(ipot, beta=0.2, inner_steps=3), id="ipot-inner-steps"),
     pytest.param(sinkhorn, id="sinkhorn"),
 ]

@@ -1,5 +1,6 @@
 """A trace is the same run, watched."""
 
+from functools import partial
 from itertools import islice
 
 import pytest
@@ -18,6 +19,9 @@ from vilt_core.transport import (
 
 SOLVERS = pytest.mark.parametrize("solve", [ipot, sinkhorn])
 
+# Unwatched, ipot may take a faster road, which rounds otherwise.
+same = partial(assert_close, atol=1e-15, rtol=1e-12)
+
 
 @pytest.fixture
 def problem():
@@ -32,7 +36,7 @@ def problem():
 @SOLVERS
 def test_watching_changes_nothing(solve, problem):
     plan, trace = solve(*problem, iterations=30, trace=True)
-    assert torch.equal(plan, solve(*problem, iterations=30))
+    same(plan, solve(*problem, iterations=30))
     assert torch.equal(plan, trace.plans[-1])
     assert trace.iterations == tuple(range(1, 31))
 
@@ -41,7 +45,7 @@ def test_watching_changes_nothing(solve, problem):
 def test_iteration_k_of_a_trace_is_a_run_of_k_iterations(solve, problem):
     _, trace = solve(*problem, iterations=30, trace=True)
     for k in (1, 2, 17):
-        assert torch.equal(trace.plans[k - 1], solve(*problem, iterations=k))
+        same(trace.plans[k - 1], solve(*problem, iterations=k))
 
 
 @SOLVERS
@@ -61,7 +65,7 @@ def test_chosen_iterations_are_those_of_the_full_trace(solve, problem):
 def test_the_last_iteration_need_not_be_kept(solve, problem):
     plan, trace = solve(*problem, iterations=30, trace=True, trace_at=range(1, 4))
     assert trace.iterations == (1, 2, 3)
-    assert torch.equal(plan, solve(*problem, iterations=30))
+    same(plan, solve(*problem, iterations=30))
 
 
 @SOLVERS
@@ -108,7 +112,7 @@ def test_beta_log_sigma_becomes_the_price_of_a_word():
 def test_snapshots_are_copies(problem):
     first, second = (snapshot() for snapshot in islice(ipot_steps(*problem), 2))
     assert not torch.equal(first.plan, second.plan)
-    assert torch.equal(first.plan, ipot(*problem, iterations=1))
+    same(first.plan, ipot(*problem, iterations=1))
 
 
 @SOLVERS

@@ -37,15 +37,7 @@ def uniform_problem(
         ValueError: for a cost or mask of another shape or dtype, a row of the batch with no real
             token or no real patch, or a cost that is not finite between real ones.
     """
-    if cost.ndim != 3 or 0 in cost.shape[1:] or not cost.is_floating_point():
-        raise ValueError(
-            "cost must be floating point with shape (batch, tokens, patches), "
-            f"got {cost.dtype} with shape {tuple(cost.shape)}"
-        )
-    b, l, n = cost.shape
-    _check_mask(text_mask, name="text_mask", noun="token", shape=(b, l))
-    _check_mask(image_mask, name="image_mask", noun="patch", shape=(b, n))
-
+    check_problem(cost, text_mask, image_mask)
     cost = ceiling = cost.detach().to(torch.promote_types(cost.dtype, torch.float32)).contiguous()
     if text_mask is not None or image_mask is not None:
         padding = torch.zeros((), dtype=torch.bool, device=cost.device)
@@ -66,6 +58,22 @@ def uniform_problem(
         text_marginal=rearrange(text_marginal, "b l -> b l 1"),
         image_marginal=rearrange(image_marginal, "b n -> b 1 n"),
     )
+
+
+def check_problem(
+    cost: Float[Tensor, "b l n"],
+    text_mask: Bool[Tensor, "b l"] | None = None,
+    image_mask: Bool[Tensor, "b n"] | None = None,
+) -> None:
+    """Raise the ValueErrors of ``uniform_problem``, but for those about the values of the cost."""
+    if cost.ndim != 3 or 0 in cost.shape[1:] or not cost.is_floating_point():
+        raise ValueError(
+            "cost must be floating point with shape (batch, tokens, patches), "
+            f"got {cost.dtype} with shape {tuple(cost.shape)}"
+        )
+    b, l, n = cost.shape
+    _check_mask(text_mask, name="text_mask", noun="token", shape=(b, l))
+    _check_mask(image_mask, name="image_mask", noun="patch", shape=(b, n))
 
 
 def check_positive(name: str, value: float) -> None:
