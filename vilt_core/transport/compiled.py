@@ -9,10 +9,10 @@ as it goes, and whose text scaling is carried on by the step that it took last:
 As soon as a row of K has given its u it is sharpened and added to the column sums that the next v
 needs, while it is still at hand.
 
-Nothing underflows for good. Before u and v leave the range of float64, in which all is computed, T
-is written afresh from its logarithm, and a new stretch of iterations begins with it as K. There A
-is scaled by two diagonals too, the last sigma and delta, which those to come take back. They stay
-near 1 then, and so do u and v: a stretch may last for hundreds of iterations.
+Nothing underflows for good. Before u and v leave the dtype's range, T is written afresh from its
+logarithm, and a new stretch of iterations begins with it as K. There A is scaled by two diagonals
+too, the last sigma and delta, which those to come take back. They stay near 1 then, and so do u
+and v: a stretch may last for hundreds of iterations.
 """
 
 import math
@@ -31,20 +31,20 @@ from vilt_core.transport.problem import check_problem
 
 
 class _Range(NamedTuple):
-    """What a dtype can bear."""
+    """How far a stretch may go in a dtype."""
 
     floor: float  # of K; times that of A it is not subnormal, which would be slow
     floor_of_A: float
-    wide: float  # how far u and v may go from 1, and an entry up, before a new stretch begins ...
-    too_wide: float  # ... and u and v at all: beyond it what lies on the floor would begin to count
-    longest: float  # iterations in a stretch: the rounding of K grows with them
+    wide: float  # how far u and v may go from 1, and an entry from the floor ...
+    too_wide: float  # ... and u and v in a single step: beyond it the floor would begin to count
+    longest: float  # iterations: the rounding of K grows with them
 
 
-_DOUBLE = _Range(floor=1e-150, floor_of_A=1e-150, wide=1e25, too_wide=1e50, longest=256.0)
 _SINGLE = _Range(floor=1e-28, floor_of_A=1e-9, wide=1e5, too_wide=1e7, longest=64.0)
-_SHORT = 100  # iterations for which float32 is computed as such
+_DOUBLE = _Range(floor=1e-150, floor_of_A=1e-150, wide=1e25, too_wide=1e50, longest=256.0)
+_SHORT = 100  # iterations that float32 bears: logarithms are of float64, K and A of float32 there
 _FURTHEST = math.log(np.finfo(np.float64).max)  # from the cheapest cost to a row's or a column's
-_SHARE = 1_000_000  # entries times iterations that are worth a thread: about 0.3 ms
+_WORTH_A_THREAD = 1_000_000  # entries times iterations: about 0.3 ms
 
 
 def solve(
@@ -55,49 +55,44 @@ def solve(
     beta: float,
     iterations: int,
 ) -> Float[Tensor, "b l n"] | None:
-    """The plans of ``ipot`` with one inner step, rounded to the cost's dtype once.
+    """The plans of ``ipot`` with one inner step.
 
-    None if any pair has a cost that is not finite, or costs too far apart for beta.
+    Computed in float64, and in float32 where the cost is and the iterations are few. None if any
+    pair has a cost that is not finite, or costs too far apart for beta.
     """
     check_problem(cost, text_mask, image_mask)
     cost = cost.detach().to(torch.promote_types(cost.dtype, torch.float32)).contiguous()
     b, l, n = cost.shape
     text = np.ones((b, l), bool) if text_mask is None else text_mask.contiguous().numpy()
     image = np.ones((b, n), bool) if image_mask is None else image_mask.contiguous().numpy()
-    plans = np.zeros_like(cost.numpy())
-    workers = max(1, min(torch.get_num_threads(), b, cost.numel() * iterations // _SHARE))
-    single = cost.dtype == torch.float32 and iterations <= _SHORT
-    for limits, dtype in [(_SINGLE, np.float32), (_DOUBLE, np.float64)][not single :]:
-        share = partial(
-            _solve_share,
-            cost.numpy(),
-            text,
-            image,
-            float(beta),
-            int(iterations),
-            limits,
-            np.empty(0, dtype),
-            plans,
-            workers,
+    workers = max(1, min(torch.get_num_threads(), b, cost.numel() * iterations // _WORTH_A_THREAD))
+    shares = min(b, 8 * workers) if workers > 1 else 1
+    ranges = [_DOUBLE]
+    if cost.dtype == torch.float32 and iterations <= _SHORT:
+        ranges.insert(0, _SINGLE)
+    for limits in ranges:
+        costs = cost.numpy().astype(np.float32 if limits is _SINGLE else np.float64, copy=False)
+        plans = np.zeros_like(costs)
+        solve_share = partial(
+            _solve_share, costs, text, image, float(beta), int(iterations), limits, plans, shares
         )
-        if _run_shares(share, workers):
-            return torch.from_numpy(plans)
+        if _all(solve_share, shares, workers):
+            return torch.from_numpy(plans.astype(cost.numpy().dtype, copy=False))
     return None
 
 
-def _run_shares(share: Callable[[int], bool], workers: int) -> bool:
-    """Whether all of them succeed."""
+def _all(solve_share: Callable[[int], bool], shares: int, workers: int) -> bool:
+    """Whether every share is solved."""
     if workers == 1:
-        return share(0)
+        return solve_share(0)
     # Threads of our own: numba's must not be called from several of a server's at once.
     with ThreadPoolExecutor(workers) as pool:
-        return all(pool.map(share, range(workers)))
+        return all(pool.map(solve_share, range(shares)))
 
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-_INNER: dict[str, Any] = _OPTIONS | {
-    "no_cpython_wrapper": True
-}  # for what Python does not call: compiled sooner
+# What Python does not call needs no wrapper, and compiles sooner without.
+_INNER: dict[str, Any] = _OPTIONS | {"no_cpython_wrapper": True}
 
 # Sums and maxima may be taken in any order, hence in lanes. Nothing is NaN: the costs are finite,
 # and the floors keep every denominator above 0.
@@ -283,7 +278,7 @@ def _absorb(log_A, f, g, stretch, over_u, v, last_v, weights, limits, log_T, T):
 
 @_part
 @no_type_check
-def _write_plan(K, v, rows, columns, plan):
+def _write_plan(K, v, rows, columns, over_u, plan):
     """The second half of the last iteration, and T = diag(u) K diag(v)."""
     l, n = K.shape
     dense = n == plan.shape[1]
@@ -291,6 +286,7 @@ def _write_plan(K, v, rows, columns, plan):
         total = K.dtype.type(0)
         for j in range(n):
             total += K[i, j] * v[j]
+        over_u[i] = l * total
         u = 1 / (l * total)
         for j in range(n):
             plan[rows[i], j if dense else columns[j]] = u * K[i, j] * v[j]
@@ -310,14 +306,14 @@ def _real(mask):
 
 @njit(**_INNER)
 @no_type_check
-def _solve_pair(cost, rows, columns, beta, iterations, limits, like, plan):
+def _solve_pair(cost, rows, columns, beta, iterations, limits, plan):
     """Fill the plan of a pair; False where that cannot be done."""
     l, n = len(rows), len(columns)
     log_A, log_T, f, g = np.empty((l, n)), np.empty((l, n)), np.empty(l), np.empty(n)
-    A, K = np.empty((l, n), like.dtype), np.empty((l, n), like.dtype)
-    over_u, weights = np.empty(l, like.dtype), np.empty(l, like.dtype)
-    v, last_v = np.empty(n, like.dtype), np.empty(n, like.dtype)
-    totals, floor = np.empty(n, like.dtype), like.dtype.type(limits.floor)
+    A, K = np.empty((l, n), cost.dtype), np.empty((l, n), cost.dtype)
+    over_u, weights = np.empty(l, cost.dtype), np.empty(l, cost.dtype)
+    v, last_v = np.empty(n, cost.dtype), np.empty(n, cost.dtype)
+    totals, floor = np.empty(n, cost.dtype), cost.dtype.type(limits.floor)
     dense, finite = n == cost.shape[1], 0
     for i in range(l):
         over_u[i] = 1
@@ -326,7 +322,7 @@ def _solve_pair(cost, rows, columns, beta, iterations, limits, like, plan):
         for j in range(n):
             finite += math.isfinite(log_A[i, j])
         for j in range(n):
-            log_T[i, j], K[i, j] = 0, 1  # T = ones(l, n)
+            log_T[i, j], K[i, j] = -math.log(l * n), 1 / (l * n)
     if finite < l * n:
         return False
     for j in range(n):
@@ -347,17 +343,16 @@ def _solve_pair(cost, rows, columns, beta, iterations, limits, like, plan):
             longest = _begin(log_A, f, g, weights, limits, A, K, totals)
             stretch = 0.0
     _scale_columns(totals, v, last_v)
-    _write_plan(K, v, rows, columns, plan)
-    return True
+    _write_plan(K, v, rows, columns, over_u, plan)
+    return _width(over_u, v) <= limits.too_wide
 
 
 @_entry
 @no_type_check
-def _solve_share(cost, text, image, beta, iterations, limits, like, plans, step, first):
+def _solve_share(costs, text, image, beta, iterations, limits, plans, step, first):
     """Fill the plan of every ``step``-th pair; False where that cannot be done."""
-    for pair in range(first, len(cost), step):
-        rows, columns = _real(text[pair]), _real(image[pair])
-        plan = plans[pair]
-        if not _solve_pair(cost[pair], rows, columns, beta, iterations, limits, like, plan):
+    for pair in range(first, len(costs), step):
+        cost, rows, columns = costs[pair], _real(text[pair]), _real(image[pair])
+        if not _solve_pair(cost, rows, columns, beta, iterations, limits, plans[pair]):
             return False
     return True
