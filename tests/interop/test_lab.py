@@ -221,6 +221,7 @@ def test_a_file_of_noise(folder, file):
         ({"processing": PICTURES | {"mean": [0.5]}}, "must be three numbers each"),
         ({"processing": PICTURES | {"std": [0.5, 0.0, 0.5]}}, "std above 0"),
         ({"processing": PICTURES | {"size": 4}}, "at least one patch high"),
+        ({"processing": PICTURES | {"patch_size": 12}}, "multiples of the patch of 8 pixels"),
         ({"processing": PICTURES | {"size": "16"}}, "must be whole numbers, got '16' and 8"),
         ({"config": None}, "lacks ['config']"),
         ({"config": [1]}, "config must be a dict, got a list"),

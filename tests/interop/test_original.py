@@ -208,6 +208,15 @@ def test_a_checkpoint_may_be_overwritten_afterwards(tmp_path):
             lambda state: state.pop("transformer.blocks.1.attn.qkv.bias"),
             "missing ['transformer.blocks.1.attn.qkv.bias']",
         ),
+        (
+            lambda state: state.update({"transformer.blocks.300000.norm1.bias": torch.zeros(128)}),
+            "has a block 300000, but not all of those before it",
+        ),
+        (
+            lambda state: state.update({"transformer.pos_embed": torch.zeros(1, 1, 128)}),
+            "transformer.pos_embed has shape (1, 1, 128), expected (1, 2, 128)",
+        ),
+        (lambda state: state.update({3: torch.zeros(1)}), "is it a checkpoint of ViLT?"),
     ],
 )
 def test_files_that_do_not_fit(tmp_path, change, said):

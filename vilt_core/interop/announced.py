@@ -91,7 +91,7 @@ def announcement(hub: Hub, name: str, revision: str) -> File | None:
             f"{hub.endpoint} gave no answer within {hub.seconds:g} seconds, so {hub.repo} cannot "
             "be fetched"
         ) from error
-    except (httpx2.HTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError, ValueError) as error:  # ValueError: sent to no address
         raise Unavailable(
             f"{hub.endpoint} cannot be reached, so {hub.repo} cannot be fetched: {reason(error)}"
         ) from error
@@ -167,7 +167,7 @@ def refusal(hub: Hub, name: str, revision: str, error: HfHubHTTPError) -> ValueE
     return Unavailable(f"{hub.endpoint} answered {status} for {name} of {hub.repo}")
 
 
-def reason(error: httpx2.HTTPError | OSError) -> str:
+def reason(error: httpx2.HTTPError | OSError | ValueError) -> str:
     """What an error says, or else what it is called."""
     return str(error) or type(error).__name__
 

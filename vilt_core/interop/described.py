@@ -71,13 +71,16 @@ def read_config(settings: dict, path: Path, *, tasks: Iterable[str], asked: bool
         sizes["max_patches"] = _whole(settings, "max_image_length", path)
     text_norm_eps = _number(settings, "layer_norm_eps", path)
     own = {"norm_eps": text_norm_eps} | read_own(settings, path)
+    dropout = _number(settings, "hidden_dropout_prob", path)
+    norm_eps = _number(own, "norm_eps", path)
+    answers = len(read_answers(settings, path)) if asked else 0
     try:
         return ViltConfig(
             **sizes,
             tasks=tuple(tasks),
-            answers=len(read_answers(settings, path)) if asked else 0,
-            dropout=_number(settings, "hidden_dropout_prob", path),
-            norm_eps=_number(own, "norm_eps", path),
+            answers=answers,
+            dropout=dropout,
+            norm_eps=norm_eps,
             text_norm_eps=text_norm_eps,
         )
     except ValueError as error:
@@ -157,9 +160,10 @@ def read_processing(folder: Path, *, patch_size: int) -> Processing:
             f"{path}: size_divisor must be a multiple of the patch of {patch_size} pixels, "
             f"got {multiple}"
         )
+    size = _whole(settings, "size", path)
     try:
         return processing_of(
-            size=_whole(settings, "size", path),
+            size=size,
             patch_size=multiple,
             mean=settings["image_mean"],
             std=settings["image_std"],

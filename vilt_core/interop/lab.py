@@ -93,7 +93,7 @@ def load_folder(folder: str | Path) -> Bundle:
         tokenizer=tokenizer,
         answers=answers,
         domain=described["domain"],
-        pictures=_processing(described, folder / "config.json"),
+        pictures=_processing(described, folder / "config.json", patch_size=config.patch_size),
     )
 
 
@@ -152,7 +152,7 @@ def _model(config: ViltConfig, weights: Path) -> Vilt:
     return adopt(model, state)
 
 
-def _processing(described: dict, path: Path) -> Processing | None:
+def _processing(described: dict, path: Path, *, patch_size: int) -> Processing | None:
     if "processing" not in described:
         return None
     settings = described["processing"]
@@ -160,6 +160,12 @@ def _processing(described: dict, path: Path) -> Processing | None:
     if not isinstance(settings, dict) or set(settings) != known:
         raise ValueError(f"{path}: processing must have {sorted(known)}, got {settings!r}")
     try:
-        return processing_of(**settings)
+        found = processing_of(**settings)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    if found.patch_size % patch_size:
+        raise ValueError(
+            f"{path}: the sides of pictures must be multiples of the patch of {patch_size} pixels, "
+            f"got multiples of {found.patch_size}"
+        )
+    return found

@@ -36,7 +36,9 @@ def from_original(path: str | os.PathLike[str]) -> Vilt:
     path = Path(path)
     content = load_pickle(path, mapped=True, stand_ins=_BESIDE)
     state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(held, Tensor) for held in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(held, Tensor) for name, held in state.items()
+    ):
         raise ValueError(f"{path} must hold a state_dict of tensors, is it a checkpoint of ViLT?")
     parameters = {name: value.clone() for name, value in state.items() if name not in NEVER_USED}
     config = _config(parameters, _hyperparameters(content), path)
@@ -89,7 +91,7 @@ def _config(state: State, settings: Mapping, path: Path) -> ViltConfig:
     if any(name.startswith("vqa_classifier.") for name in state):
         answers, _ = _shape(state, "vqa_classifier.3.weight", 2, path)
     found = tasks_in(state)
-    heads = settings.get("num_heads", width // HEAD_WIDTH)
+    heads = settings.get("num_heads", max(width // HEAD_WIDTH, 1))
     dropout = settings.get("drop_rate", 0.1)
     if type(heads) is not int or heads < 1 or not isinstance(dropout, int | float):
         raise ValueError(
@@ -100,10 +102,10 @@ def _config(state: State, settings: Mapping, path: Path) -> ViltConfig:
         return ViltConfig(
             vocab_size=vocab_size,
             width=width,
-            depth=_depth(state),
+            depth=_depth(state, path),
             heads=heads,
             mlp_ratio=mlp_width / width,
-            image_size=isqrt(tokens - 1) * patch_size,
+            image_size=max(isqrt(tokens - 1), 1) * patch_size,
             patch_size=patch_size,
             max_text_tokens=text_tokens,
             modality_types=modality_types,
@@ -125,10 +127,13 @@ def _shape(state: State, name: str, axes: int, path: Path) -> tuple[int, ...]:
     return shape
 
 
-def _depth(state: State) -> int:
-    """One more than the last block's number; a gap is found when the names are compared."""
-    numbers = (name.split(".")[2] for name in state if name.startswith("transformer.blocks."))
-    return 1 + max(int(number) for number in numbers if number.isdecimal())
+def _depth(state: State, path: Path) -> int:
+    """One more than the last block's number."""
+    parts = (name.split(".")[2] for name in state if name.startswith("transformer.blocks."))
+    numbers = {int(part) for part in parts if part.isdecimal()}
+    if gaps := sorted(numbers - set(range(len(numbers)))):
+        raise ValueError(f"{path} has a block {gaps[0]}, but not all of those before it")
+    return len(numbers)
 
 
 def _answers(path: Path, count: int) -> tuple[str, ...]:

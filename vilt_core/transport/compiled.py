@@ -82,12 +82,18 @@ def solve(
 
 
 def _all(solve_share: Callable[[int], bool], shares: int, workers: int) -> bool:
-    """Whether every share is solved."""
+    """Whether every share is solved; this thread is one of the workers."""
+    # The others are our own: numba's must not be called from several of a server's at once.
+    left = iter(range(shares))
+
+    def work() -> bool:
+        return all(map(solve_share, left))
+
     if workers == 1:
-        return solve_share(0)
-    # Threads of our own: numba's must not be called from several of a server's at once.
-    with ThreadPoolExecutor(workers) as pool:
-        return all(pool.map(solve_share, range(shares)))
+        return work()
+    with ThreadPoolExecutor(workers - 1) as pool:
+        others = [pool.submit(work) for _ in range(workers - 1)]
+        return work() and all(other.result() for other in others)
 
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
