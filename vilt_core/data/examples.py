@@ -1,0 +1,113 @@
+"""What a reader of a public format hands on: examples whose pictures are opened when needed.
+
+Every reader (coco.py, vqav2.py, ...) gives a :class:`DataSet` of one of three kinds of example, so
+that training and evaluation know no format.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from vilt_core.data.image import open_image
+
+KINDS = ("captions", "questions", "statements")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """A picture in a file of its own."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Where it is, for a person."""
+        return str(self.path)
+
+    def open(self) -> Image.Image:
+        """Decode it, RGB and upright.
+
+        Raises:
+            ValueError: missing or damaged; the sentence names the file.
+        """
+        return open_image(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardImage:
+    """A picture inside a tar file, as img2dataset writes them (WebDataset)."""
+
+    shard: Path
+    key: str
+    start: int  # of its bytes within the shard
+    size: int  # in bytes
+
+    @property
+    def name(self) -> str:
+        """Where it is, for a person."""
+        return f"{self.shard}/{self.key}"
+
+    def open(self) -> Image.Image:
+        """Decode it, RGB and upright.
+
+        Raises:
+            ValueError: damaged; the sentence names the shard and the key.
+            OSError: the shard itself is gone.
+        """
+        with self.shard.open("rb") as file:
+            file.seek(self.start)
+            content = file.read(self.size)
+        try:
+            return open_image(content)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
+
+
+StoredImage = ImageFile | ShardImage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionExample:
+    """A picture with what people say of it."""
+
+    image: StoredImage
+    captions: tuple[str, ...]
+    id: str  # of the picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionExample:
+    """A question about a picture, answered by one person or by several."""
+
+    image: StoredImage
+    question: str
+    answers: tuple[str, ...]  # as they were given; none where the answers are kept secret
+    id: str  # of the question
+    kind: str | None = None  # "yes/no", "number", "other" or what the data set calls it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementExample:
+    """A statement about two pictures, or about one, that is true or false."""
+
+    images: tuple[StoredImage, ...]
+    statement: str
+    label: bool | None  # None where it is kept secret
+    id: str
+    group: str  # statements of one group count together in NLVR2's consistency
+
+
+Example = CaptionExample | QuestionExample | StatementExample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSet:
+    """Examples of one kind, in the order of their files."""
+
+    name: str  # "coco", "vqav2", ...
+    split: str  # "train", "val" or "test"
+    kind: str  # of KINDS
+    examples: Sequence[Example]
+    missing: tuple[str, ...] = ()  # what could not be found, a sentence each
