@@ -7,6 +7,7 @@ that training and evaluation know no format.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -56,16 +57,27 @@ class ShardImage:
             ValueError: damaged; the sentence names the shard and the key.
             OSError: the shard itself is gone.
         """
-        with self.shard.open("rb") as file:
-            file.seek(self.start)
-            content = file.read(self.size)
         try:
-            return open_image(content)
+            return open_image(read_part(self.shard, start=self.start, size=self.size))
         except ValueError as error:
             raise ValueError(f"{self.name}: {error}") from error
 
 
 StoredImage = ImageFile | ShardImage
+
+
+def read_part(shard: Path, *, start: int, size: int) -> bytes:
+    """The ``size`` bytes of a file from ``start`` on.
+
+    Raises:
+        OSError: the file is gone, or cannot be read.
+    """
+    try:
+        with shard.open("rb") as file:
+            file.seek(start)
+            return file.read(size)
+    except OSError as error:
+        raise OSError(f"the shard {shard} cannot be read any more: {error.strerror}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +98,7 @@ class QuestionExample:
     answers: tuple[str, ...]  # as they were given; none where the answers are kept secret
     id: str  # of the question
     kind: str | None = None  # "yes/no", "number", "other" or what the data set calls it
+    majority: str | None = None  # the answer that most gave, where the data set says it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +114,22 @@ class StatementExample:
 
 Example = CaptionExample | QuestionExample | StatementExample
 
+if TYPE_CHECKING:
+    Examples = Sequence[Example]
+else:
+    Examples = Sequence  # tests check annotations, and would read an example of a shard to do so
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSet:
-    """Examples of one kind, in the order of their files."""
+    """Examples of one kind, in the order of their files.
+
+    Pictures are found when they are opened, and examples in shards when they are asked for: both
+    raise ValueError where one is missing or damaged, and OSError where a whole shard is gone.
+    """
 
     name: str  # "coco", "vqav2", ...
-    split: str  # "train", "val" or "test"
+    split: str  # "train", "val", "test", or another that the reader names
     kind: str  # of KINDS
-    examples: Sequence[Example]
+    examples: Examples
     missing: tuple[str, ...] = ()  # what could not be found, a sentence each

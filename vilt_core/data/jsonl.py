@@ -2,9 +2,10 @@
 
     {"image": "images/1.png", "question": "is there a circle?", "answer": "yes"}
     {"image": "images/1.png", "caption": "a black cat on a bed"}
+    {"images": ["a.png", "b.png"], "statement": "both images show dogs", "label": true}
 
 Paths are relative to the file. ``python -m vilt_core world`` writes the same lines with their truth
-beside.
+beside. Here a file becomes lines for evaluation; jsonl_sets.py makes data sets of it.
 """
 
 import json
@@ -14,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from vilt_core.data.json_files import shown
 from vilt_core.world.grammar import Mention
 
 
@@ -47,7 +49,7 @@ def read_questions(path: str | Path, *, limit: int | None = None) -> list[Questi
     Raises:
         ValueError: a file or an image that is not there, or a line that is no question.
     """
-    return list(islice((_question(line) for line in _lines(path)), limit))
+    return list(islice((_question(line) for line in read_lines(path)), limit))
 
 
 def read_captions(path: str | Path, *, limit: int | None = None) -> list[CaptionLine]:
@@ -56,31 +58,70 @@ def read_captions(path: str | Path, *, limit: int | None = None) -> list[Caption
     Raises:
         ValueError: a file or an image that is not there, or a line that is no caption.
     """
-    return list(islice((_caption(line) for line in _lines(path)), limit))
+    return list(islice((_caption(line) for line in read_lines(path)), limit))
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """A line that knows where it stands, so that complaints can say so."""
 
-    where: str
-    folder: Path
+    file: Path
+    number: int
     fields: dict[str, Any]
 
+    @property
+    def where(self) -> str:
+        """Where it stands, for a person."""
+        return f"{self.file.name} line {self.number}"
+
     def text(self, name: str) -> str:
+        """The words under a name.
+
+        Raises:
+            ValueError: there are none.
+        """
         value = self.fields.get(name)
         if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{self.where}: expected words under {name!r}, got {_shown(value)}")
+            raise ValueError(f"{self.where}: expected words under {name!r}, got {shown(value)}")
         return value.strip()
 
+    def answers(self) -> tuple[str, ...]:
+        """What one person ("answer") or several ("answers") said.
+
+        Raises:
+            ValueError: neither is there.
+        """
+        given = self.fields.get("answers", [self.fields.get("answer")])
+        if not isinstance(given, list) or not given or not all(_is_answer(a) for a in given):
+            raise ValueError(
+                f'{self.where}: expected "answer": a word, or "answers": a list of words, '
+                f"got {shown(given)}"
+            )
+        return tuple(str(answer).strip() for answer in given)
+
+    def kind(self) -> str | None:
+        """The "type" or "kind" that the line gives itself, if it does."""
+        kind = self.fields.get("type", self.fields.get("kind"))
+        return kind if isinstance(kind, str) else None
+
     def image(self) -> Path:
-        path = self.folder / self.text("image")
+        """The picture under "image".
+
+        Raises:
+            ValueError: it is not named, or not there.
+        """
+        path = self.file.parent / self.text("image")
         if not path.is_file():
             raise ValueError(f"{self.where}: expected an image at {path}, found none")
         return path
 
 
-def _lines(path: str | Path) -> Iterator[_Line]:
+def read_lines(path: str | Path) -> Iterator[Line]:
+    """The lines of a file that are not blank.
+
+    Raises:
+        ValueError: no such file, or a line that is no JSON object.
+    """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"expected a file of JSON lines at {path}, found none")
@@ -88,29 +129,23 @@ def _lines(path: str | Path) -> Iterator[_Line]:
         for number, raw in enumerate(file, start=1):
             if not raw.strip():
                 continue
-            where = f"{path.name} line {number}"
             try:
                 fields = json.loads(raw)
             except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                raise ValueError(f"{where} is not readable JSON: {error}") from error
+                raise ValueError(
+                    f"{path.name} line {number} is not readable JSON: {error}"
+                ) from error
             if not isinstance(fields, dict):
-                raise ValueError(f"{where}: expected an object {{...}}, got {_shown(fields)}")
-            yield _Line(where, path.parent, fields)
+                raise ValueError(
+                    f"{path.name} line {number}: expected an object {{...}}, got {shown(fields)}"
+                )
+            yield Line(path, number, fields)
 
 
-def _question(line: _Line) -> QuestionLine:
-    given = line.fields.get("answers", [line.fields.get("answer")])
-    if not isinstance(given, list) or not given or not all(_is_answer(a) for a in given):
-        raise ValueError(
-            f'{line.where}: expected "answer": a word, or "answers": a list of words, '
-            f"got {_shown(given)}"
-        )
-    kind = line.fields.get("type", line.fields.get("kind"))
+def _question(line: Line) -> QuestionLine:
+    answers = line.answers()
     return QuestionLine(
-        image=line.image(),
-        question=line.text("question"),
-        answers=tuple(str(answer).strip() for answer in given),
-        kind=kind if isinstance(kind, str) else None,
+        image=line.image(), question=line.text("question"), answers=answers, kind=line.kind()
     )
 
 
@@ -120,7 +155,7 @@ def _is_answer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _caption(line: _Line) -> CaptionLine:
+def _caption(line: Line) -> CaptionLine:
     fields = line.fields
     try:
         scene = fields.get("scene") or {}
@@ -157,7 +192,3 @@ def _check_mention(mention: Mention, *, objects: int) -> None:
         raise ValueError(f"a noun from {mention.noun_start} to {mention.noun_end}")
     if not all(0 <= index < objects for index in mention.objects):
         raise ValueError(f"objects {list(mention.objects)} of {objects} with boxes")
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."

@@ -1,0 +1,129 @@
+import json
+
+import pytest
+
+from vilt_core.data.examples import ImageFile, StatementExample
+from vilt_core.data.jsonl_sets import files_in, read_file
+from vilt_core.world.export import export
+
+
+def write(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_captions_of_a_picture_are_one_example(tmp_path):
+    file = write(
+        tmp_path / "train.jsonl",
+        {"image": "a.png", "caption": "one "},
+        {"image": "b.png", "captions": ["two", "three"]},
+        {"image": "a.png", "caption": "four"},
+    )
+    data = read_file(file)
+    assert data.kind == "captions"
+    said = {example.image.path.name: example.captions for example in data.examples}
+    assert said == {"a.png": ("one", "four"), "b.png": ("two", "three")}
+    assert list(said) == ["a.png", "b.png"]
+    assert all(example.image.path.parent == tmp_path for example in data.examples)
+
+
+def test_questions_answered_by_one_by_several_and_by_nobody(tmp_path):
+    file = write(
+        tmp_path / "train.jsonl",
+        {"image": "a.png", "question": "is it?", "answer": "yes", "type": "exist"},
+        {"image": "a.png", "question": "how many?", "answers": ["2", 3], "question_id": 9},
+        {"image": "a.png", "question": "what?"},
+    )
+    one, several, secret = read_file(file).examples
+    assert (one.answers, one.kind, one.id) == (("yes",), "exist", "1")
+    assert (several.answers, several.kind, several.id) == (("2", "3"), None, "9")
+    assert secret.answers == ()
+
+
+def test_statements_about_two_pictures_and_about_one(tmp_path):
+    file = write(
+        tmp_path / "train.jsonl",
+        {"images": ["a.png", "b.png"], "statement": "both", "label": True, "group": "g"},
+        {"image": "a.png", "statement": "one", "label": 0},
+        {"image": "a.png", "statement": "secret"},
+    )
+    a, b = (ImageFile(tmp_path / name) for name in ("a.png", "b.png"))
+    assert list(read_file(file).examples) == [
+        StatementExample(images=(a, b), statement="both", label=True, id="1", group="g"),
+        StatementExample(images=(a,), statement="one", label=False, id="2", group="2"),
+        StatementExample(images=(a,), statement="secret", label=None, id="3", group="3"),
+    ]
+
+
+def test_visual_spatial_reasoning_as_published(formats):
+    data = read_file(formats / "vsr_test_head5.jsonl", split="test")
+    assert (data.kind, data.split) == ("statements", "test")
+    assert [example.label for example in data.examples] == [True, True, False, False, False]
+    assert data.examples[0].statement == "The person is inside the refrigerator."
+    assert data.examples[0].images[0].path.name == "000000451431.jpg"
+
+
+def test_remote_sensing_captions_as_published(formats):
+    data = read_file(formats / "rsicd_head3.jsonl")
+    assert [len(example.captions) for example in data.examples] == [5, 5, 5]
+    assert data.examples[1].image.path == formats / "rsicd_images" / "airport_349.jpg"
+
+
+def test_what_the_world_writes(tmp_path):
+    for split in ("train", "test"):
+        list(export(tmp_path / split, seed=1, count=2, split=split, size=32))
+    files = files_in(tmp_path)
+    kinds = ("captions", "questions", "statements")
+    assert set(files) == {(kind, split) for kind in kinds for split in ("train", "test")}
+    for (kind, split), file in files.items():
+        data = read_file(file, split=split)
+        assert (data.kind, data.split) == (kind, split)
+        assert len(data.examples) == {"captions": 2, "questions": 6, "statements": 2}[kind]
+        for example in data.examples:
+            for image in getattr(example, "images", None) or [example.image]:
+                assert min(image.open().size) >= 32
+
+
+def test_files_named_by_split_and_by_kind(tmp_path):
+    asked = {"image": "a.png", "question": "is it?", "answer": "yes"}
+    write(tmp_path / "train.jsonl", asked)
+    write(tmp_path / "val.jsonl", asked)
+    write(tmp_path / "train.small.jsonl", asked)
+    write(tmp_path / "notes.jsonl", {"note": "of no kind"})
+    write(tmp_path / "captions.jsonl", {"image": "a.png", "caption": "a cat"})
+    write(tmp_path / "pairs.jsonl")
+    assert files_in(tmp_path) == {
+        ("questions", "train"): tmp_path / "train.jsonl",
+        ("questions", "val"): tmp_path / "val.jsonl",
+        ("questions", "train.small"): tmp_path / "train.small.jsonl",
+        ("captions", "train"): tmp_path / "captions.jsonl",
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ([], "an empty file"),
+        ([{"image": "a.png"}], "expected a caption, a question or a statement"),
+        ([{"image": "a.png", "caption": ""}], '"caption": words'),
+        ([{"image": "a.png", "captions": []}], '"caption": words'),
+        ([{"caption": "a cat"}], "expected words under 'image'"),
+        ([{"image": "a.png", "question": "q", "answer": "a"}, {"image": "a.png"}], "line 2"),
+        ([{"image": "a.png", "question": "q", "answers": []}], '"answers": a list'),
+        ([{"images": ["a", "b", "c"], "statement": "s"}], "two images or one, got 3"),
+        ([{"images": "a.png", "statement": "s"}], 'in "images"'),
+        ([{"image": "a.png", "statement": "s", "label": "yes"}], "true or false, got 'yes'"),
+    ],
+)
+def test_a_line_that_is_none_is_told_in_a_sentence(tmp_path, lines, complaint):
+    file = write(tmp_path / "train.jsonl", *lines)
+    with pytest.raises(ValueError, match=complaint):
+        read_file(file)
+
+
+def test_a_file_that_ends_within_a_line(tmp_path):
+    file = tmp_path / "train.jsonl"
+    file.write_text('{"image": "a.png", "caption": "one"}\n{"image": "b.p')
+    with pytest.raises(ValueError, match="line 2 is not readable JSON"):
+        read_file(file)

@@ -1,0 +1,204 @@
+"""What a folder of data holds and what it lacks, and a look at it: ``data check`` of the shell."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from vilt_core.data.examples import (
+    CaptionExample,
+    DataSet,
+    Example,
+    Examples,
+    ImageFile,
+    QuestionExample,
+    StatementExample,
+    StoredImage,
+)
+from vilt_core.data.folders import EXPECTED, Found, open_data, recognise
+from vilt_core.data.report import DataReport, SetReport, SplitReport
+from vilt_core.data.sequences import Joined
+from vilt_core.data.shards import ShardExamples
+
+DECODED = 32  # examples of a split whose pictures are opened, spread over it
+SHOWN = 3  # examples of a data set that are shown
+NAMED = 5  # missing pictures that are named
+
+Progress = Callable[[str, int, int], None]  # what is read, how much is done, and of how much
+
+
+def check_data(source: str | Path, *, progress: Progress | None = None) -> DataReport:
+    """Read every text, look for every picture, open some, and say what was found and what not.
+
+    Args:
+        source: what ``open_data`` takes.
+        progress: is told how far it is, every thousand examples and every shard.
+
+    Raises:
+        ValueError: nothing is there at all.
+    """
+    source = Path(source)
+    found = [_single(source)] if source.is_file() else recognise(source)
+    tell = progress or (lambda _what, _done, _total: None)
+    sets = tuple(_check_set(each, tell) for each in found)
+    missing = () if sets else (f"anything known; expected {EXPECTED}",)
+    return DataReport(source=str(source), sets=sets, missing=missing)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted while the examples of a split pass by."""
+
+    examples: int = 0
+    texts: int = 0
+    words: int = 0
+    unlabelled: int = 0
+    absent: int = 0
+    named_absent: list[str] = field(default_factory=list)
+    answers: set[str] = field(default_factory=set)
+    pictures: set[StoredImage] = field(default_factory=set)  # where examples share them
+
+    def add(self, example: Example, is_there: Callable[[StoredImage], bool]) -> None:
+        self.examples += 1
+        said = _texts(example)
+        self.texts += len(said)
+        self.words += sum(len(text.split()) for text in said)
+        self.unlabelled += _unlabelled(example)
+        if isinstance(example, QuestionExample):
+            self.answers.update(example.answers)
+        for image in _images(example):
+            if image not in self.pictures and not is_there(image):
+                self.absent += 1
+                self.named_absent += [image.name] if self.absent <= NAMED else []
+            if not isinstance(example, CaptionExample):
+                self.pictures.add(image)
+
+
+def _single(file: Path) -> Found:
+    data = open_data(file)
+    return Found(
+        format="jsonl",
+        kind=data.kind,
+        folder=file.parent,
+        splits=(file.stem,),
+        read=lambda _split: data,
+    )
+
+
+def _check_set(found: Found, tell: Progress) -> SetReport:
+    splits: list[SplitReport] = []
+    shown: list[str] = []
+    for split in (split for split in found.splits if split not in found.derived):
+        try:
+            data = found.read(split)
+        except (ValueError, OSError) as error:
+            splits.append(SplitReport(split=split, missing=(str(error),)))
+            continue
+        splits.append(_check_split(data, split, tell))
+        shown = shown or [_line(example) for example in _spread(data.examples, SHOWN)]
+    return SetReport(
+        format=found.format,
+        kind=found.kind,
+        folder=str(found.folder),
+        splits=tuple(splits),
+        shown=tuple(shown),
+    )
+
+
+def _check_split(data: DataSet, split: str, tell: Progress) -> SplitReport:
+    what, total = f"{data.name} {data.kind} {split}", len(data.examples)
+    damage = tuple(_damage(data.examples, lambda done, of: tell(f"{what}, shards", done, of)))
+    names_in = lru_cache(maxsize=64)(_names_in)
+
+    def is_there(image: StoredImage) -> bool:
+        return not isinstance(image, ImageFile) or image.path.name in names_in(image.path.parent)
+
+    tally = _Tally()
+    for at in range(total):
+        if at % 1000 == 0:
+            tell(what, at, total)
+        try:
+            tally.add(data.examples[at], is_there)
+        except (ValueError, OSError):
+            continue  # a sample that a shard promises and lacks: told under damage
+    tell(what, total, total)
+    tried = [i for each in _spread(data.examples, DECODED) for i in _images(each) if is_there(i)]
+    return SplitReport(
+        split=split,
+        examples=tally.examples,
+        pictures=len(tally.pictures) or tally.examples,
+        texts=tally.texts,
+        words=tally.words / max(tally.texts, 1),
+        answers=len(tally.answers),
+        unlabelled=tally.unlabelled,
+        absent=tally.absent,
+        named_absent=tuple(tally.named_absent),
+        decoded=len(tried),
+        broken=tuple(_broken(tried)),
+        missing=data.missing + damage,
+    )
+
+
+def _damage(examples: Examples, tell: Callable[[int, int], None]) -> Iterator[str]:
+    if isinstance(examples, ShardExamples):
+        yield from examples.damage(tell)
+    elif isinstance(examples, Joined):
+        for part in examples.parts:
+            yield from _damage(part, tell)
+
+
+def _spread(examples: Examples, count: int) -> Iterator[Example]:
+    """``count`` examples at even distances, less those that cannot be read."""
+    total = len(examples)
+    for place in range(min(count, total)):
+        try:
+            yield examples[place * total // min(count, total)]
+        except (ValueError, OSError):
+            continue
+
+
+def _broken(images: list[StoredImage]) -> Iterator[str]:
+    for image in images:
+        try:
+            image.open()
+        except (ValueError, OSError) as error:
+            yield str(error)
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
+
+
+def _images(example: Example) -> tuple[StoredImage, ...]:
+    return example.images if isinstance(example, StatementExample) else (example.image,)
+
+
+def _texts(example: Example) -> tuple[str, ...]:
+    match example:
+        case CaptionExample():
+            return example.captions
+        case QuestionExample():
+            return (example.question,)
+        case StatementExample():
+            return (example.statement,)
+
+
+def _unlabelled(example: Example) -> bool:
+    if isinstance(example, QuestionExample):
+        return not example.answers
+    return isinstance(example, StatementExample) and example.label is None
+
+
+def _line(example: Example) -> str:
+    """An example in one line."""
+    pictures = " and ".join(image.name for image in _images(example))
+    match example:
+        case CaptionExample():
+            more = len(example.captions) - 1
+            said = "".join(f'"{caption}"' for caption in example.captions[:1])
+            return f"{pictures}: {said}" + (f" and {more} more" if more > 0 else "")
+        case QuestionExample():
+            answers = ", ".join(dict.fromkeys(example.answers)) or "no answer"
+            return f'{pictures}: "{example.question}" {answers}'
+        case StatementExample():
+            return f'{pictures}: "{example.statement}" {example.label}'

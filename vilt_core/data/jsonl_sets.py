@@ -1,0 +1,157 @@
+"""The user's own JSON lines as data sets: a file, or a folder of them.
+
+    mine/
+        train.jsonl, val.jsonl, test.jsonl      lines of one kind each; a split is named by its file
+        images/...                              wherever the lines say
+
+or, as ``python -m vilt_core world`` writes them, files named by their kind, in the folder (they
+count as "train") or in folders named by the split:
+
+    mine/
+        train/captions.jsonl, questions.jsonl, pairs.jsonl
+        test/captions.jsonl, questions.jsonl, pairs.jsonl
+
+The lines are those of jsonl.py. "captions" may list several; lines of the same picture are one
+example. A "caption" with a "label" is a statement about one picture, as Visual Spatial Reasoning
+(Liu et al., TACL 2023) has them; "filename" names a picture too. Statements with one "group" count
+together for consistency.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from vilt_core.data.examples import (
+    KINDS,
+    DataSet,
+    Examples,
+    ImageFile,
+    QuestionExample,
+    StatementExample,
+)
+from vilt_core.data.json_files import shown
+from vilt_core.data.jsonl import Line, read_lines
+from vilt_core.data.sequences import CaptionedFile, CaptionedFiles
+
+NAME = "jsonl"
+SPLITS = ("train", "val", "test")
+
+_FILES = {"captions.jsonl": "captions", "questions.jsonl": "questions", "pairs.jsonl": "statements"}
+
+
+def files_in(root: Path) -> dict[tuple[str, str], Path]:
+    """The files of a folder by (kind, split); empty where there are none, or only empty ones."""
+    found: dict[tuple[str, str], Path] = {}
+    named = [root / f"{split}.jsonl" for split in SPLITS]
+    by_kind = [root / name for name in _FILES]
+    others = [file for file in sorted(root.glob("*.jsonl")) if file not in (*named, *by_kind)]
+    candidates = [(file.stem, file) for file in named + others]
+    candidates += [("train", file) for file in by_kind]
+    candidates += [(split, root / split / name) for split in SPLITS for name in _FILES]
+    for split, file in candidates:
+        if file.is_file() and (kind := kind_of(file)) is not None:
+            found.setdefault((kind, split), file)
+    return found
+
+
+def kind_of(file: Path) -> str | None:
+    """The kind of example in a file by its first line; None where it has none, or none of ours.
+
+    A file that cannot be read has the kind that its name promises, so that somebody will open it
+    and be told why not.
+    """
+    try:
+        line = next(read_lines(file), None)
+    except ValueError:
+        return _FILES.get(file.name, KINDS[0])
+    return None if line is None else _kind(line)
+
+
+def read_file(file: Path, *, split: str = "train") -> DataSet:
+    """The examples of one file of JSON lines.
+
+    Raises:
+        ValueError: a file that is not there or empty, or a line that is not of the kind of the
+            first.
+    """
+    first = next(read_lines(file), None)
+    if first is None:
+        raise ValueError(f"expected JSON lines in {file}, found an empty file")
+    kind = _kind(first)
+    if kind is None:
+        raise ValueError(
+            f"{first.where}: expected a caption, a question or a statement, "
+            f"got {shown(first.fields)}"
+        )
+    name = file.resolve().parent.name
+    return DataSet(name=name, split=split, kind=kind, examples=_examples(file, kind))
+
+
+def _kind(line: Line) -> str | None:
+    fields = line.fields
+    if "statement" in fields or ("caption" in fields and "label" in fields):
+        return "statements"
+    if "question" in fields:
+        return "questions"
+    return "captions" if "caption" in fields or "captions" in fields else None
+
+
+def _examples(file: Path, kind: str) -> Examples:
+    if kind == "captions":
+        return CaptionedFiles(_captioned(file))
+    make = _question if kind == "questions" else _statement
+    return [make(line) for line in read_lines(file)]
+
+
+def _captioned(file: Path) -> Iterator[CaptionedFile]:
+    pictures: dict[str, list[str]] = {}
+    for line in read_lines(file):
+        captions = line.fields.get("captions", [line.fields.get("caption")])
+        if not isinstance(captions, list) or not captions or not all(map(_is_words, captions)):
+            raise ValueError(
+                f'{line.where}: expected "caption": words, or "captions": a list of them, '
+                f"got {shown(captions)}"
+            )
+        pictures.setdefault(_picture(line), []).extend(caption.strip() for caption in captions)
+    for name, captions in pictures.items():
+        yield CaptionedFile(folder=file.parent, name=name, id=name, captions=captions)
+
+
+def _question(line: Line) -> QuestionExample:
+    secret = not {"answer", "answers"} & line.fields.keys()
+    return QuestionExample(
+        image=ImageFile(line.file.parent / _picture(line)),
+        question=line.text("question"),
+        answers=() if secret else line.answers(),
+        id=_id(line),
+        kind=line.kind(),
+    )
+
+
+def _statement(line: Line) -> StatementExample:
+    names = line.fields.get("images", [])
+    if not isinstance(names, list) or not all(_is_words(name) for name in names):
+        raise ValueError(f'{line.where}: expected names of files in "images", got {shown(names)}')
+    if len(names) > 2:
+        raise ValueError(f"{line.where}: expected two images or one, got {len(names)}")
+    label = line.fields.get("label")
+    if label not in (True, False, None):
+        raise ValueError(f'{line.where}: expected "label": true or false, got {shown(label)}')
+    return StatementExample(
+        images=tuple(ImageFile(line.file.parent / name) for name in names or [_picture(line)]),
+        statement=line.text("statement" if "statement" in line.fields else "caption"),
+        label=None if label is None else bool(label),
+        id=_id(line),
+        group=str(line.fields.get("group", _id(line))),
+    )
+
+
+def _picture(line: Line) -> str:
+    return line.text("filename" if "filename" in line.fields else "image")
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _id(line: Line) -> str:
+    return str(line.fields.get("id", line.fields.get("question_id", line.number)))

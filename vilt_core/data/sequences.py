@@ -1,0 +1,133 @@
+"""Long sequences that make their items when asked, from a few flat arrays.
+
+A list of five million phrases takes 500 MB, and each process that loads data ends up with its own
+copy, since looking at a Python object writes to it. In two arrays they take half, once for all.
+"""
+
+from abc import abstractmethod
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple, TypeVar, overload
+
+import numpy as np
+
+from vilt_core.data.examples import CaptionExample, Examples, ImageFile
+
+Item = TypeVar("Item")
+
+
+class MadeOnDemand(Sequence[Item]):
+    """A sequence of which only :meth:`make` and the length are to be said."""
+
+    @abstractmethod
+    def make(self, index: int) -> Item:
+        """The item at ``index``, from 0 to the length."""
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self.make(at) for at in range(*index.indices(len(self)))]
+        at = index + len(self) if index < 0 else index
+        if not 0 <= at < len(self):
+            raise IndexError(f"expected an index below {len(self):,}, got {index:,}")
+        return self.make(at)
+
+
+class Texts(MadeOnDemand[str]):
+    """Many short strings in one buffer."""
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._bytes = bytearray()
+        self._ends = array("q", [0])
+        for text in texts:
+            self.append(text)
+
+    def append(self, text: str) -> None:
+        """Add one at the end."""
+        self._bytes += text.encode("utf-8", "replace")
+        self._ends.append(len(self._bytes))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def make(self, index: int) -> str:
+        """The string at ``index``."""
+        return self._bytes[self._ends[index] : self._ends[index + 1]].decode()
+
+
+class CaptionedFile(NamedTuple):
+    """A picture in a file, with its captions: a row of :class:`CaptionedFiles`."""
+
+    folder: Path
+    name: str
+    id: str
+    captions: Sequence[str]
+
+
+class CaptionedFiles(MadeOnDemand[CaptionExample]):
+    """Examples of pictures in files, whatever data set they come from."""
+
+    def __init__(self, rows: Iterable[CaptionedFile]) -> None:
+        folders: dict[Path, int] = {}
+        self._folder = array("H")
+        self._names, self._ids, self._captions = Texts(), Texts(), Texts()
+        self._ends = array("q", [0])
+        for row in rows:
+            self._folder.append(folders.setdefault(row.folder, len(folders)))
+            self._names.append(row.name)
+            self._ids.append(row.id)
+            for caption in row.captions:
+                self._captions.append(caption)
+            self._ends.append(len(self._captions))
+        self.folders = tuple(folders)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def caption_counts(self) -> np.ndarray:
+        """How many captions each picture has, (pictures,)."""
+        return np.diff(np.frombuffer(self._ends, dtype=np.int64))
+
+    def make(self, index: int) -> CaptionExample:
+        """The picture at ``index`` with all its captions."""
+        return CaptionExample(
+            image=ImageFile(self.folders[self._folder[index]] / self._names[index]),
+            captions=tuple(self._captions[self._ends[index] : self._ends[index + 1]]),
+            id=self._ids[index],
+        )
+
+
+class Joined(MadeOnDemand[Item]):
+    """Several sequences as one, without copying them."""
+
+    def __init__(self, parts: Iterable[Sequence[Item]]) -> None:
+        self.parts = tuple(parts)
+        self._ends = list(accumulate(map(len, self.parts)))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def make(self, index: int) -> Item:
+        """The item at ``index`` of all."""
+        part = bisect_right(self._ends, index)
+        return self.parts[part][index - (self._ends[part - 1] if part else 0)]
+
+
+def caption_counts(examples: Examples) -> np.ndarray:
+    """How many captions each example has, (examples,), if possible without making the examples."""
+    if isinstance(examples, Joined):
+        return np.concatenate(
+            [caption_counts(part) for part in examples.parts] or [np.zeros(0, int)]
+        )
+    count = getattr(examples, "caption_counts", None)
+    if count is not None:
+        return count()
+    return np.array([len(getattr(each, "captions", ())) for each in examples], dtype=np.int64)
