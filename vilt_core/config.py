@@ -6,7 +6,7 @@ Presets are functions. No module of ``layers`` ever sees one of these objects: b
 from dataclasses import dataclass, replace
 
 # Beside these there is the head of VQA, built where answers are counted.
-TASKS = ("itm", "mlm", "rank", "nlvr2")
+TASKS = ("itm", "mlm", "mpp", "rank", "nlvr2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

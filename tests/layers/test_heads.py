@@ -1,6 +1,6 @@
 import torch
 
-from vilt_core.layers import ItmHead, MlmHead, Nlvr2Head, Pooler, RankHead, VqaHead
+from vilt_core.layers import ItmHead, MlmHead, MppHead, Nlvr2Head, Pooler, RankHead, VqaHead
 
 
 def test_equation_6():
@@ -19,6 +19,17 @@ def test_mlm_of_some_tokens_is_some_of_the_mlm():
     logits = head(tokens)
     assert logits.shape == (3, 5, 30)
     torch.testing.assert_close(head(tokens[chosen]), logits[chosen])
+
+
+def test_mpp_is_an_mlm_of_three_times_256_classes():
+    head, tokens = MppHead(8), torch.randn(2, 5, 8)
+    logits = head(tokens)
+    assert logits.shape == (2, 5, 3, 256)
+    same = MlmHead(8, vocab_size=768)
+    same.load_state_dict(head.state_dict())
+    for channel in range(3):
+        levels = same(tokens)[..., 256 * channel : 256 * channel + 256]
+        torch.testing.assert_close(logits[:, :, channel], levels)
 
 
 def test_vqa_goes_through_twice_the_width():

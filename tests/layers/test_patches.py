@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from vilt_core.layers import PatchEmbedding, initialise, raster_positions, sample_patches
 
 
-def embedding():
-    part = PatchEmbedding(16, patch_size=4, grid=3)
+def embedding(**settings):
+    part = PatchEmbedding(16, patch_size=4, grid=3, **settings)
     initialise(part, std=0.5)
     return part
 
@@ -117,6 +117,18 @@ def test_sampling_keeps_raster_order_and_tells_which(mixed):
         assert (out.positions[i][~out.mask[i]] == -1).all()
 
 
+def test_sampling_keeps_what_it_is_told_to(mixed):
+    """By cell of the canvas, whatever place a patch has in the sequence."""
+    generator = torch.Generator().manual_seed(3)
+    for _ in range(5):
+        kept = torch.rand(len(mixed.mask), mixed.grid[0] * mixed.grid[1], generator=generator) < 0.3
+        out = sample_patches(mixed, limit=7, kept=kept)
+        for row in range(len(mixed.mask)):
+            real = mixed.positions[row][mixed.mask[row]].tolist()
+            expected = [p for p in real if kept[row, p[0] * mixed.grid[1] + p[1]]][:7]
+            assert out.positions[row][out.mask[row]].tolist() == expected
+
+
 def test_sampling_obeys_its_generator(mixed):
     def draw(seed):
         return sample_patches(
@@ -136,3 +148,44 @@ def test_sampling_is_uniform():
 
 def test_nothing_to_drop_is_the_same_object(mixed):
     assert sample_patches(mixed, limit=20) is mixed
+
+
+def test_masked_patches_are_their_positions_alone():
+    part, pixels = embedding(mask_token=True), torch.randn(2, 3, 8, 20)
+    masked = torch.rand(2, 10, generator=torch.Generator().manual_seed(0)) < 0.4
+    plain, out = part(pixels), part(pixels, masked_patches=masked)
+    table = part.positions(2, 5).flatten(0, 1).expand(2, -1, -1)
+    torch.testing.assert_close(out.tokens[masked], (part.mask_token + table)[masked])
+    torch.testing.assert_close(out.tokens[~masked], plain.tokens[~masked])
+    loud = torch.where(
+        masked.unflatten(1, (2, 5)).repeat_interleave(4, 1).repeat_interleave(4, 2)[:, None],
+        torch.tensor(1e3),
+        pixels,
+    )
+    torch.testing.assert_close(part(loud, masked_patches=masked).tokens, out.tokens)
+
+
+def test_cells_of_the_padded_raster_are_masked_where_they_are():
+    part, sizes = embedding(mask_token=True), ((8, 20), (16, 4), (12, 12))
+    pixels, real = torch.randn(3, 3, 16, 20), pixel_mask(16, 20, *sizes)
+    masked = torch.rand(3, 20, generator=torch.Generator().manual_seed(1)) < 0.5
+    out = part(pixels, mask=real, masked_patches=masked)
+    for i, (h, w) in enumerate(sizes):
+        own = masked[i].unflatten(0, (4, 5))[: h // 4, : w // 4].flatten()
+        alone = part(pixels[i : i + 1, :, :h, :w], masked_patches=own[None])
+        torch.testing.assert_close(out.tokens[i][out.mask[i]], alone.tokens[0])
+
+
+def test_the_mask_token_learns():
+    part = embedding(mask_token=True)
+    masked = torch.tensor([[True, False, True]])
+    part(torch.randn(1, 3, 4, 12), masked_patches=masked).tokens.sum().backward()
+    torch.testing.assert_close(part.mask_token.grad, torch.full((16,), 2.0))
+
+
+def test_masks_that_do_not_fit_are_refused():
+    pixels = torch.randn(1, 3, 4, 12)
+    with pytest.raises(ValueError, match=r"shape \(1, 3\), got \(1, 4\)"):
+        embedding(mask_token=True)(pixels, masked_patches=torch.ones(1, 4, dtype=torch.bool))
+    with pytest.raises(ValueError, match="tasks name mpp"):
+        embedding()(pixels, masked_patches=torch.ones(1, 3, dtype=torch.bool))

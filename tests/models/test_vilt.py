@@ -6,7 +6,7 @@ import torch
 
 from vilt_core.config import ViltConfig
 from vilt_core.models.vilt import Vilt
-from vilt_core.types import ImageBatch, TextBatch
+from vilt_core.types import ImageBatch, PatchEmbeddings, TextBatch
 
 CONFIG = ViltConfig(
     vocab_size=50,
@@ -37,6 +37,11 @@ def texts(*lengths):
     mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
     ids = torch.randint(1, 50, mask.shape, generator=torch.Generator().manual_seed(1))
     return TextBatch(ids=ids * mask, mask=mask)
+
+
+def embedded(model: Vilt, image: ImageBatch, seed: int) -> PatchEmbeddings:
+    """With patches dropped by that seed, where training drops some."""
+    return model.embed_image(image, generator=torch.Generator().manual_seed(seed))
 
 
 def images(*sizes, masked=True):
@@ -142,7 +147,7 @@ def test_samples_patches_only_while_training(model):
     assert model(text, image).image.shape[1] == 15
 
     def draw(seed):
-        return model(text, image, generator=torch.Generator().manual_seed(seed))
+        return model(text, embedded(model, image, seed))
 
     model.train()
     out = draw(0)
@@ -157,14 +162,14 @@ def test_samples_patches_only_while_training(model):
 def test_dropped_patches_are_not_seen(model):
     model.train()
     text, image = texts(5), images((24, 40), masked=False)
-    out = model(text, image, generator=torch.Generator().manual_seed(0))
+    out = model(text, embedded(model, image, 0))
     kept = {tuple(place) for place in out.positions[0].tolist()}
     pixels = image.pixels.clone()
     for row in range(3):
         for column in range(5):
             if (row, column) not in kept:
                 pixels[:, :, 8 * row : 8 * row + 8, 8 * column : 8 * column + 8] = 0
-    again = model(text, ImageBatch(pixels=pixels), generator=torch.Generator().manual_seed(0))
+    again = model(text, embedded(model, ImageBatch(pixels=pixels), 0))
     torch.testing.assert_close(out.pooled, again.pooled)
 
 
@@ -306,3 +311,55 @@ def test_batches_of_different_size(model):
 def test_heads_that_cannot_be(settings, said):
     with pytest.raises(ValueError, match=said):
         replace(CONFIG, **settings)
+
+
+def test_without_the_task_there_is_nothing_of_masked_patches(model):
+    assert model.mpp is None
+    assert not [name for name in model.state_dict() if "mpp" in name or "mask_token" in name]
+    with pytest.raises(ValueError, match="no mpp head"):
+        model.head("mpp")
+    with pytest.raises(ValueError, match="tasks name mpp"):
+        model.embed_image(images((8, 8)), masked_patches=torch.ones(1, 1, dtype=torch.bool))
+
+
+def with_mpp(model):
+    whole = Vilt(replace(CONFIG, tasks=("itm", "mlm", "mpp"))).eval()
+    missing, left_over = whole.load_state_dict(model.state_dict(), strict=False)
+    assert {name.split(".")[0] for name in missing} == {"mpp", "patch_embedding"}
+    assert not left_over
+    return whole
+
+
+def test_the_task_changes_nothing_where_no_patch_is_masked(model):
+    whole, text, image = with_mpp(model), texts(5, 3, 4), images(*SIZES)
+    none = torch.zeros(3, 20, dtype=torch.bool)
+    expected = model(text, image)
+    for seen in (image, whole.embed_image(image, masked_patches=none)):
+        found = whole(text, seen)
+        torch.testing.assert_close(found.pooled, expected.pooled)
+        torch.testing.assert_close(found.image, expected.image)
+
+
+def test_nothing_of_a_masked_patch_is_seen(model):
+    whole, text, image = with_mpp(model), texts(5, 3), images((24, 40), (24, 40), masked=False)
+    masked = torch.rand(2, 15, generator=torch.Generator().manual_seed(0)) < 0.5
+    cells = masked.unflatten(1, (3, 5)).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    other = ImageBatch(pixels=torch.where(cells[:, None], torch.tensor(9.0), image.pixels))
+    found, same = (whole(text, whole.embed_image(i, masked_patches=masked)) for i in (image, other))
+    torch.testing.assert_close(found.image, same.image)
+    torch.testing.assert_close(found.pooled, same.pooled)
+    assert whole.head("mpp")(found.image).shape == (2, 15, 3, 256)
+    assert (whole(text, image).pooled - found.pooled).abs().max() > 1e-3
+
+
+def test_masking_goes_before_sampling(model):
+    whole = with_mpp(model).train()
+    image = images((24, 40), masked=False)
+    masked = torch.rand(1, 15, generator=torch.Generator().manual_seed(0)) < 0.5
+    every = whole.patch_embedding(image.pixels, masked_patches=masked)
+    out = whole.embed_image(
+        image, masked_patches=masked, generator=torch.Generator().manual_seed(1)
+    )
+    assert out.tokens.shape[1] == CONFIG.max_patches
+    at = out.positions[0] @ torch.tensor([5, 1])
+    torch.testing.assert_close(out.tokens[0], every.tokens[0, at])

@@ -1,4 +1,4 @@
-"""Laws of starting words where their pictures are."""
+"""Laws of beginning with what was learned before."""
 
 import copy
 
@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch.nn.functional import cosine_similarity, gelu
 
-from vilt_core.training.transfer import seed_words_from_pictures
+from vilt_core.config import ViltConfig
+from vilt_core.models.vilt import Vilt
+from vilt_core.training.transfer import (
+    seed_words_from_pictures,
+    start_rank_from_itm,
+    start_second_image_type,
+)
+from vilt_core.types import ImageBatch, TextBatch
 from vilt_core.world.sprites import sprites
 
 
@@ -75,3 +82,83 @@ def test_the_same_model_gets_the_same_words(tiny_bundle, seeded):
     seed_words_from_pictures(again, tiny_bundle.tokenizer, tiny_bundle.answers)
     for one, other in zip(seeded[0].parameters(), again.parameters(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.fixture
+def pretrained():
+    """A small model away from its start, a text and a picture."""
+    torch.manual_seed(0)
+    config = ViltConfig(
+        vocab_size=30, width=12, depth=2, heads=3, image_size=16, patch_size=8, dropout=0.0
+    )
+    model = Vilt(config).eval()
+    for parameter in model.parameters():
+        parameter.data += 0.3 * torch.randn_like(parameter)
+    ids = torch.randint(1, 30, (4, 6))
+    text = TextBatch(ids=ids, mask=torch.ones_like(ids, dtype=torch.bool))
+    return model, text, ImageBatch(pixels=torch.randn(4, 3, 16, 16))
+
+
+def reopened(model):
+    """The same weights in a model that is built from the config alone."""
+    again = Vilt(model.config).eval()
+    again.load_state_dict(model.state_dict(), strict=True)
+    return again
+
+
+def test_ranking_begins_as_the_score_of_a_match(pretrained):
+    model, text, image = pretrained
+    pooled = model(text, image).pooled
+    start_rank_from_itm(model)
+    torch.testing.assert_close(model.rank(pooled), model.itm(pooled)[:, 1])
+    assert model.config.tasks == ("itm", "mlm", "rank")
+    torch.testing.assert_close(reopened(model).rank(pooled), model.rank(pooled))
+
+
+def test_ranking_learns_and_matching_no_more(pretrained):
+    model, text, image = pretrained
+    matching = model.itm.dense.weight.detach().clone()
+    start_rank_from_itm(model)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    before = model.rank.dense.weight.detach().clone()
+    model.rank(model(text, image).pooled).sum().backward()
+    optimizer.step()
+    assert (model.rank.dense.weight != before).any()
+    torch.testing.assert_close(model.itm.dense.weight, matching)
+
+
+def test_the_second_picture_begins_as_the_first(pretrained):
+    model, text, image = pretrained
+    alone = model(text, image).pooled
+    start_second_image_type(model)
+    assert model.config.modality_types == 3
+    torch.testing.assert_close(model(text, image).pooled, alone)
+    torch.testing.assert_close(model(text, image, image_type=2).pooled, alone)
+    torch.testing.assert_close(reopened(model)(text, image, image_type=2).pooled, alone)
+
+
+def test_the_second_type_is_its_own_from_then_on(pretrained):
+    model, text, image = pretrained
+    start_second_image_type(model)
+    model(text, image, image_type=2).pooled.sum().backward()
+    gradient = model.fusion.types.weight.grad
+    assert (gradient[1] == 0).all()
+    assert (gradient[2] != 0).any()
+
+
+def test_starting_draws_no_chance_of_others(pretrained):
+    model, _, _ = pretrained
+    state = torch.get_rng_state()
+    start_rank_from_itm(model)
+    start_second_image_type(model)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_models_that_cannot_start_so_are_refused(pretrained):
+    model, _, _ = pretrained
+    start_second_image_type(model)
+    with pytest.raises(ValueError, match="2 modality types, got 3"):
+        start_second_image_type(model)
+    model.itm = None
+    with pytest.raises(ValueError, match="with an ITM head"):
+        start_rank_from_itm(model)

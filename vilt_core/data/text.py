@@ -1,17 +1,18 @@
-"""Words to tokens and back: WordPiece, and the whole-word masking of the paper (section 3.2).
+"""Words to tokens and back: WordPiece, and masking by whole words (section 3.3) or by pieces.
 
 A tokenizer of ours is one ``tokenizer.json`` of the tokenizers library: any tool of the field
 reads it.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tokenizers
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 
@@ -227,49 +228,57 @@ def _inner_letters(texts: Sequence[str]) -> list[str]:
     return sorted(found)
 
 
-def mask_whole_words(
-    ids: Int[Tensor, "b l"],
-    words: Int[Tensor, "b l"],
+def mask_words(
+    ids: Int[Tensor, " l"],
+    words: Int[Tensor, " l"],
     *,
+    draw: Callable[[], float],
     mask_id: int,
     vocab_size: int,
-    rate: float | Float[Tensor, "b l"] = 0.15,
-    generator: torch.Generator | None = None,
-) -> tuple[Int[Tensor, "b l"], Int[Tensor, "b l"], Bool[Tensor, "b l"]]:
-    """Hide whole words: every piece of a chosen word, at least one word a text, never padding.
+    rate: float | Float[Tensor, " l"] = 0.15,
+    unit: Literal["word", "piece"] = "word",
+) -> tuple[Int[Tensor, " l"], Int[Tensor, " l"]]:
+    """Hide words of one text whole, or single pieces of them: at least one, never padding.
 
-    Of the chosen words 80 % become [MASK], 10 % random pieces and 10 % stay, decided once a word:
-    so a word hidden is hidden whole. (The published
-    code draws per piece and counts [PAD] in its budget.)
+    Of the chosen ones 80 % become [MASK], 10 % random pieces and 10 % stay, decided once a word:
+    so a word hidden is hidden whole. Chance is spent on the text's own words alone, so neighbours
+    in a batch and padding change nothing. (The published code draws per piece over a whole batch
+    and counts [PAD] in its budget.)
 
     Args:
-        ids: token ids.
+        ids: token ids of one text.
         words: index of each token's word, -1 where it belongs to none.
+        draw: the source of chance, numbers from 0 up to 1.
         mask_id: the id of [MASK].
         vocab_size: random pieces are drawn from the ids above the special ones.
         rate: chance of each word; where it is given per token, a word has its pieces' largest.
-        generator: the source of chance.
+        unit: what is hidden together: "word", as in the paper, or "piece", as BERT did first.
 
     Returns:
-        The masked ids, the labels (-100 where nothing is asked) and which tokens were chosen.
+        The masked ids, and the labels: -100 where nothing is asked.
+
+    Raises:
+        ValueError: another unit.
     """
-    real = words >= 0
-    count = max(int(words.max()) + 1, 1)
-    slot = words.clamp(min=0)
-    # Drawn where the generator lives, so that the same seed hides the same words on any device.
-    chance = torch.rand(ids.shape[0], count, generator=generator).to(ids.device)
-    fate = torch.rand(ids.shape[0], count, generator=generator).to(ids.device)
-    noise = torch.randint(len(SPECIAL), vocab_size, ids.shape, generator=generator).to(ids)
-    drawn = chance.gather(1, slot)
-    if not isinstance(rate, Tensor):
-        rate = torch.full_like(drawn, rate)
-    rates = torch.zeros_like(chance).scatter_reduce(1, slot, torch.where(real, rate, 0.0), "amax")
-    chosen = real & (drawn < rates.gather(1, slot))
-    empty = real.any(dim=1) & ~chosen.any(dim=1)
-    score = torch.where(real, drawn / rate.clamp(min=1e-6), torch.inf)
-    likeliest = slot.gather(1, score.argmin(dim=1, keepdim=True))
-    chosen |= empty[:, None] & real & (slot == likeliest)
-    fate = fate.gather(1, slot)
-    masked = torch.where(chosen & (fate < 0.8), mask_id, ids)
-    masked = torch.where(chosen & (fate >= 0.9), noise, masked)
-    return masked, torch.where(chosen, ids, -100), chosen
+    if unit not in ("word", "piece"):
+        raise ValueError(f'unit must be "word" or "piece", got {unit!r}')
+    units: dict[int, list[int]] = {}
+    for at, word in enumerate(words.tolist()):
+        if word >= 0:
+            units.setdefault(word if unit == "word" else at, []).append(at)
+    if not units:
+        return ids.clone(), torch.full_like(ids, -100)
+    original, masked, labels = ids.tolist(), ids.tolist(), [-100] * len(ids)
+    rates = rate.tolist() if isinstance(rate, Tensor) else [rate] * len(ids)
+    # Below 1 the word is hidden; the smallest is the likeliest, were there none.
+    odds = [draw() / max(1e-12, *(rates[at] for at in tokens)) for tokens in units.values()]
+    chosen = [tokens for tokens, odd in zip(units.values(), odds, strict=True) if odd < 1]
+    for tokens in chosen or [list(units.values())[odds.index(min(odds))]]:
+        fate = draw()
+        for at in tokens:
+            labels[at] = original[at]
+            if fate < 0.8:
+                masked[at] = mask_id
+            elif fate < 0.9:
+                masked[at] = len(SPECIAL) + int(draw() * (vocab_size - len(SPECIAL)))
+    return torch.tensor(masked).to(ids), torch.tensor(labels).to(ids)

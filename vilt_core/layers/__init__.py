@@ -4,7 +4,7 @@ from vilt_core.layers.attention import SelfAttention, attend, attention_weights
 from vilt_core.layers.block import Mlp, PreNormBlock
 from vilt_core.layers.encoder import Encoded, Encoder
 from vilt_core.layers.fusion import Fusion, split
-from vilt_core.layers.heads import ItmHead, MlmHead, Nlvr2Head, Pooler, RankHead, VqaHead
+from vilt_core.layers.heads import ItmHead, MlmHead, MppHead, Nlvr2Head, Pooler, RankHead, VqaHead
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import PatchEmbedding, no_patches, raster_positions, sample_patches
 from vilt_core.layers.positions import PositionGrid, resize_grid
@@ -17,6 +17,7 @@ __all__ = [
     "ItmHead",
     "MlmHead",
     "Mlp",
+    "MppHead",
     "Nlvr2Head",
     "PatchEmbedding",
     "Pooler",

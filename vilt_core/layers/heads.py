@@ -64,6 +64,18 @@ class MlmHead(nn.Module):
         return self.decoder(self.norm(self.activation(self.dense(tokens))))
 
 
+class MppHead(MlmHead):
+    """Masked patch prediction: BERT's transform, then for each colour channel its levels."""
+
+    def __init__(self, width: int, *, levels: int = 256, norm_eps: float = 1e-12):
+        super().__init__(width, vocab_size=3 * levels, norm_eps=norm_eps)
+
+    def forward(self, tokens: Float[Tensor, "*b d"]) -> Float[Tensor, "*b 3 k"]:
+        """One logit for each level of red, green and blue."""
+        logits = super().forward(tokens)
+        return rearrange(logits, "... (channels levels) -> ... channels levels", channels=3)
+
+
 class Classifier(nn.Module):
     """A two-layer classifier of pooled states, the head of VQA and of NLVR2."""
 

@@ -30,24 +30,40 @@ def no_patches(words: Float[Tensor, "b l d"]) -> PatchEmbeddings:
 
 
 def sample_patches(
-    patches: PatchEmbeddings, *, limit: int, generator: torch.Generator | None = None
+    patches: PatchEmbeddings,
+    *,
+    limit: int,
+    kept: Bool[Tensor, "b cells"] | None = None,
+    generator: torch.Generator | None = None,
 ) -> PatchEmbeddings:
     """At most ``limit`` real patches of each image, drawn without replacement, in raster order.
 
     An image with fewer keeps them all and is padded. Section 3 of the paper samples 200 patches
     while pre-training, to save time; the published code also leaves them in shuffled order.
+
+    Args:
+        patches: all of them.
+        limit: how many are left of each image.
+        kept: which, by cell of the padded canvas's raster; by chance otherwise.
+        generator: the source of that chance.
     """
     b, n, _ = patches.tokens.shape
     if n <= limit:
         return patches
     device = patches.mask.device
-    source = generator.device if generator is not None else device
-    luck = torch.rand(b, n, generator=generator, device=source).to(device)
-    drawn = luck.masked_fill(~patches.mask, -1.0).topk(limit, dim=1).indices
+    real = patches.mask
+    if kept is None:
+        source = generator.device if generator is not None else device
+        luck = torch.rand(b, n, generator=generator, device=source).to(device)
+    else:
+        row, column = patches.positions.clamp(min=0).unbind(dim=-1)
+        real = real & kept.gather(1, row * patches.grid[1] + column)
+        luck = real.float()
+    drawn = luck.masked_fill(~real, -1.0).topk(limit, dim=1).indices
     chosen = drawn.sort(dim=1).values
     return PatchEmbeddings(
         tokens=patches.tokens.take_along_dim(chosen[..., None], dim=1),
-        mask=patches.mask.take_along_dim(chosen, dim=1),
+        mask=real.take_along_dim(chosen, dim=1),
         positions=patches.positions.take_along_dim(chosen[..., None], dim=1),
         grid=patches.grid,
     )
@@ -57,16 +73,26 @@ class PatchEmbedding(nn.Module):
     """Linear projection of patches + position, and the image's own [class] token.
 
     A convolution whose stride is its kernel is one matrix applied to each flattened patch.
-    Patches stay in raster order and carry their (row, column).
+    Patches stay in raster order and carry their (row, column). With ``mask_token`` there is one
+    more vector, which stands in for the projection of patches that are to be predicted.
     """
 
-    def __init__(self, width: int, *, patch_size: int, grid: int, dropout: float = 0.0):
+    def __init__(
+        self,
+        width: int,
+        *,
+        patch_size: int,
+        grid: int,
+        dropout: float = 0.0,
+        mask_token: bool = False,
+    ):
         super().__init__()
         self.patch_size = patch_size
         self.projection = nn.Conv2d(3, width, kernel_size=patch_size, stride=patch_size)
         self.positions = PositionGrid(grid, width)
         self.class_token = nn.Parameter(torch.zeros(width))
         self.class_position = nn.Parameter(torch.zeros(width))
+        self.mask_token = nn.Parameter(torch.zeros(width)) if mask_token else None
         self.dropout = nn.Dropout(dropout)
 
     def image_class(self, batch: int) -> Float[Tensor, "b d"]:
@@ -78,6 +104,7 @@ class PatchEmbedding(nn.Module):
         pixels: Float[Tensor, "b 3 height width"],
         *,
         mask: Bool[Tensor, "b height width"] | None = None,
+        masked_patches: Bool[Tensor, "b n"] | None = None,
     ) -> PatchEmbeddings:
         """Embed a batch of pictures.
 
@@ -86,10 +113,12 @@ class PatchEmbedding(nn.Module):
             mask: True on real pixels; None says that all of them are. A patch is real when its
                 top left pixel is, and each image's positions span its own real grid. On a CPU the
                 sequence is then only as long as the image with the most patches.
+            masked_patches: Patches of the padded raster, row after row, whose content gives way to
+                the mask token; they keep their positions.
 
         Raises:
-            ValueError: The sides are not multiples of the patch, the mask has another shape, or
-                an image has no real patch.
+            ValueError: The sides are not multiples of the patch, a mask has another shape, an
+                image has no real patch, or there is no mask token.
         """
         b, _, height, width = pixels.shape
         p = self.patch_size
@@ -102,6 +131,8 @@ class PatchEmbedding(nn.Module):
                 f"image mask must have shape {(b, height, width)}, got {tuple(mask.shape)}"
             )
         tokens = rearrange(self.projection(pixels), "b d rows columns -> b (rows columns) d")
+        if masked_patches is not None:
+            tokens = self._masked(tokens, masked_patches)
         grid = height // p, width // p
         places = raster_positions(*grid, device=pixels.device).expand(b, -1, -1)
         if mask is None:
@@ -124,6 +155,18 @@ class PatchEmbedding(nn.Module):
         return PatchEmbeddings(
             tokens=self.dropout(tokens + positions), mask=real, positions=places, grid=grid
         )
+
+    def _masked(
+        self, tokens: Float[Tensor, "b n d"], masked: Bool[Tensor, "_b _n"]
+    ) -> Float[Tensor, "b n d"]:
+        if self.mask_token is None:
+            raise ValueError("patches can be masked where the model's tasks name mpp, these do not")
+        if masked.shape != tokens.shape[:2]:
+            raise ValueError(
+                f"masked patches must have shape {tuple(tokens.shape[:2])}, "
+                f"got {tuple(masked.shape)}"
+            )
+        return torch.where(masked[..., None], self.mask_token.to(tokens.dtype), tokens)
 
     def _own_positions(self, patch_mask: Bool[Tensor, "b rows columns"]) -> Float[Tensor, "b n d"]:
         """Each image's table resized to its own real grid, all of them at once."""

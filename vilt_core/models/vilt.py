@@ -13,7 +13,7 @@ from vilt_core.config import ViltConfig
 from vilt_core.layers.block import PreNormBlock
 from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.fusion import Fusion, mask_of, split, with_class
-from vilt_core.layers.heads import ItmHead, MlmHead, Nlvr2Head, Pooler, RankHead, VqaHead
+from vilt_core.layers.heads import ItmHead, MlmHead, MppHead, Nlvr2Head, Pooler, RankHead, VqaHead
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import PatchEmbedding, no_patches, sample_patches
 from vilt_core.layers.text import TextEmbedding
@@ -23,35 +23,31 @@ from vilt_core.types import ImageBatch, ModelOutput, PatchEmbeddings, TextBatch
 class Vilt(nn.Module):
     """The transformer and its heads; a head is a function of the output.
 
-    ``itm(out.pooled)``, ``mlm(out.text)``, ``rank(out.pooled)``, ``vqa(out.pooled)`` and
-    ``nlvr2.pair(left.pooled, right.pooled)``; None where the config has no such task or answers.
+    ``itm(out.pooled)``, ``mlm(out.text)``, ``mpp(out.image)``, ``rank(out.pooled)``,
+    ``vqa(out.pooled)`` and ``nlvr2.pair(left.pooled, right.pooled)``; None where the config has no
+    such task or answers.
     """
 
     def __init__(self, config: ViltConfig):
         super().__init__()
         self.config = config
-        width, dropout = config.width, config.dropout
-        self.text_embedding = TextEmbedding(
-            config.vocab_size,
-            width,
-            max_tokens=config.max_text_tokens,
-            segment_types=config.segment_types,
-            dropout=dropout,
-            norm_eps=config.text_norm_eps,
+        width, dropout, mpp = config.width, config.dropout, "mpp" in config.tasks
+        text = partial(TextEmbedding, config.vocab_size, width, max_tokens=config.max_text_tokens)
+        self.text_embedding = text(
+            segment_types=config.segment_types, dropout=dropout, norm_eps=config.text_norm_eps
         )
         self.patch_embedding = PatchEmbedding(
-            width, patch_size=config.patch_size, grid=config.grid, dropout=dropout
+            width, patch_size=config.patch_size, grid=config.grid, dropout=dropout, mask_token=mpp
         )
         self.fusion = Fusion(width, types=config.modality_types)
         block = partial(PreNormBlock, width, heads=config.heads, mlp_width=config.mlp_width)
-        self.encoder = Encoder(
-            [block(dropout=dropout, norm_eps=config.norm_eps) for _ in range(config.depth)],
-            norm=nn.LayerNorm(width, eps=config.norm_eps),
-        )
+        blocks = [block(dropout=dropout, norm_eps=config.norm_eps) for _ in range(config.depth)]
+        self.encoder = Encoder(blocks, norm=nn.LayerNorm(width, eps=config.norm_eps))
         self.pooler = Pooler(width)
         mlm = partial(MlmHead, vocab_size=config.vocab_size, norm_eps=config.text_norm_eps)
         self.itm = ItmHead(width) if "itm" in config.tasks else None
         self.mlm = mlm(width) if "mlm" in config.tasks else None
+        self.mpp = MppHead(width, norm_eps=config.text_norm_eps) if mpp else None
         self.rank = RankHead(width) if "rank" in config.tasks else None
         self.nlvr2 = Nlvr2Head(width) if "nlvr2" in config.tasks else None
         self.vqa = VqaHead(width, answers=config.answers) if config.answers else None
@@ -68,7 +64,6 @@ class Vilt(nn.Module):
         image_type: int = 1,
         return_states: bool = False,
         return_attentions: bool = False,
-        generator: torch.Generator | None = None,
     ) -> ModelOutput:
         """Read a batch of texts, each with its image.
 
@@ -78,12 +73,11 @@ class Vilt(nn.Module):
             image_type: Row of the modal-type table: 2 for the second image of NLVR2.
             return_states: Also give the embedding and every block's output, unnormalised.
             return_attentions: Also give every block's attention weights (the slow path).
-            generator: Decides which patches are kept where training drops some.
 
         Raises:
             ValueError: Too long a text, an image that is no whole patches, or unequal batches.
         """
-        joint, mask, patches = self.embed(text, image, image_type=image_type, generator=generator)
+        joint, mask, patches = self.embed(text, image, image_type=image_type)
         encoded = self.encoder(  # eq. 4 and 5, D times
             joint, mask=mask, return_states=return_states, return_attentions=return_attentions
         )
@@ -109,19 +103,14 @@ class Vilt(nn.Module):
         return self.pooler(self.encoder(joint, mask=mask, first=1).tokens[:, 0])
 
     def embed(
-        self,
-        text: TextBatch,
-        image: ImageBatch | PatchEmbeddings | None,
-        *,
-        image_type: int = 1,
-        generator: torch.Generator | None = None,
+        self, text: TextBatch, image: ImageBatch | PatchEmbeddings | None, *, image_type: int = 1
     ) -> tuple[Float[Tensor, "b s d"], Bool[Tensor, "b s"] | None, PatchEmbeddings]:
         """The joint sequence, its mask (None: nothing is padding), and the patches within it."""
         words = self.text_embedding(text.ids)  # eq. 1
         if image is None:
             return self.fusion.text(words), mask_of(text.mask), no_patches(words)
         if isinstance(image, ImageBatch):
-            image = self.embed_image(image, generator=generator)  # eq. 2
+            image = self.embed_image(image)  # eq. 2
         if len(image.tokens) != len(words):
             raise ValueError(f"expected {len(words)} images, got {len(image.tokens)}")
         image_class = self.patch_embedding.image_class(len(words))
@@ -129,18 +118,26 @@ class Vilt(nn.Module):
         return joint, mask_of(text.mask, with_class(image.mask)), image
 
     def head(self, task: str) -> nn.Module:
-        """The head of "itm", "mlm", "rank", "nlvr2" or "vqa"; a ValueError where there is none."""
+        """The head of a task of the config or of "vqa"; a ValueError where there is none."""
         if (found := getattr(self, task)) is None:
             raise ValueError(f"this model has no {task} head")
         return found
 
     def embed_image(
-        self, image: ImageBatch, *, generator: torch.Generator | None = None
+        self,
+        image: ImageBatch,
+        *,
+        masked_patches: Bool[Tensor, "b n"] | None = None,
+        kept_patches: Bool[Tensor, "b n"] | None = None,
+        generator: torch.Generator | None = None,
     ) -> PatchEmbeddings:
-        """Equation 2, with at most ``config.max_patches`` patches while training."""
-        patches = self.patch_embedding(image.pixels, mask=image.mask)
+        """Equation 2, with at most ``config.max_patches`` patches while training.
+
+        Cells of the raster are masked by the mask token, and kept or, without a word, by chance.
+        """
+        patches = self.patch_embedding(image.pixels, mask=image.mask, masked_patches=masked_patches)
         limit = self.config.max_patches if self.training else patches.tokens.shape[1]
-        return sample_patches(patches, limit=limit, generator=generator)
+        return sample_patches(patches, limit=limit, kept=kept_patches, generator=generator)
 
     def encode_image(self, image: ImageBatch) -> Float[Tensor, "b s d"]:
         """The image alone, as a plain ViT reads it: states of [class; patches], all of them."""

@@ -4,7 +4,10 @@ from vilt_core.objectives.grounding import grounding
 from vilt_core.objectives.itm import itm
 from vilt_core.objectives.mentioning import mentioning
 from vilt_core.objectives.mlm import mlm
+from vilt_core.objectives.mpp import mpp, patch_colours
 from vilt_core.objectives.naming import naming
+from vilt_core.objectives.nlvr2 import nlvr2
+from vilt_core.objectives.ranking import ranking
 from vilt_core.objectives.vqa import vqa, vqa_single
 from vilt_core.objectives.wpa import content_mask, wpa
 
@@ -14,7 +17,11 @@ __all__ = [
     "itm",
     "mentioning",
     "mlm",
+    "mpp",
     "naming",
+    "nlvr2",
+    "patch_colours",
+    "ranking",
     "vqa",
     "vqa_single",
     "wpa",

@@ -1,14 +1,22 @@
-"""Words start where their pictures are.
+"""What a model that has learned one thing brings to the next.
 
-After the backbone has learned to name stickers, the vector that its naming head holds for "cat"
-points to where cats lie in the space of the patches. The word "cat" starts there too: in the word
-embedding, in the decoder of masked words and among the answers, and the heads start as
-near-identities. What is left to learn is to look, not what every single noun means.
+Words start where their pictures are. After the backbone has learned to name stickers, the vector
+that its naming head holds for "cat" points to where cats lie in the space of the patches. The word
+"cat" starts there too: in the word embedding, in the decoder of masked words and among the answers,
+and the heads start as near-identities. What is left to learn is to look, not what every single noun
+means.
+
+Ranking starts as matching, and the second picture of a pair as the first.
 """
 
-import torch
+from dataclasses import replace
 
+import torch
+from torch import nn
+
+from vilt_core.config import TASKS
 from vilt_core.data.text import Tokenizer
+from vilt_core.layers.heads import RankHead
 from vilt_core.models.vilt import Vilt
 from vilt_core.world.sprites import sprites
 
@@ -57,3 +65,43 @@ def seed_words_from_pictures(model: Vilt, tokenizer: Tokenizer, answers: tuple[s
     rows = rows / rows.std(dim=1, keepdim=True) * _DECODER_SCALE
     model.vqa.classify.weight[known] = torch.cat((rows, -rows), dim=1).to(device)
     return int(named.sum())
+
+
+@torch.no_grad()
+def start_rank_from_itm(model: Vilt) -> None:
+    """Give a model the head of retrieval, which begins as the "match" row of its ITM head.
+
+    In place; the config follows. As published, the ITM head learns no more (section 4.4).
+
+    Raises:
+        ValueError: a model without an ITM head.
+    """
+    if model.itm is None:
+        raise ValueError("expected a model with an ITM head, it has none")
+    matching = model.itm.dense
+    with torch.random.fork_rng(devices=[]):  # the head's own start is not used
+        rank = RankHead(model.config.width).to(matching.weight)
+    rank.dense.weight.copy_(matching.weight[1:])
+    rank.dense.bias.copy_(matching.bias[1:])
+    model.rank = rank
+    tasks = {*model.config.tasks, "rank"}
+    model.config = replace(model.config, tasks=tuple(task for task in TASKS if task in tasks))
+    model.itm.requires_grad_(False)
+
+
+@torch.no_grad()
+def start_second_image_type(model: Vilt) -> None:
+    """Give a model a type for the second image of a pair, which begins as that of the first.
+
+    In place; the config follows. What the model computes of one image stays the same (the published
+    code does so for NLVR2, section 4.3).
+
+    Raises:
+        ValueError: a model that has more types than text and image.
+    """
+    types = model.fusion.types.weight
+    if len(types) != 2:
+        raise ValueError(f"expected a model of 2 modality types, got {len(types)}")
+    grown = torch.cat([types, types[1:]])
+    model.fusion.types = nn.Embedding.from_pretrained(grown, freeze=False)
+    model.config = replace(model.config, modality_types=3)
