@@ -1,6 +1,7 @@
 """What a person asks of a model by name: the answers' laws, and a sentence for what cannot be."""
 
 import copy
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -493,6 +494,56 @@ def test_bad_images_are_refused_and_the_next_request_works(predictor, image):
     refusal(predictor.align, image, CAPTION)
     refusal(predictor.prepare, image)
     assert predictor.answer(NOISE, QUESTION) == before
+
+
+MISUSED = """
+import json, sys, vilt_core
+import numpy as np
+
+predictor = vilt_core.load(sys.argv[1])
+noise, text, masked = np.zeros((32, 32, 3), np.uint8), "a cat next to an apple", "a [MASK]"
+calls = {
+    "beta": lambda: predictor.align(noise, text, beta="a"),
+    "iterations": lambda: predictor.align(noise, text, iterations="a", trace=True),
+    "layer": lambda: predictor.align(noise, text, layer="a"),
+    "trace_at": lambda: predictor.align(noise, text, trace=True, trace_at="a"),
+    "trace_at once": lambda: predictor.align(noise, text, trace=True, trace_at=7),
+    "top_k": lambda: predictor.answer(noise, text, top_k="a"),
+    "top_k of masks": lambda: predictor.fill(noise, masked, top_k=2.5),
+    "text": lambda: predictor.align(noise, 3),
+    "dtype": lambda: vilt_core.load(sys.argv[1], dtype=16),
+    "revision": lambda: vilt_core.load("owner/name", revision=3),
+    "no name": lambda: vilt_core.load(None),
+}
+said = {}
+for name, call in calls.items():
+    try:
+        call()
+    except ValueError as error:
+        said[name] = str(error)
+print(json.dumps(said))
+"""
+
+
+def test_settings_of_another_type(bundle, tmp_path):
+    """As a user meets them: with annotations that nobody checks."""
+    save_folder(bundle, tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", MISUSED, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == {
+        "beta": "beta must be finite and greater than 0, got 'a'",
+        "iterations": "iterations must be an integer of at least 1, got 'a'",
+        "layer": "layer must be a whole number, got 'a'",
+        "trace_at": "trace_at must hold whole numbers, got 'a'",
+        "trace_at once": "trace_at must hold whole numbers, got 7",
+        "top_k": "top_k must be an integer of at least 1, got 'a'",
+        "top_k of masks": "top_k must be an integer of at least 1, got 2.5",
+        "text": "the text must be a string, got int",
+        "dtype": "dtype must be auto, float32 or bfloat16, got 16",
+        "revision": "revision must be a branch, a tag or a commit, got 3",
+        "no name": "expected the name or the path of a model, got None",
+    }
 
 
 def test_words_that_nobody_knows_may_stand_beside_known_ones(predictor):

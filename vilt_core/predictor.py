@@ -3,27 +3,37 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from vilt_core.data.image import ImageSource, normalise, open_image, resize
+from vilt_core.evaluation.scoring import (
+    GPU_PAIRS,
+    PAIRS,
+    Judge,
+    Placed,
+    judge_of,
+    of_one_size,
+    score_all,
+)
 from vilt_core.explain.align import align
 from vilt_core.explain.alignment import Alignment
+from vilt_core.interop.address import is_repo_name
 from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.folders import is_file, is_folder
 from vilt_core.interop.opening import open_bundle
 from vilt_core.layers.packed import has_bfloat16_units, pack
-from vilt_core.transport.problem import check_count
+from vilt_core.transport.problem import check_count, check_positive
 from vilt_core.types import ImageBatch, TextBatch
 
 MODELS = Path(__file__).resolve().parents[1] / "assets" / "models"
-PAIRS = 8  # that ``match`` reads at once: more leave a processor's caches
-GPU_PAIRS = 256
-HELD = 128  # pictures that it holds at once
+HELD = 128  # pictures that ``match`` holds at once
 WIDE = 512  # from this width on, products are so large that bfloat16 units pay
 
 
@@ -61,17 +71,20 @@ def load(
     Raises:
         ValueError: No such model, or one that is damaged or does not fit.
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise ValueError(f"expected the name or the path of a model, got {name_or_path!r:.60}")
     shipped = MODELS / name_or_path
-    if shipped.is_dir() and shipped != MODELS:
+    if is_folder(shipped) and shipped != MODELS:
         return Predictor(open_bundle(shipped), device=device, dtype=dtype)
-    if Path(name_or_path).exists() or _may_be_on_the_hub(os.fspath(name_or_path)):
+    there = is_folder(name_or_path) or is_file(name_or_path)
+    if there or is_repo_name(os.fspath(name_or_path)):
         bundle = open_bundle(name_or_path, revision=revision, progress=progress)
         return Predictor(bundle, device=device, dtype=dtype)
     names = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/config.json")))
     raise ValueError(
         f"expected a shipped model ({names or 'there is none'}), a folder of this lab or of "
         "transformers, a .ckpt file or a name on the Hugging Face Hub, "
-        f"got {os.fspath(name_or_path)!r}"
+        f"got {os.fspath(name_or_path)!r:.200}"
     )
 
 
@@ -159,20 +172,15 @@ class Predictor:
         judge = self._judge()
         sources = _several(images, "images")
         text = self._read(_several(texts, "texts"), noun="text")
-        chances = np.zeros((len(sources), len(text.ids)), dtype=np.float32)
-        for first in range(0, len(sources), HELD):
-            seen = [self._seen(image) for image in sources[first : first + HELD]]
-            for rows in _of_one_size(seen, most=self._pairs):
-                patches = self.model.embed_image(self._batch([seen[row] for row in rows]))
-                for which, columns in _pairs(len(rows), text.mask.sum(dim=1), most=self._pairs):
-                    longest = int(text.mask[columns].sum(dim=1).max())
-                    some = TextBatch(
-                        ids=text.ids[columns, :longest], mask=text.mask[columns, :longest]
-                    )
-                    found = judge(self.model.pool(some, patches.take(which)))
-                    places = [first + rows[row] for row in which]
-                    chances[places, columns] = found.float().cpu().numpy()
-        return chances
+        scores = score_all(
+            self.model,
+            self._batches(sources),
+            text,
+            judge=judge,
+            images=len(sources),
+            pairs_at_once=self._pairs,
+        )
+        return torch.from_numpy(scores).sigmoid().numpy()
 
     @torch.inference_mode()
     def fill(self, image: ImageSource | None, text: str, *, top_k: int = 5) -> list[Fill]:
@@ -226,6 +234,10 @@ class Predictor:
             trace_at: The iterations to keep; by default 60 at most, ever fewer towards the end.
             layer: Whose states: 0 is the embedding, i the output of block i, -1 the last block.
         """
+        check_positive("beta", beta)
+        check_count("iterations", iterations)
+        if not isinstance(layer, Integral):
+            raise ValueError(f"layer must be a whole number, got {layer!r:.60}")
         return align(
             self.model,
             self.tokenizer,
@@ -257,14 +269,18 @@ class Predictor:
         logits = self.model.nlvr2.pair(*pooled)
         return float(logits.double().softmax(dim=-1)[0, 1])
 
-    def _judge(self) -> Callable[[Float[Tensor, "b d"]], Float[Tensor, " b"]]:
-        """From pooled states to the probability of a match."""
-        itm, rank = self.model.itm, self.model.rank
-        if rank is not None:  # what was fine-tuned last; its ITM head was left behind
-            return lambda pooled: rank(pooled).float().sigmoid()
-        if itm is not None:
-            return lambda pooled: itm(pooled).float().softmax(dim=-1)[:, 1]
-        raise ValueError(f"{self.name} matches no texts: it has no ITM and no retrieval head")
+    def _judge(self) -> Judge:
+        found = judge_of(self.model)
+        if found is None:
+            raise ValueError(f"{self.name} matches no texts: it has no ITM and no retrieval head")
+        return found[1]
+
+    def _batches(self, images: Sequence[ImageSource]) -> Iterator[Placed]:
+        """All pictures as the model reads them, a few of one size at a time."""
+        for first in range(0, len(images), HELD):
+            seen = [self._seen(image) for image in images[first : first + HELD]]
+            for rows in of_one_size([picture.size for picture in seen], most=self._pairs):
+                yield [first + row for row in rows], self._batch([seen[row] for row in rows])
 
     def _seen(self, image: ImageSource) -> Image.Image:
         processing = self.processing
@@ -279,12 +295,6 @@ class Predictor:
     def _read(self, texts: Sequence[str], *, noun: str) -> TextBatch:
         checked = [self.tokenizer.check(text, noun=noun) for text in texts]
         return self.tokenizer.encode(checked).batch.to(self._device)
-
-
-def _may_be_on_the_hub(name: str) -> bool:
-    from vilt_core.interop.hub import is_repo_name  # what is on disk needs no client of the hub
-
-    return is_repo_name(name)
 
 
 def _dtype(wanted: str, *, device: str, width: int) -> torch.dtype:
@@ -309,27 +319,6 @@ def _several(things, name: str) -> Sequence:
     if not things:
         raise ValueError(f"{name} must hold at least one, got none")
     return things
-
-
-def _of_one_size(seen: Sequence[Image.Image], *, most: int) -> Iterator[list[int]]:
-    """Which pictures have the same size, at most so many at a time."""
-    rows: dict[tuple[int, int], list[int]] = {}
-    for row, picture in enumerate(seen):
-        rows.setdefault(picture.size, []).append(row)
-    for same in rows.values():
-        for first in range(0, len(same), most):
-            yield same[first : first + most]
-
-
-def _pairs(
-    images: int, lengths: Int[Tensor, " b"], *, most: int
-) -> Iterator[tuple[list[int], list[int]]]:
-    """Every image with every text, the shortest texts first: rows and columns of a batch."""
-    order = lengths.argsort(stable=True).tolist()
-    pairs = [(row, column) for column in order for row in range(images)]
-    for first in range(0, len(pairs), most):
-        some = pairs[first : first + most]
-        yield [row for row, _ in some], [column for _, column in some]
 
 
 def _likeliest(logits: Float[Tensor, " k"], name: Callable[[int], str], top_k: int) -> list[Answer]:

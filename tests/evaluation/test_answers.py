@@ -1,9 +1,47 @@
+import json
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
-from vilt_core.evaluation.answers import answer_kind, answer_scores, normalise_answer
+from vilt_core.evaluation.answers import (
+    answer_kind,
+    answer_scores,
+    answer_worth,
+    normalise_answer,
+    soft_target,
+    soft_targets,
+    to_the_letter,
+)
 from vilt_core.world.questions import answers
+
+GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
+
+
+def golden(name):
+    """Lines that the official evaluator, or the original code, gave."""
+    path = GOLDEN / name
+    if not path.is_file():
+        pytest.skip(f"{name} of the reference implementation is not here")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def worth(answer, said):
+    return answer_worth(answer, answer_scores(said), literal=to_the_letter(said))
+
+
+@pytest.mark.parametrize("name", ["vqa_official_normalisation.jsonl", "vilt_normalize_word.jsonl"])
+def test_normalisation_as_others_do_it(name):
+    lines = golden(name)
+    assert len(lines) == 94
+    assert [normalise_answer(line["raw"]) for line in lines] == [x["normalised"] for x in lines]
+
+
+def test_accuracy_as_the_official_evaluator_counts_it():
+    lines = golden("vqa_official_accuracy.jsonl")
+    assert len(lines) == 60
+    found = [round(100 * worth(line["prediction"], line["answers"]), 2) for line in lines]
+    assert found == [line["accuracy_percent"] for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -15,7 +53,14 @@ from vilt_core.world.questions import answers
         ("Three", "3"),
         ("none", "0"),
         ("3", "3"),
-        ("t-shirt", "t-shirt"),
+        ("t-shirt", "t shirt"),
+        ("black, white", "black white"),
+        ("1,000", "1000"),
+        ("10 a.m.", "10 am"),
+        (".5", ".5"),
+        ("I DONT know", "i don't know"),
+        ("wouldnt've", "wouldn't've"),
+        ("four o'clock", "4 o'clock"),
         ("?!", ""),
     ],
 )
@@ -66,3 +111,31 @@ def test_spellings_of_one_answer_count_together():
 )
 def test_kinds(said, kind):
     assert answer_kind(said) == kind
+
+
+def test_where_all_ten_agree_the_official_evaluator_compares_letters():
+    assert worth("yes", ["Yes"] * 10) == 0.0
+    assert worth("Yes\n", ["Yes"] * 9 + [" Yes"]) == 1.0
+    assert worth("yes", ["Yes"] * 9 + ["Yes."]) == 1.0
+
+
+@pytest.mark.parametrize("people", [1, 2, 3])
+def test_of_few_people_spelling_never_counts(people):
+    assert worth("yes", ["Yes."] * people) == pytest.approx(1.0)
+
+
+def test_training_targets_as_published():
+    assert [soft_target(count) for count in range(6)] == [0, 0.3, 0.6, 0.9, 1, 1]
+
+
+def test_spellings_of_one_answer_train_the_same_class():
+    # The 2021 code looked "Two." and "A cat" up as they are, and found neither.
+    said = ["Two.", "two", "2", "A cat", "the cat", "T-shirt"] + ["who knows"] * 4
+    assert soft_targets(said, {"2": 0, "cat": 1, "t shirt": 2}) == {0: 0.9, 1: 0.6, 2: 0.3}
+
+
+def test_targets_of_training_are_the_scores_of_ten():
+    said = ["cat"] * 3 + ["dog"] * 2 + ["cow"] + ["pig"] * 4
+    places = {"cat": 0, "dog": 1, "cow": 2, "pig": 3}
+    scores = {places[answer]: pytest.approx(share) for answer, share in answer_scores(said).items()}
+    assert soft_targets(said, places) == scores

@@ -5,6 +5,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from vilt_core.data.examples import CaptionExample, DataSet, ImageFile
 from vilt_core.evaluation import evaluate, matching_accuracy
 from vilt_core.evaluation.matching import judged, match_probabilities
 from vilt_core.evaluation.sources import pairs_of
@@ -105,3 +106,22 @@ def test_one_picture_alone(captions):
     path = captions({"image": "a.png", "caption": "a cat"}, {"image": "a.png", "caption": "a dog"})
     with pytest.raises(ValueError, match="at least two pictures"):
         pairs_of(path)
+
+
+def test_a_data_set(captions):
+    captions({"image": "a.png", "caption": "a cat"})
+    folder = captions().parent
+    examples = [
+        CaptionExample(image=ImageFile(folder / f"{name}.png"), captions=told, id=name)
+        for name, told in (("a", ("a cat", "one cat")), ("b", ("a cow",)))
+    ]
+    data = DataSet(name="mine", split="test", kind="captions", examples=examples)
+    assert [(one.text, one.matched) for one in pairs_of(data)] == [
+        ("a cat", True),
+        ("a cow", False),
+        ("one cat", True),
+        ("a cow", False),
+        ("a cow", True),
+        ("a cat", False),
+    ]
+    assert pairs_of(data, limit=3) == pairs_of(data)[:3]

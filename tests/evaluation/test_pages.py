@@ -1,14 +1,17 @@
 import json
+from dataclasses import replace
 
 import pytest
+import torch
 
 from vilt_core.evaluation.card import card_markdown, read_training, write_card
 from vilt_core.evaluation.pages import publish_results, publish_study
-from vilt_core.evaluation.report import fill_readme, measure
+from vilt_core.evaluation.report import fill_readme, measure, summary_table
 from vilt_core.evaluation.tables import percent, table
 from vilt_core.interop.lab import save_folder
+from vilt_core.models.vilt import Vilt
 
-LIMITS = {"vqa": 16, "matching": 16, "alignment": 6}
+LIMITS = {"vqa": 16, "matching": 16, "nlvr2": 16, "retrieval": 11, "alignment": 6}
 TRAINING = {
     "command": "python -m vilt_core train",
     "recipe": "vilt-mini",
@@ -57,8 +60,37 @@ def test_everything_is_written(published):
 def test_every_task_on_every_set(results):
     assert [(r["task"], r["data"]) for r in results["results"]] == [
         (task, f"world:{split}")
-        for task in ("vqa", "matching", "alignment")
+        for task in ("vqa", "matching", "retrieval", "alignment")
         for split in ("test", "style", "composition")
+    ]
+
+
+@pytest.mark.parametrize("page", ["docs/results.md", "model/card.md"])
+def test_a_task_without_a_head_is_left_out_with_a_word(published, results, page):
+    assert results["skipped"] == {"nlvr2": ["nlvr2"]}
+    assert "Not measured: the model has no nlvr2 head." in (published[0] / page).read_text()
+
+
+def test_a_model_for_pairs_and_rankings_alone(bundle, tmp_path):
+    torch.manual_seed(0)
+    config = replace(bundle.model.config, tasks=("nlvr2", "rank"), modality_types=3, answers=0)
+    ranking = replace(bundle, model=Vilt(config), answers=())
+    published = publish_results(ranking, tmp_path / "docs", limits=LIMITS, command="measure it")
+    results = json.loads(published[0].read_text())
+    assert results["skipped"] == {"vqa": ["vqa"], "matching": ["itm"]}
+    assert {r["task"] for r in results["results"]} == {"nlvr2", "retrieval", "alignment"}
+    page = published[1].read_text()
+    assert "both ways round (consistency)" in page
+    assert "Not measured: the model has no itm head." in page
+    rows = summary_table(results["results"]).splitlines()
+    assert [row.split("|")[1].strip() for row in rows[2:]] == [
+        "statements about two pictures",
+        "without looking at either (text only)",
+        "the picture of a caption, first of all",
+        "the caption of a picture, first of all",
+        "either by chance",
+        "pointing of the alignment",
+        "pointing by chance",
     ]
 
 

@@ -4,9 +4,8 @@ from itertools import islice
 
 import pytest
 
+from vilt_core.evaluation.sets import FRESH, WORLD
 from vilt_core.evaluation.sources import (
-    FRESH,
-    WORLD,
     captions_of,
     pairs_of,
     questions_of,

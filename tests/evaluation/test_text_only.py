@@ -1,3 +1,4 @@
+import random
 from itertools import islice
 
 import pytest
@@ -55,6 +56,31 @@ def test_readings_become_coarser():
 def test_nothing_to_learn_from():
     with pytest.raises(ValueError, match="got none"):
         TextOnly([]).guess("is it?")
+
+
+def test_the_guess_is_the_best_of_all_answers():
+    draw = random.Random(0)
+
+    def some(count):
+        texts = (" ".join(draw.choices("abc", k=3)) for _ in range(count))
+        return [asked(text, str(int(draw.expovariate(0.1)))) for text in texts]
+
+    learned = some(120)
+    known = TextOnly(learned, prior=3.0)
+    read = [(levels(one.text), next(iter(one.scores))) for one in learned]
+
+    def share(answer, text):
+        smoothed = 0.0
+        for depth, level in enumerate(reversed(levels(text))):
+            same = [said for known_as, said in read if level in known_as]
+            if same:
+                weight = 3.0 if depth else 0.0
+                smoothed = (same.count(answer) + weight * smoothed) / (len(same) + weight)
+        return smoothed
+
+    for one in some(15):
+        best = share(known.guess(one.text), one.text)
+        assert best == pytest.approx(max(share(said, one.text) for _, said in read))
 
 
 def test_halves_never_see_their_own_answers():

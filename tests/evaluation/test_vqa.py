@@ -5,9 +5,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from vilt_core.data.examples import DataSet, ImageFile, QuestionExample, ShardImage
 from vilt_core.evaluation import evaluate, vqa_accuracy
 from vilt_core.evaluation.answers import normalise_answer
-from vilt_core.evaluation.inference import evaluating
+from vilt_core.evaluation.inference import evaluating, pixels_of
 from vilt_core.evaluation.sources import questions_of
 from vilt_core.evaluation.vqa import by_type, predict_answers, worth
 from vilt_core.world.questions import KINDS
@@ -95,7 +96,9 @@ def test_a_model_without_answers(spare):
 
 
 def test_unknown_task(bundle):
-    with pytest.raises(ValueError, match="task must be one of vqa, matching, alignment"):
+    with pytest.raises(
+        ValueError, match="task must be one of vqa, matching, nlvr2, retrieval, align"
+    ):
         evaluate(bundle, task="poetry")
 
 
@@ -133,6 +136,87 @@ def test_a_file_of_ones_own(bundle, folder):
     assert found["examples"] == 3
     assert set(found["by_type"]) == {"yes/no", "other", "counting"}
     assert found["answerable"] == pytest.approx(2 / 3, abs=1e-6)  # it knows neither sea nor sky
+
+
+@pytest.fixture
+def pictures(folder):
+    """The two pictures as files, and the second inside a shard."""
+    files = [ImageFile(folder / "images" / name) for name in ("a.png", "b.png")]
+    inside = files[1].path.read_bytes()
+    (folder / "0.tar").write_bytes(b"before" + inside + b"after")
+    return [*files, ShardImage(shard=folder / "0.tar", key="b", start=6, size=len(inside))]
+
+
+def data_set(pictures, answers):
+    examples = [
+        QuestionExample(
+            image=picture, question="is it red?", answers=tuple(said), id=str(at), kind="yes/no"
+        )
+        for at, (picture, said) in enumerate(zip(pictures, answers, strict=True), start=7)
+    ]
+    return DataSet(name="mine", split="val", kind="questions", examples=examples)
+
+
+def test_a_data_set(spare, pictures):
+    spare.model.vqa = Told([spare.answers.index("yes")] * 3, classes=len(spare.answers))
+    said = [["yes"] * 10, ["yes"] * 2 + ["no"] * 8, ["Yes"] * 10]
+    found = vqa_accuracy(spare, on=data_set(pictures, said))
+    assert found["data"] == "mine:val"
+    assert found["examples"] == 3
+    # The last ten write it in capitals: the official evaluator wants the same.
+    assert found["accuracy"] == found["by_type"]["yes/no"] == pytest.approx(1.6 / 3, abs=1e-6)
+    assert found["answerable"] == pytest.approx(2 / 3, abs=1e-6)
+
+
+def test_a_picture_in_a_shard_is_the_same_picture(bundle, pictures):
+    file, shard = (pixels_of(picture, bundle) for picture in pictures[1:])
+    assert torch.equal(file, shard)
+
+
+def test_secret_answers_give_a_submission_and_no_accuracy(spare, pictures, tmp_path):
+    order = [spare.answers.index(answer) for answer in ("yes", "no", "yes")]
+    spare.model.vqa = Told(order, classes=len(spare.answers))
+    path = tmp_path / "submission.json"
+    found = evaluate(spare, on=data_set(pictures, [()] * 3), submission=path)
+    assert found["accuracy"] is found["text_only"] is found["answerable"] is None
+    assert found["by_type"] == {}
+    assert found["examples"] == 3
+    assert json.loads(path.read_text()) == [
+        {"question_id": 7, "answer": "yes"},
+        {"question_id": 8, "answer": "no"},
+        {"question_id": 9, "answer": "yes"},
+    ]
+
+
+def test_only_answered_questions_count(spare, pictures):
+    spare.model.vqa = Told([spare.answers.index("yes")] * 3, classes=len(spare.answers))
+    found = vqa_accuracy(spare, on=data_set(pictures, [["yes"], (), ["no"]]))
+    assert found["examples"] == 3
+    assert found["accuracy"] == 0.5
+
+
+def test_submissions_of_what_has_no_numbers(bundle, tmp_path):
+    with pytest.raises(ValueError, match="needs the number of every question"):
+        evaluate(bundle, limit=8, submission=tmp_path / "submission.json")
+    with pytest.raises(ValueError, match="a submission is of the task vqa, got matching"):
+        evaluate(bundle, task="matching", submission=tmp_path / "submission.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_and_its_split(bundle, folder):
+    line = {"image": "images/a.png", "question": "is it red?", "answer": "yes"}
+    (folder / "val.jsonl").write_text(json.dumps(line))
+    (folder / "test.jsonl").write_text("\n".join([json.dumps(line)] * 2))
+    assert len(questions_of(folder)) == len(questions_of(f"{folder}:val")) == 1
+    assert len(questions_of(f"{folder}:test")) == 2
+    assert len(questions_of(f"{folder}:test", limit=1)) == 1
+    with pytest.raises(ValueError, match="no split 'train', only val, test"):
+        questions_of(f"{folder}:train")
+
+
+def test_a_data_set_of_another_kind(bundle, pictures):
+    with pytest.raises(ValueError, match="expected a data set of captions, got mine:val, of quest"):
+        evaluate(bundle, task="matching", on=data_set(pictures, [["yes"]] * 3))
 
 
 GOOD = {"image": "images/a.png", "question": "is it red?", "answer": "yes"}

@@ -12,7 +12,9 @@ from typing import Any
 from vilt_core.evaluation.alignment import alignment_scores
 from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.matching import matching_accuracy
-from vilt_core.evaluation.sources import WORLD
+from vilt_core.evaluation.nlvr2 import nlvr2_accuracy
+from vilt_core.evaluation.retrieval import retrieval_recall
+from vilt_core.evaluation.sets import WORLD, Source
 from vilt_core.evaluation.vqa import vqa_accuracy
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.opening import open_bundle
@@ -24,12 +26,16 @@ __all__ = [
     "alignment_scores",
     "evaluate",
     "matching_accuracy",
+    "nlvr2_accuracy",
+    "retrieval_recall",
     "vqa_accuracy",
 ]
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "vqa": vqa_accuracy,
     "matching": matching_accuracy,
+    "nlvr2": nlvr2_accuracy,
+    "retrieval": retrieval_recall,
     "alignment": alignment_scores,
 }
 
@@ -38,29 +44,38 @@ def evaluate(
     model: Bundle | str | Path,
     *,
     task: str = "vqa",
-    on: str | Path = "world:test",
+    on: Source = "world:test",
     limit: int | None = None,
     batch_size: int = 64,
     progress: Progress | None = None,
+    submission: str | Path | None = None,
 ) -> dict[str, Any]:
     """Measure a model.
 
     Args:
         model: a model with its tokenizer, or what ``open_bundle`` opens: a folder, a file, a name
             on the hub.
-        task: "vqa", "matching" or "alignment".
-        on: "world:test", "world:style", "world:composition", or a file of JSON lines.
+        task: "vqa", "matching", "nlvr2", "retrieval" or "alignment".
+        on: "world:test", "world:style", "world:composition", a file of JSON lines, a folder of a
+            public format (FOLDER or FOLDER:SPLIT), or a data set.
         limit: how many examples at most; a sensible number otherwise.
         batch_size: examples read at once; no result depends on it.
         progress: told (done, total) after every batch.
+        submission: of "vqa" alone: where to write the answers for the server of its challenge.
 
     Returns:
         What the task's function does, see there: everything in it is JSON.
 
     Raises:
-        ValueError: an unknown task, or a model or a set that cannot be read.
+        ValueError: an unknown task, a submission of another task than "vqa", or a model or a set
+            that cannot be read.
     """
     if task not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
+    if submission is not None and task != "vqa":
+        raise ValueError(f"a submission is of the task vqa, got {task}")
     bundle = model if isinstance(model, Bundle) else open_bundle(model)
-    return TASKS[task](bundle, on=on, limit=limit, batch_size=batch_size, progress=progress)
+    extra = {} if submission is None else {"submission": submission}
+    return TASKS[task](
+        bundle, on=on, limit=limit, batch_size=batch_size, progress=progress, **extra
+    )

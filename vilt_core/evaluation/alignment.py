@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,6 +25,7 @@ from vilt_core.evaluation.localisation import (
     pointing,
     showing_patches,
 )
+from vilt_core.evaluation.sets import Source, name_of
 from vilt_core.evaluation.sources import Captioned, captions_of
 from vilt_core.explain.attention import raw_attention, words_to_patches
 from vilt_core.explain.rollout import rollout
@@ -61,7 +61,7 @@ class Mentions:
 def alignment_scores(
     bundle: Bundle,
     *,
-    on: str | Path = "world:test",
+    on: Source = "world:test",
     limit: int | None = None,
     batch_size: int = 64,
     progress: Progress | None = None,
@@ -71,7 +71,7 @@ def alignment_scores(
     Args:
         bundle: the model.
         on: a set of the world, or a file of captions with their truth; see sources.py.
-        limit: how many captions at most; 1,000 of the world, or the whole file, otherwise.
+        limit: how many captions at most; 1,000 of the world, or all otherwise.
         batch_size: captions read at once; no result depends on it.
         progress: told (captions done, total) after every batch.
 
@@ -99,14 +99,14 @@ def alignment_scores(
                 for measure, values in measured(batch, heatmap(batch.output)).items():
                     scores[measure][method].append(values.cpu())
     if not forms:
-        raise ValueError(f"{on} must mention something that can be seen, it does not")
+        raise ValueError(f"{name_of(on)} must mention something that can be seen, it does not")
     told = sum(bool(mention.objects) for one in captions for mention in one.mentions)
     by_form = defaultdict(list)
     for form, hit in zip(forms, torch.cat(scores["pointing"]["ipot"]).tolist(), strict=True):
         by_form[form].append(hit)
     return {
         "task": "alignment",
-        "data": str(on),
+        "data": name_of(on),
         "model": bundle.name,
         "examples": len(forms),
         "captions": len(captions),

@@ -1,29 +1,58 @@
-"""What an answer is worth: the VQA score (Antol et al., ICCV 2015), of any number of people."""
+"""What an answer is worth: the VQA score (Antol et al., ICCV 2015), of any number of people.
+
+Equal to the official evaluator (GT-Vision-Lab/VQA, vqaEval.py), its oddities included. The 2021
+code of ViLT looked up the answers of its training targets as they were written, in a list of
+normalised ones, and lost every answer that is written otherwise; ``soft_targets`` normalises first.
+"""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from vilt_core.evaluation.contractions import CONTRACTIONS
 
 _DIGITS = {
     "none": "0", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
     "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10",
 }  # fmt: skip
 _ARTICLES = ("a", "an", "the")
-_EDGES = re.compile(r"^[^\w]+|[^\w]+$")
+_PUNCTUATION = r""";/[]"{}()=+\_-><@`,?!"""
+_COMMA_IN_NUMBER = re.compile(r"\d,\d")
+_PERIOD = re.compile(r"\.(?!\d)")
+_PERIODS = 32  # the evaluator passes the flag re.UNICODE, 32, where the count belongs
+_FULL_PANEL = 4  # from so many people on, the formula is the official one
+_SOFT = (0.0, 0.3, 0.6, 0.9, 1.0)
 
 
 def normalise_answer(answer: str) -> str:
-    """Lower case, digits for number words, no articles, no punctuation around words.
+    """An answer as the official evaluator compares it.
 
-    The plain core of the official normalisation: without its table of contractions.
+    A punctuation mark becomes a space; where it touches a space somewhere, or where the answer has
+    a comma between digits, it goes without one. Periods go, but for those before a digit. Then
+    lower case, digits for number words, no articles, contractions with their apostrophe.
     """
-    words = (_EDGES.sub("", word) for word in answer.lower().split())
-    kept = [_DIGITS.get(word, word) for word in words if word and word not in _ARTICLES]
-    return " ".join(kept)
+    answer = _in_one_line(answer)
+    in_number = _COMMA_IN_NUMBER.search(answer) is not None
+    bare = answer
+    for mark in _PUNCTUATION:
+        loose = f"{mark} " in answer or f" {mark}" in answer
+        bare = bare.replace(mark, "" if loose or in_number else " ")
+    words = _PERIOD.sub("", bare, count=_PERIODS).lower().split()
+    counted = (_DIGITS.get(word, word) for word in words)
+    return " ".join(CONTRACTIONS.get(word, word) for word in counted if word not in _ARTICLES)
+
+
+def to_the_letter(answers: Sequence[str]) -> bool:
+    """Whether an answer must be written as people wrote it, rather than mean the same.
+
+    The official evaluator normalises only where its ten people differ: against ten times "Yes" a
+    "yes" is wrong. Of fewer than four people, whom it does not know, spelling never counts.
+    """
+    return len(answers) >= _FULL_PANEL and len(set(map(_in_one_line, answers))) == 1
 
 
 def answer_scores(answers: Sequence[str]) -> dict[str, float]:
-    """The worth of every answer that somebody gave, after normalisation.
+    """The worth of every answer that somebody gave: normalised, unless ``to_the_letter``.
 
     An answer counts in full where at least three of the other annotators gave it, averaged over
     leaving each annotator out: of ten, 1 gives 0.3, 2 give 0.6, 3 give 0.9, 4 give 1. Of fewer than
@@ -31,7 +60,8 @@ def answer_scores(answers: Sequence[str]) -> dict[str, float]:
     """
     total = len(answers)
     enough = min(3, total - 1)
-    said = Counter(normalise_answer(answer) for answer in answers)
+    compared = _in_one_line if to_the_letter(answers) else normalise_answer
+    said = Counter(map(compared, answers))
     if not enough:
         return dict.fromkeys(said, 1.0)
     return {
@@ -41,9 +71,43 @@ def answer_scores(answers: Sequence[str]) -> dict[str, float]:
     }
 
 
+def answer_worth(answer: str, scores: Mapping[str, float], *, literal: bool) -> float:
+    """What one answer is worth, 0 to 1.
+
+    Args:
+        answer: as it was given.
+        scores: from ``answer_scores``.
+        literal: from ``to_the_letter`` of the same people.
+    """
+    return scores.get(_in_one_line(answer) if literal else normalise_answer(answer), 0.0)
+
+
+def soft_target(count: int) -> float:
+    """The training target of an answer that ``count`` of ten people gave: 0, .3, .6, .9, then 1."""
+    return _SOFT[min(count, len(_SOFT) - 1)]
+
+
+def soft_targets(answers: Sequence[str], places: Mapping[str, int]) -> dict[int, float]:
+    """The training target of a question: the worth of each answer that the model can give.
+
+    Args:
+        answers: as people gave them; all of their spellings count together.
+        places: of each answer of the model, normalised, in its list.
+
+    Returns:
+        Places with values in (0, 1]; all others are 0. Answers outside the list are left out.
+    """
+    said = Counter(map(normalise_answer, answers))
+    return {places[a]: soft_target(count) for a, count in said.items() if a in places}
+
+
 def answer_kind(answers: Sequence[str]) -> str:
     """The type of a question by its most frequent answer: "yes/no", "number" or "other"."""
     [(answer, _)] = Counter(normalise_answer(a) for a in answers).most_common(1)
     if answer in ("yes", "no"):
         return "yes/no"
     return "number" if answer.isdecimal() else "other"
+
+
+def _in_one_line(answer: str) -> str:
+    return answer.replace("\n", " ").replace("\t", " ").strip()

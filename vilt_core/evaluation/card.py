@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vilt_core.config import ViltConfig
-from vilt_core.evaluation.report import score_sections
+from vilt_core.evaluation.sections import score_sections
 from vilt_core.evaluation.tables import table
 from vilt_core.interop.bundle import Bundle
 
@@ -81,7 +81,7 @@ def card_markdown(
         "## How well it does",
         f"Measured by `{command}` on {measured['hardware']}, torch {measured['torch']}, float32. "
         "All scores are in percent.",
-        *score_sections(measured["results"], level=3),
+        *score_sections(measured["results"], skipped=measured["skipped"], level=3),
     ]
     return "\n\n".join(lines) + "\n"
 

@@ -32,6 +32,7 @@ _EMBEDDINGS = {"patch_": VISUAL, "image_": VISUAL, "text_": TEXT}
 _HEADS: dict[str, Callable[[nn.Module, ModelOutput], Tensor]] = {
     "itm": lambda head, output: head(output.pooled),
     "mlm": lambda head, output: head(output.text),
+    "mpp": lambda head, output: head(output.image),
     "rank": lambda head, output: head(output.pooled),
     "nlvr2": lambda head, output: head(torch.cat([output.pooled, output.pooled], dim=-1)),
     "vqa": lambda head, output: head(output.pooled),

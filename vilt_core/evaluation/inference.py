@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -46,13 +47,10 @@ def read_batches(
     Raises:
         ValueError: a batch size under 1, or an image that cannot be read.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     model = bundle.model
     device = next(model.parameters()).device
-    for first in range(0, len(texts), batch_size):
-        rows = range(first, min(first + batch_size, len(texts)))
-        text = bundle.tokenizer.encode(texts[first : rows.stop])
+    for rows in row_batches(len(texts), size=batch_size, progress=progress):
+        text = bundle.tokenizer.encode(texts[rows.start : rows.stop])
         image = stack([pixels_of(pictures[row], bundle) for row in rows])
         output = model(
             text.batch.to(device),
@@ -61,8 +59,20 @@ def read_batches(
             return_attentions=return_attentions,
         )
         yield Read(rows=rows, text=text, output=output)
+
+
+def row_batches(total: int, *, size: int, progress: Progress | None = None) -> Iterator[range]:
+    """The rows 0 to ``total``, so many at a time; progress is told after each batch.
+
+    Raises:
+        ValueError: a size under 1.
+    """
+    if size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {size}")
+    for first in range(0, total, size):
+        yield range(first, min(first + size, total))
         if progress is not None:
-            progress(rows.stop, len(texts))
+            progress(min(first + size, total), total)
 
 
 @contextmanager
@@ -79,11 +89,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def pixels_of(picture: Picture, bundle: Bundle) -> Float[Tensor, "3 height width"]:
-    """A scene drawn at the model's size, or an image file resized to it."""
+    """A scene drawn at the model's size, or a picture of a file or a shard resized to it."""
     to = bundle.processing
     if isinstance(picture, Scene):
         return normalise(painting_of(picture, to.size).pixels, mean=to.mean, std=to.std)
-    image = open_image(picture)
+    image = open_image(picture) if isinstance(picture, Path) else picture.open()
     return to_pixels(image, size=to.size, patch_size=to.patch_size, mean=to.mean, std=to.std)
 
 

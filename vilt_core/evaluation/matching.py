@@ -3,10 +3,10 @@
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from vilt_core.evaluation.inference import Progress, evaluating, read_batches
+from vilt_core.evaluation.sets import Source, name_of
 from vilt_core.evaluation.sources import Paired, pairs_of
 from vilt_core.interop.bundle import Bundle
 
@@ -16,7 +16,7 @@ CHANCE = 0.5  # half of the sentences are true, in every group
 def matching_accuracy(
     bundle: Bundle,
     *,
-    on: str | Path = "world:test",
+    on: Source = "world:test",
     limit: int | None = None,
     batch_size: int = 64,
     progress: Progress | None = None,
@@ -25,8 +25,8 @@ def matching_accuracy(
 
     Args:
         bundle: the model.
-        on: a set of the world, or a file of captions; see sources.py.
-        limit: how many pairs at most; 4,000 of the world, or the whole file, otherwise.
+        on: a set of the world, a file of captions, or a data set of them; see sources.py.
+        limit: how many pairs at most; 4,000 of the world, or all otherwise.
         batch_size: pairs read at once; no result depends on it.
         progress: told (done, total) after every batch.
 
@@ -43,7 +43,7 @@ def matching_accuracy(
     seconds = time.perf_counter() - begun
     return {
         "task": "matching",
-        "data": str(on),
+        "data": name_of(on),
         "model": bundle.name,
         "examples": len(pairs),
         "seconds": round(seconds, 2),

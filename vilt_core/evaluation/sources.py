@@ -1,21 +1,28 @@
-"""What a model is measured on: a set of the sticker world, or a file of JSON lines (data/jsonl.py).
+"""What a model is measured on: questions, true and false captions, captions with their truth.
 
-"world:test", "world:style" (an artist that no training has seen) and "world:composition" (pairs of
-noun and relation, of colour and shape, kept out of training) are what is reported. "world:train"
-gives fresh scenes of the training split: for watching a training and for choosing settings.
+sets.py says where they come from; statements.py and galleries.py have those of two pictures and of
+retrieval.
 
 Every world set is an endless series, the same on every machine; a longer evaluation begins with the
-shorter one. No picture is drawn here: it stays a scene or a path until inference.py needs it.
+shorter one. No picture is drawn here: it stays a scene or a file until inference.py needs it.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, cycle, islice
 from pathlib import Path
 
-from vilt_core.data.jsonl import read_captions, read_questions
-from vilt_core.evaluation.answers import answer_kind, answer_scores
+from vilt_core.data.examples import (
+    CaptionExample,
+    DataSet,
+    ImageFile,
+    QuestionExample,
+    StoredImage,
+)
+from vilt_core.data.jsonl import QuestionLine, read_captions, read_questions
+from vilt_core.evaluation.answers import answer_kind, answer_scores, to_the_letter
+from vilt_core.evaluation.sets import Source, check_any, name_of, of_kind, opened, world_split
 from vilt_core.world.captions import caption
 from vilt_core.world.grammar import Mention
 from vilt_core.world.negatives import hard_negative
@@ -23,12 +30,10 @@ from vilt_core.world.programs import execute
 from vilt_core.world.questions import KINDS, question
 from vilt_core.world.scenes import Scene, scene
 
-WORLD = ("world:test", "world:style", "world:composition")
-FRESH = "world:train"
 EVALUATION_SEED = 20210521  # no training uses it; test and training are split besides
 WORLD_QUESTIONS, WORLD_PAIRS, WORLD_CAPTIONS = 4000, 4000, 1000  # where no limit is given
 
-Picture = Scene | Path
+Picture = Scene | StoredImage | Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +42,10 @@ class Asked:
 
     picture: Picture
     text: str
-    scores: dict[str, float]  # of normalised answers, in (0, 1]; any other is worth 0
+    scores: dict[str, float]  # of ``answer_scores``, in (0, 1]; any other is worth 0
     kind: str
+    literal: bool = False  # whether an answer is compared ``to_the_letter``
+    id: str = ""  # of the question, where the data set has one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,29 +69,50 @@ class Captioned:
     boxes: tuple[tuple[float, float, float, float], ...]  # of the objects, fractions of the picture
 
 
-def questions_of(on: str | Path, *, limit: int | None = None) -> list[Asked]:
+def questions_of(on: Source, *, limit: int | None = None) -> list[Asked]:
     """The questions of a set: of the world's, as many of each kind.
 
+    Questions whose answers are kept secret have no scores.
+
     Args:
-        on: a set of the world, or a file of questions.
-        limit: how many at most; 4,000 or the whole file otherwise.
+        on: a set of the world, a file of questions, or a data set of them.
+        limit: how many at most; 4,000 of the world, or all otherwise.
 
     Raises:
         ValueError: no such set, a file that cannot be read, or nothing in it.
     """
-    split = _split(on, limit)
+    split = world_split(on, limit)
     if split is not None:
         return list(islice(world_questions(split), limit or WORLD_QUESTIONS))
+    found = opened(on, kind="questions")
+    examples = (
+        of_kind(found, QuestionExample, limit=limit)
+        if isinstance(found, DataSet)
+        else map(_example, read_questions(found, limit=limit))
+    )
     asked = [
         Asked(
-            picture=line.image,
-            text=line.question,
-            scores=answer_scores(line.answers),
-            kind=line.kind or answer_kind(line.answers),
+            picture=one.image,
+            text=one.question,
+            scores=answer_scores(one.answers),
+            kind=one.kind or (answer_kind(one.answers) if one.answers else "other"),
+            literal=to_the_letter(one.answers),
+            id=one.id,
         )
-        for line in read_questions(on, limit=limit)
+        for one in examples
     ]
-    return _some(asked, on)
+    check_any(asked, on)
+    return asked
+
+
+def _example(line: QuestionLine) -> QuestionExample:
+    return QuestionExample(
+        image=ImageFile(line.image),
+        question=line.question,
+        answers=line.answers,
+        kind=line.kind,
+        id="",
+    )
 
 
 def world_questions(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Asked]:
@@ -93,45 +121,61 @@ def world_questions(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Aske
     kind = next(kinds)
     for index in count():
         place = scene(seed, index, split=split)
-        found = question(place, _draw("questions", split, seed, index), kind=kind)
+        found = question(place, draw_of("questions", split, seed, index), kind=kind)
         if found is not None:  # else the next scene is asked
             scores = answer_scores([found.answer])
             yield Asked(picture=place, text=found.text, scores=scores, kind=kind)
             kind = next(kinds)
 
 
-def pairs_of(on: str | Path, *, limit: int | None = None) -> list[Paired]:
+def pairs_of(on: Source, *, limit: int | None = None) -> list[Paired]:
     """Pictures with sentences: half of them true, in each kind of test.
 
     A quarter each: a true caption, another picture's caption, a true caption, its near miss.
 
     Args:
-        on: a set of the world, or a file of captions.
-        limit: how many at most; 4,000 or the whole file otherwise.
+        on: a set of the world, a file of captions, or a data set of them.
+        limit: how many at most; 4,000 of the world, or all otherwise.
 
     Raises:
         ValueError: no such set, a file that cannot be read, or fewer than two pictures.
     """
-    split = _split(on, limit)
+    split = world_split(on, limit)
     if split is not None:
         return list(islice(world_pairs(split), limit or WORLD_PAIRS))
-    lines = read_captions(on)
-    if len({line.image for line in lines}) < 2:
-        raise ValueError(f"{on} must have captions of at least two pictures, to tell them apart")
+    told = _said(on)
+    if len({picture for picture, *_ in told}) < 2:
+        raise ValueError(
+            f"{name_of(on)} must have captions of at least two pictures, to tell them apart"
+        )
     found: list[Paired] = []
-    for at, line in enumerate(lines):
-        other = next(o for o in (*lines[at + 1 :], *lines) if o.image != line.image)
-        found += _told(line.image, line.caption, other.caption, changed=None)
-        if line.hard_negative is not None:
-            found += _told(line.image, line.caption, line.hard_negative, changed=line.changed)
+    for at, (picture, true, near, changed) in enumerate(told[:limit]):
+        later = (told[(at + far) % len(told)] for far in range(1, len(told)))
+        other = next(said for foreign, said, *_ in later if foreign != picture)
+        found += _told(picture, true, other, changed=None)
+        if near is not None:
+            found += _told(picture, true, near, changed=changed)
     return found[:limit]
+
+
+def _said(on: Source) -> list[tuple[Picture, str, str | None, str]]:
+    """Pictures with a caption, its near miss where there is one, and what is changed in that."""
+    found = opened(on, kind="captions")
+    if not isinstance(found, DataSet):
+        lines = read_captions(found)
+        return [(line.image, line.caption, line.hard_negative, line.changed) for line in lines]
+    return [
+        (example.image, said, None, "")
+        for example in of_kind(found, CaptionExample)
+        for said in example.captions
+    ]
 
 
 def world_pairs(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Paired]:
     """Four sentences about every scene, without end; the false ones are false by their programs."""
     for index in count():
         place = scene(seed, index, split=split)
-        draw = _draw("pairs", split, seed, index)
+        draw = draw_of("pairs", split, seed, index)
         others = (scene(seed, -index - far, split=split) for far in count(1))
         foreign = (caption(other, draw) for other in others)
         # Another picture's caption may be true of this one by chance.
@@ -148,7 +192,7 @@ def _told(picture: Picture, true: str, false: str, *, changed: str | None) -> li
     ]
 
 
-def captions_of(on: str | Path, *, limit: int | None = None) -> list[Captioned]:
+def captions_of(on: Source, *, limit: int | None = None) -> list[Captioned]:
     """True captions with the places of what they mention.
 
     Args:
@@ -158,9 +202,11 @@ def captions_of(on: str | Path, *, limit: int | None = None) -> list[Captioned]:
     Raises:
         ValueError: no such set, a file that cannot be read, or no mention in it.
     """
-    split = _split(on, limit)
+    split = world_split(on, limit)
     if split is not None:
         return list(islice(world_captions(split), limit or WORLD_CAPTIONS))
+    file = opened(on, kind="captions")
+    lines = [] if isinstance(file, DataSet) else read_captions(file, limit=limit)
     captioned = [
         Captioned(
             picture=line.image,
@@ -169,11 +215,11 @@ def captions_of(on: str | Path, *, limit: int | None = None) -> list[Captioned]:
             mentions=line.mentions,
             boxes=line.boxes,
         )
-        for line in read_captions(on, limit=limit)
+        for line in lines
     ]
     if not any(mention.objects for one in captioned for mention in one.mentions):
         raise ValueError(
-            f"{on} must say what its captions mention, as `python -m vilt_core world` does"
+            f"{name_of(on)} must say what its captions mention, as `python -m vilt_core world` does"
         )
     return captioned
 
@@ -182,7 +228,7 @@ def world_captions(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Capti
     """One caption of every scene, without end."""
     for index in count():
         place = scene(seed, index, split=split)
-        said = caption(place, _draw("captions", split, seed, index))
+        said = caption(place, draw_of("captions", split, seed, index))
         yield Captioned(
             picture=place,
             text=said.text,
@@ -192,27 +238,6 @@ def world_captions(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Capti
         )
 
 
-def is_world(on: str | Path) -> bool:
-    """Whether a set is named, rather than a file."""
-    return str(on).startswith("world:")
-
-
-def _split(on: str | Path, limit: int | None) -> str | None:
-    """The split of a world set; None for a file."""
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
-    if not is_world(on):
-        return None
-    if on not in (*WORLD, FRESH):
-        raise ValueError(f"expected {', '.join(WORLD)} or a file of JSON lines, got {on!r}")
-    return str(on).removeprefix("world:")
-
-
-def _some(found: list[Asked], on: str | Path) -> list[Asked]:
-    if not found:
-        raise ValueError(f"{on} must hold at least one line, it holds none")
-    return found
-
-
-def _draw(task: str, split: str, seed: int, index: int):
+def draw_of(task: str, split: str, seed: int, index: int) -> Callable[[], float]:
+    """The source of chance of one example: the same on every machine."""
     return random.Random(f"evaluation/{task}/{split}/{seed}/{index}").random

@@ -27,7 +27,8 @@ from vilt_core.evaluation.alignment import (
     mention_batches,
 )
 from vilt_core.evaluation.inference import Progress, evaluating
-from vilt_core.evaluation.sources import FRESH, captions_of
+from vilt_core.evaluation.sets import FRESH
+from vilt_core.evaluation.sources import captions_of
 from vilt_core.evaluation.tables import percent, table
 from vilt_core.interop.bundle import Bundle
 from vilt_core.layers.fusion import split

@@ -7,7 +7,7 @@ opening words, all questions.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 
@@ -28,6 +28,8 @@ class TextOnly:
         for asked in questions:
             for level in levels(asked.text):
                 self.counts.setdefault(level, Counter()).update(asked.scores)
+        self._totals = {level: counts.total() for level, counts in self.counts.items()}
+        self._best: dict[tuple[str, ...], str] = {}  # by the levels that were seen
 
     def guess(self, text: str) -> str:
         """The likeliest answer; of equally likely ones the first in the alphabet.
@@ -37,16 +39,25 @@ class TextOnly:
         """
         if not self.counts:
             raise ValueError("a guess needs questions to learn from, got none")
-        shares: dict[str, float] = {}
-        for level in reversed(levels(text)):  # from all questions to this very one
-            seen = self.counts.get(level)
-            if seen is None:
-                break
-            weight = self.prior if shares else 0.0
-            total = seen.total() + weight
-            coarser = {answer: share * weight / total for answer, share in shares.items()}
-            shares = coarser | {a: coarser.get(a, 0.0) + n / total for a, n in seen.items()}
-        return min(shares, key=lambda answer: (-shares[answer], answer))
+        seen = tuple(level for level in levels(text) if level in self.counts)
+        return self._likeliest(seen)
+
+    def _likeliest(self, seen: tuple[str, ...]) -> str:
+        """Of an answer that the finest level lacks, only the coarser levels speak: their best."""
+        if seen not in self._best:
+            answers = set(self.counts[seen[0]])
+            if len(seen) > 1:
+                answers.add(self._likeliest(seen[1:]))
+            self._best[seen] = min(answers, key=lambda answer: (-self._share(answer, seen), answer))
+        return self._best[seen]
+
+    def _share(self, answer: str, seen: tuple[str, ...]) -> float:
+        share, weight = 0.0, 0.0
+        for level in reversed(seen):  # from all questions to this very one
+            total = self._totals[level] + weight
+            share = share * weight / total + self.counts[level][answer] / total
+            weight = self.prior
+        return share
 
 
 def levels(text: str) -> tuple[str, ...]:
@@ -63,15 +74,25 @@ def world_text_only() -> TextOnly:
     return TextOnly(islice(world_questions("train", seed=EVALUATION_SEED + 1), FITTED_ON))
 
 
-def cross_fitted_guesses(questions: list[Asked]) -> list[str]:
+def cross_fitted_guesses(
+    questions: Sequence[Asked], *, groups: Sequence[str] | None = None
+) -> list[str]:
     """Guesses for questions that have no training split: each half by what the other half says.
 
-    A single question has no other half: its guess is empty, and wrong.
+    A single group has no other half: its guesses are empty, and wrong.
+
+    Args:
+        questions: what to guess the answers of.
+        groups: of each question; those of one group, which would tell on each other, stay in one
+            half. Each question is a group of its own otherwise.
     """
-    halves = [TextOnly(questions[1::2]), TextOnly(questions[0::2])]
-    if len(questions) < 2:
+    names = range(len(questions)) if groups is None else groups
+    order = {name: at for at, name in enumerate(dict.fromkeys(names))}
+    if len(order) < 2:
         return [""] * len(questions)
-    return [halves[at % 2].guess(asked.text) for at, asked in enumerate(questions)]
+    halves = [(asked, order[name] % 2) for asked, name in zip(questions, names, strict=True)]
+    fitted = [TextOnly(asked for asked, own in halves if own != half) for half in (0, 1)]
+    return [fitted[own].guess(asked.text) for asked, own in halves]
 
 
 @lru_cache(maxsize=1)

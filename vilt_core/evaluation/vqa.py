@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vilt_core.evaluation.answers import normalise_answer
+from vilt_core.evaluation.answers import answer_worth, normalise_answer
 from vilt_core.evaluation.inference import Progress, evaluating, read_batches
-from vilt_core.evaluation.sources import Asked, is_world, questions_of
+from vilt_core.evaluation.sets import Source, is_world, name_of
+from vilt_core.evaluation.sources import Asked, questions_of
+from vilt_core.evaluation.submission import check_ids, write_submission
 from vilt_core.evaluation.text_only import cross_fitted_guesses, world_text_only
 from vilt_core.interop.bundle import Bundle
 
@@ -16,49 +18,61 @@ from vilt_core.interop.bundle import Bundle
 def vqa_accuracy(
     bundle: Bundle,
     *,
-    on: str | Path = "world:test",
+    on: Source = "world:test",
     limit: int | None = None,
     batch_size: int = 64,
     progress: Progress | None = None,
+    submission: str | Path | None = None,
 ) -> dict[str, Any]:
     """Answer the questions of a set.
 
     Args:
         bundle: a model with a VQA head.
-        on: a set of the world, or a file of questions; see sources.py.
-        limit: how many questions at most; 4,000 of the world, or the whole file, otherwise.
+        on: a set of the world, a file of questions, or a data set of them; see sources.py.
+        limit: how many questions at most; 4,000 of the world, or all otherwise.
         batch_size: questions read at once; no result depends on it.
         progress: told (done, total) after every batch.
+        submission: where to write all answers, as the VQA server takes them.
 
     Returns:
         "accuracy", "text_only" (text_only.py: fitted on the training split, or on the other half of
-        a file) and "answerable" (the best that this model's list of answers allows), over all
-        questions and, under "by_type" and "text_only_by_type", over each kind. Shares in [0, 1].
+        the questions) and "answerable" (the best that this model's list of answers allows), over
+        all questions and, under "by_type" and "text_only_by_type", over each kind. Shares in
+        [0, 1]. Questions whose answers are kept secret do not count; None where all are.
 
     Raises:
-        ValueError: a model without a VQA head, or a set that cannot be read.
+        ValueError: a model without a VQA head, a set that cannot be read, or a submission for
+            questions without numbers.
     """
     asked = questions_of(on, limit=limit)
+    ids = None if submission is None else check_ids([one.id for one in asked])
     begun = time.perf_counter()
     answers = predict_answers(bundle, asked, batch_size=batch_size, progress=progress)
     seconds = time.perf_counter() - begun
-    if is_world(on):
-        guesses = [world_text_only().guess(one.text) for one in asked]
-    else:
-        guesses = cross_fitted_guesses(asked)
-    known = {normalise_answer(answer) for answer in bundle.answers}
+    if submission is not None and ids is not None:
+        write_submission(submission, ids, answers)
+    answered = [(one, given) for one, given in zip(asked, answers, strict=True) if one.scores]
+    told = [one for one, _ in answered]
+    scores = worth(told, [given for _, given in answered])
+    guessed = worth(told, _guesses(told, world=is_world(on)))
     return {
         "task": "vqa",
-        "data": str(on),
+        "data": name_of(on),
         "model": bundle.name,
         "examples": len(asked),
         "seconds": round(seconds, 2),
-        "accuracy": _mean(worth(asked, answers)),
-        "text_only": _mean(worth(asked, guesses)),
-        "answerable": _mean(max(_known_scores(one, known), default=0.0) for one in asked),
-        "by_type": by_type(asked, worth(asked, answers)),
-        "text_only_by_type": by_type(asked, worth(asked, guesses)),
+        "accuracy": _mean(scores),
+        "text_only": _mean(guessed),
+        "answerable": _mean(_best_known(told, bundle.answers)),
+        "by_type": by_type(told, scores),
+        "text_only_by_type": by_type(told, guessed),
     }
+
+
+def _guesses(asked: list[Asked], *, world: bool) -> list[str]:
+    if not world:
+        return cross_fitted_guesses(asked)
+    return [world_text_only().guess(one.text) for one in asked]
 
 
 def predict_answers(
@@ -87,12 +101,12 @@ def predict_answers(
 def worth(asked: Sequence[Asked], answers: Sequence[str]) -> list[float]:
     """What each answer is worth: 0 to 1."""
     return [
-        one.scores.get(normalise_answer(answer), 0.0)
+        answer_worth(answer, one.scores, literal=one.literal)
         for one, answer in zip(asked, answers, strict=True)
     ]
 
 
-def by_type(asked: Sequence[Asked], scores: Sequence[float]) -> dict[str, float]:
+def by_type(asked: Sequence[Asked], scores: Sequence[float]) -> dict[str, float | None]:
     """The mean score of each kind of question, kinds in order of appearance."""
     groups: dict[str, list[float]] = defaultdict(list)
     for one, score in zip(asked, scores, strict=True):
@@ -100,10 +114,16 @@ def by_type(asked: Sequence[Asked], scores: Sequence[float]) -> dict[str, float]
     return {kind: _mean(group) for kind, group in groups.items()}
 
 
-def _known_scores(one: Asked, known: set[str]) -> list[float]:
-    return [score for answer, score in one.scores.items() if answer in known]
+def _best_known(asked: Sequence[Asked], answers: Sequence[str]) -> list[float]:
+    """The worth of the best answer to each question that is in the list."""
+    meant, written = set(map(normalise_answer, answers)), set(answers)
+    lists = [written if one.literal else meant for one in asked]
+    return [
+        max((one.scores[answer] for answer in one.scores if answer in known), default=0.0)
+        for one, known in zip(asked, lists, strict=True)
+    ]
 
 
-def _mean(values: Iterable[float]) -> float:
+def _mean(values: Iterable[float]) -> float | None:
     values = list(values)
-    return round(sum(values) / len(values), 6)
+    return round(sum(values) / len(values), 6) if values else None

@@ -1,0 +1,129 @@
+"""Statements about two pictures: accuracy and consistency, beside what the words give away.
+
+NLVR2 (Suhr et al., ACL 2019); both measures are those of its metrics.py.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from vilt_core.data.image import stack
+from vilt_core.evaluation.inference import Progress, evaluating, pixels_of, row_batches
+from vilt_core.evaluation.sets import Source, is_world, name_of
+from vilt_core.evaluation.sources import Asked
+from vilt_core.evaluation.statements import Stated, statements_of
+from vilt_core.evaluation.text_only import cross_fitted_guesses
+from vilt_core.interop.bundle import Bundle
+
+BELIEVED = 0.5  # a statement is taken for true above
+
+
+def nlvr2_accuracy(
+    bundle: Bundle,
+    *,
+    on: Source = "world:test",
+    limit: int | None = None,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Judge the statements of a set.
+
+    Args:
+        bundle: a model with an NLVR2 head.
+        on: a set of the world, a file of statements, or a data set of them; see statements.py.
+        limit: how many statements at most; 4,000 of the world, or all otherwise.
+        batch_size: statements read at once; no result depends on it.
+        progress: told (done, total) after every batch.
+
+    Returns:
+        "accuracy"; "consistency", the share of groups in which all is right; "text_only", the
+        accuracy of the best guess from the words (text_only.py, fitted on the other half of the
+        groups). All in [0, 1], over the statements whose label is known, None where none is. Of
+        the world also the accuracy "by_type" of statement.
+
+    Raises:
+        ValueError: a model without an NLVR2 head, or a set that cannot be read.
+    """
+    stated = statements_of(on, limit=limit)
+    begun = time.perf_counter()
+    believed = statement_probabilities(bundle, stated, batch_size=batch_size, progress=progress)
+    seconds = time.perf_counter() - begun
+    known = [(one, p > BELIEVED) for one, p in zip(stated, believed, strict=True)]
+    known = [(one, verdict) for one, verdict in known if one.label is not None]
+    told = [one for one, _ in known]
+    right = [one.label == verdict for one, verdict in known]
+    found = {
+        "task": "nlvr2",
+        "data": name_of(on),
+        "model": bundle.name,
+        "examples": len(stated),
+        "seconds": round(seconds, 2),
+        "accuracy": _share(right),
+        "consistency": consistency([one.group for one in told], right),
+        "text_only": _share(guessed_right(told)),
+    }
+    return found | {"by_type": _by_form(told, right)} if is_world(on) else found
+
+
+def statement_probabilities(
+    bundle: Bundle,
+    stated: Sequence[Stated],
+    *,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> list[float]:
+    """P(true) of every statement, by the pair method: read with either picture, judged together.
+
+    Raises:
+        ValueError: a model without an NLVR2 head, or an image that cannot be read.
+    """
+    model = bundle.model
+    if model.nlvr2 is None:
+        raise ValueError(f"{bundle.name} has no head for pairs of pictures: train one first")
+    device = next(model.parameters()).device
+    found: list[float] = []
+    with evaluating(model):
+        for rows in row_batches(len(stated), size=batch_size, progress=progress):
+            some = stated[rows.start : rows.stop]
+            text = bundle.tokenizer.encode([one.text for one in some]).batch.to(device)
+            pooled = []
+            for side in (0, 1):
+                image = stack([pixels_of(one.pictures[side], bundle) for one in some])
+                pooled.append(model.pool(text, image.to(device), image_type=side + 1))
+            found += model.nlvr2.pair(*pooled).softmax(dim=-1)[:, 1].tolist()
+    return found
+
+
+def consistency(groups: Sequence[str], right: Sequence[bool]) -> float | None:
+    """The share of groups all of whose statements are judged right; None of no statement.
+
+    A group is one sentence, told of several pairs of pictures. In NLVR2's own identifiers, SPLIT-
+    SET-PAIR-SENTENCE, that is everything but PAIR.
+    """
+    whole: dict[str, bool] = {}
+    for group, verdict in zip(groups, right, strict=True):
+        whole[group] = whole.get(group, True) and verdict
+    return _share(list(whole.values()))
+
+
+def guessed_right(stated: Sequence[Stated]) -> list[bool]:
+    """Whether the words alone give each label away, judged by the other half of the groups."""
+    labels = [str(one.label) for one in stated]
+    asked = [
+        Asked(picture=one.pictures[0], text=one.text, scores={label: 1.0}, kind="statement")
+        for one, label in zip(stated, labels, strict=True)
+    ]
+    guesses = cross_fitted_guesses(asked, groups=[one.group for one in stated])
+    return [guess == label for guess, label in zip(guesses, labels, strict=True)]
+
+
+def _by_form(stated: Sequence[Stated], right: Sequence[bool]) -> dict[str, float | None]:
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for one, verdict in zip(stated, right, strict=True):
+        groups[str(one.form)].append(verdict)
+    return {form: _share(groups[form]) for form in sorted(groups)}
+
+
+def _share(right: Sequence[bool]) -> float | None:
+    return round(sum(right) / len(right), 6) if right else None

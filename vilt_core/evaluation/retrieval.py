@@ -1,0 +1,131 @@
+"""Retrieval: a caption's picture among all pictures, and a picture's captions among all captions.
+
+Recall at k, as the papers report it (section 4.4): how often one of the right ones is among the
+first k. Every picture is scored with every caption, by the retrieval head, or where there is none
+by the ITM head (zero-shot). That is a pass of the whole model for each pair: a million for a
+thousand pictures with a caption each.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from vilt_core.data.image import stack
+from vilt_core.evaluation.galleries import Gallery, gallery_of
+from vilt_core.evaluation.inference import Progress, evaluating, pixels_of
+from vilt_core.evaluation.recall import ceiling, chance, fold_recalls, ownership, recalls
+from vilt_core.evaluation.scoring import Judge, Placed, judge_of, of_one_size, score_all
+from vilt_core.evaluation.sets import Source, name_of
+from vilt_core.interop.bundle import Bundle
+from vilt_core.world.programs import execute
+from vilt_core.world.scenes import Scene
+
+FOLD = 1000  # pictures in a fold, where a gallery is made of several: COCO's 5k and 1k
+HELD = 64  # pictures held at once
+
+
+def retrieval_recall(
+    bundle: Bundle,
+    *,
+    on: Source = "world:test",
+    limit: int | None = None,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Rank all captions for each picture of a gallery, and all pictures for each caption.
+
+    Args:
+        bundle: a model with a retrieval or an ITM head.
+        on: a set of the world, a file of captions, or a data set of them; see galleries.py.
+        limit: how many pictures at most; 1,000 of the world, or all otherwise.
+        batch_size: pairs read at once; no result depends on it.
+        progress: told (pictures done, of how many).
+
+    Returns:
+        "text_to_image" and "image_to_text", each {"r1", "r5", "r10"} in [0, 1]; "chance", the same
+        of a ranking by lot. "gallery" and "captions" count them, and "head" is "rank" or "itm".
+        Of a data set, as published, a caption belongs to the picture that it was made for and to
+        no other, and of several thousand pictures "folds" has the mean over folds of 1,000 (COCO's
+        second number).
+
+        A sentence of the world is true of other scenes as well, and its program says of which:
+        there, every pair that is true is right. "own" counts as for a data set, and "ceiling" is
+        the most that this can be expected to be, for one who knows what is true and no more.
+
+    Raises:
+        ValueError: a model without such a head, or a set that cannot be read.
+    """
+    found = judge_of(bundle.model)
+    if found is None:
+        raise ValueError(f"{bundle.name} ranks nothing: it has no retrieval and no ITM head")
+    head, judge = found
+    gallery = gallery_of(on, limit=limit)
+    begun = time.perf_counter()
+    scores = gallery_scores(bundle, gallery, judge=judge, batch_size=batch_size, progress=progress)
+    seconds = time.perf_counter() - begun
+    owners = torch.tensor(gallery.owners)
+    own = ownership(owners, pictures=len(gallery.pictures))
+    right = truth(gallery) if gallery.programs else own
+    result = {
+        "task": "retrieval",
+        "data": name_of(on),
+        "model": bundle.name,
+        "examples": len(gallery.pictures),
+        "seconds": round(seconds, 2),
+        "gallery": len(gallery.pictures),
+        "captions": len(gallery.captions),
+        "head": head,
+        **recalls(scores, right),
+        "chance": chance(right),
+    }
+    if gallery.programs:
+        result |= {"own": recalls(scores, own), "ceiling": ceiling(own, right)}
+    elif len(gallery.pictures) > FOLD and len(gallery.pictures) % FOLD == 0:
+        result["folds"] = {"gallery": FOLD, **fold_recalls(scores, owners, size=FOLD)}
+    return result
+
+
+def gallery_scores(
+    bundle: Bundle,
+    gallery: Gallery,
+    *,
+    judge: Judge,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> Float[Tensor, "images texts"]:
+    """The score of every picture with every caption."""
+    device = next(bundle.model.parameters()).device
+
+    def batches() -> Iterator[Placed]:
+        for first in range(0, len(gallery.pictures), HELD):
+            seen = [pixels_of(one, bundle) for one in gallery.pictures[first : first + HELD]]
+            for rows in of_one_size([tuple(one.shape) for one in seen], most=batch_size):
+                yield [first + row for row in rows], stack([seen[row] for row in rows]).to(device)
+
+    text = bundle.tokenizer.encode(gallery.captions).batch.to(device)
+    with evaluating(bundle.model):
+        scores = score_all(
+            bundle.model,
+            batches(),
+            text,
+            judge=judge,
+            images=len(gallery.pictures),
+            pairs_at_once=batch_size,
+            progress=progress,
+        )
+    return torch.from_numpy(scores)
+
+
+def truth(gallery: Gallery) -> Bool[Tensor, "images texts"]:
+    """Which caption of the world is true of which of its scenes, by its program."""
+    return torch.tensor(
+        [
+            [execute(program, place) for program in gallery.programs]
+            for place in gallery.pictures
+            if isinstance(place, Scene)
+        ]
+    )

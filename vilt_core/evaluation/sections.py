@@ -1,0 +1,157 @@
+"""The tables of what was measured, task by task, in Markdown: for the results and for the card."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vilt_core.evaluation.alignment import METHOD_NAMES
+from vilt_core.evaluation.tables import percent, table
+
+# What a reader calls them.
+SETS = {"world:test": "test", "world:style": "held-out style", "world:composition": "composition"}
+MEASURES = {
+    "pointing": "Pointing accuracy",
+    "mass": "Mass inside the box",
+    "average_precision": "Average precision",
+}
+WAYS = {"text_to_image": "scene of a caption", "image_to_text": "caption of a scene"}
+
+
+def score_sections(
+    results: Sequence[dict[str, Any]],
+    *,
+    skipped: Mapping[str, Sequence[str]],
+    level: int = 2,
+) -> list[str]:
+    """The tables of every task that was measured, paragraphs of Markdown.
+
+    Args:
+        results: what tasks returned.
+        skipped: tasks that the model cannot do, with the heads that they need.
+        level: of the headings.
+    """
+    found = []
+    for task, (title, section) in SECTIONS.items():
+        rows = {set_name(r["data"]): r for r in results if r["task"] == task}
+        if rows:
+            found += [f"{'#' * level} {title}", *section(rows)]
+        elif task in skipped:
+            heads = " or ".join(skipped[task])
+            found += [f"{'#' * level} {title}", f"Not measured: the model has no {heads} head."]
+    return found
+
+
+def set_name(data: str) -> str:
+    """What a reader calls a set."""
+    return SETS.get(data, data)
+
+
+def _vqa(sets: dict[str, dict[str, Any]]) -> list[str]:
+    kinds = list(next(iter(sets.values()))["by_type"])
+    header = ["type of question"]
+    header += [name for data in sets for name in (data, "text only")]
+    body = [["**all**"], *([kind] for kind in kinds)]
+    for result in sets.values():
+        body[0] += [f"**{percent(result['accuracy'])}**", percent(result["text_only"])]
+        for row, kind in zip(body[1:], kinds, strict=True):
+            row += [percent(result[k].get(kind)) for k in ("by_type", "text_only_by_type")]
+    return [
+        f"{_counted(sets, 'questions')} *Text only* is the best guess without looking: the answer "
+        "most frequent in training for the same words, backing off to the same words but for nouns "
+        "and colours.",
+        table(header, body),
+    ]
+
+
+def _matching(sets: dict[str, dict[str, Any]]) -> list[str]:
+    changes = sorted({change for result in sets.values() for change in result["by_change"]})
+    body = [["another picture's caption"], ["any one thing changed"]]
+    body += [[f"one {change} changed"] for change in changes]
+    for result in sets.values():
+        scores = [result["accuracy"], result["hard_negatives"]]
+        scores += [result["by_change"].get(change) for change in changes]
+        for row, score in zip(body, scores, strict=True):
+            row.append(percent(score))
+    chance = percent(next(iter(sets.values()))["chance"])
+    for row in body:
+        row.append(chance)
+    return [
+        f"{_counted(sets, 'sentences')} Half of them are true, in every row.",
+        table(["true caption against", *sets, "chance"], body),
+    ]
+
+
+def _nlvr2(sets: dict[str, dict[str, Any]]) -> list[str]:
+    forms = sorted({form for result in sets.values() for form in result["by_type"]})
+    body = [["**all**"], ["both ways round (consistency)"], ["*text only*"]]
+    body += [[form] for form in forms]
+    for result in sets.values():
+        scores = [result["accuracy"], result["consistency"], result["text_only"]]
+        scores += [result["by_type"].get(form) for form in forms]
+        for row, score in zip(body, scores, strict=True):
+            row.append(percent(score))
+    return [
+        f"{_counted(sets, 'statements')} Each is told of two pictures, and of the same two "
+        "exchanged; *consistency* counts the statements that are judged right both times. *Text "
+        "only* is the best guess without looking.",
+        table(["type of statement", *sets], body),
+    ]
+
+
+def _retrieval(sets: dict[str, dict[str, Any]]) -> list[str]:
+    first = next(iter(sets.values()))
+    body = []
+    for way, said in WAYS.items():
+        for at in first[way]:
+            scores = [*(r[way][at] for r in sets.values()), first["chance"][way][at]]
+            body.append([f"{said}, first {at[1:]}", *map(percent, scores)])
+        for key, which in (("own", "its own"), ("ceiling", "its own at best")):
+            scores = [r[key][way]["r1"] for r in sets.values()]
+            body.append([f"{said}, first 1, {which}", *map(percent, scores), "-"])
+    heads = {"rank": "the retrieval head", "itm": "the ITM head, zero-shot"}
+    return [
+        f"{_counted(sets, 'scenes')} Each has one caption, and every pair is scored by "
+        f"{heads[first['head']]}. All that is true counts as right: a caption is often true of "
+        "other scenes than its own. *Its own* counts nothing but the pair that was made together; "
+        "*at best* is what one has of that who knows what is true, and no more.",
+        table(["recall", *sets, "chance"], body),
+    ]
+
+
+def _alignment(sets: dict[str, dict[str, Any]]) -> list[str]:
+    tables = []
+    for name, title in MEASURES.items():
+        methods = next(iter(sets.values()))[name]
+        body = [
+            [METHOD_NAMES[method], *(percent(r[name][method]) for r in sets.values())]
+            for method in methods
+        ]
+        tables += [f"{title}:", table(["method", *sets], body)]
+    return [
+        f"{_counted(sets, 'nouns')} *Pointing*: the strongest patch of a noun's heatmap lies in "
+        "the box of what it speaks of. *Average precision*: patches ranked by heat, against those "
+        "that show it. *Chance* is an even heatmap. The heat of IPOT and Sinkhorn is what the lab "
+        "draws, mass times cosine; *mass alone* is the plan itself, as in the paper.",
+        *tables,
+    ]
+
+
+def _counted(sets: dict[str, dict[str, Any]], what: str) -> str:
+    """How many examples there were, and how far a sample of that size may stray."""
+    counts = {data: result["examples"] for data, result in sets.items()}
+    said = (
+        f"{next(iter(counts.values())):,} {what} in each set"
+        if len(set(counts.values())) == 1
+        else ", ".join(f"{count:,} {what} ({data})" for data, count in counts.items())
+    )
+    # Of a share of one half, where a sample strays the most.
+    margin = 1.96 * 50 / min(counts.values()) ** 0.5
+    return f"{said}; a 95 % interval is at most ± {margin:.1f} points."
+
+
+SECTIONS: dict[str, tuple[str, Callable[[dict[str, dict[str, Any]]], list[str]]]] = {
+    "vqa": ("Questions", _vqa),
+    "matching": ("Matched or not", _matching),
+    "nlvr2": ("Statements about two pictures", _nlvr2),
+    "retrieval": ("Retrieval", _retrieval),
+    "alignment": ("Word-patch alignment", _alignment),
+}

@@ -1,0 +1,98 @@
+"""Which set is meant: one of the sticker world, a file of JSON lines, a folder, a ``DataSet``.
+
+"world:test", "world:style" (an artist that no training has seen) and "world:composition" (pairs of
+noun and relation, of colour and shape, kept out of training) are what is reported. "world:train"
+gives fresh scenes of the training split: for watching a training and for choosing settings. A
+folder of a public format is named as FOLDER or FOLDER:SPLIT; without a split it is "val", so that
+nobody looks at a test set by accident.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vilt_core.data.examples import CaptionExample, DataSet, QuestionExample, StatementExample
+from vilt_core.data.folders import open_data
+
+WORLD = ("world:test", "world:style", "world:composition")
+FRESH = "world:train"
+
+Source = str | Path | DataSet
+_Example = TypeVar("_Example", CaptionExample, QuestionExample, StatementExample)
+
+
+def is_world(on: Source) -> bool:
+    """Whether a set of the world is named, rather than files."""
+    return not isinstance(on, DataSet) and str(on).startswith("world:")
+
+
+def name_of(on: Source) -> str:
+    """What a person calls a set."""
+    return f"{on.name}:{on.split}" if isinstance(on, DataSet) else str(on)
+
+
+def opened(on: Source, *, kind: str) -> DataSet | Path:
+    """A data set of one kind of example; or a path that is no folder, which the reader may refuse.
+
+    Raises:
+        ValueError: a data set of another kind, or a folder that has none of this kind and split.
+    """
+    if isinstance(on, DataSet):
+        if on.kind != kind:
+            raise ValueError(f"expected a data set of {kind}, got {name_of(on)}, of {on.kind}")
+        return on
+    if Path(on).is_dir():
+        return open_data(on, split="val", kind=kind)
+    folder, _, split = str(on).rpartition(":")
+    if folder and Path(folder).is_dir():
+        return open_data(folder, split=split, kind=kind)
+    return Path(on)
+
+
+def data_set_of(on: Source, *, kind: str) -> DataSet:
+    """A data set of one kind of example, from a file as well.
+
+    Raises:
+        ValueError: as ``opened``, or a file that is not there or not of this kind.
+    """
+    found = opened(on, kind=kind)
+    if isinstance(found, DataSet):
+        return found
+    if not found.is_file():
+        raise ValueError(f"expected a file of JSON lines or a folder at {found}, found none")
+    return open_data(found, kind=kind)
+
+
+def of_kind(
+    found: DataSet, kind: type[_Example], *, limit: int | None = None
+) -> Iterator[_Example]:
+    """The first examples of a data set, of the class that its kind has."""
+    for example in islice(found.examples, limit):
+        assert isinstance(example, kind)
+        yield example
+
+
+def world_split(on: Source, limit: int | None) -> str | None:
+    """The split of a world set; None for anything else.
+
+    Raises:
+        ValueError: a limit under 1, or a set that the world does not have.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+    if not is_world(on):
+        return None
+    if on not in (*WORLD, FRESH):
+        raise ValueError(f"expected {', '.join(WORLD)}, a file or a folder, got {on!r}")
+    return str(on).removeprefix("world:")
+
+
+def check_any(found: Sequence[Any], on: Source) -> None:
+    """Refuse a set in which nothing was found.
+
+    Raises:
+        ValueError: nothing was.
+    """
+    if not found:
+        raise ValueError(f"{name_of(on)} must hold at least one line, it holds none")

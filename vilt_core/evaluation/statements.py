@@ -1,0 +1,77 @@
+"""What NLVR2 is measured on: statements about two pictures, of the world or of a data set."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+
+from vilt_core.data.examples import StatementExample
+from vilt_core.evaluation.sets import Source, check_any, data_set_of, of_kind, world_split
+from vilt_core.evaluation.sources import EVALUATION_SEED, Picture, draw_of
+from vilt_core.world.programs import execute
+from vilt_core.world.statements import pair, statement
+
+WORLD_STATEMENTS = 4000  # where no limit is given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """A statement about a left and a right picture, which may be the same one."""
+
+    pictures: tuple[Picture, Picture]
+    text: str
+    label: bool | None  # None where it is kept secret
+    group: str  # one sentence about several pairs of pictures
+    form: str | None = None  # of the world's statements
+
+
+def statements_of(on: Source, *, limit: int | None = None) -> list[Stated]:
+    """The statements of a set; one about a single picture has it on both sides.
+
+    Args:
+        on: a set of the world, a file of statements, or a data set of them.
+        limit: how many at most; 4,000 of the world, or all otherwise.
+
+    Raises:
+        ValueError: no such set, nothing in it, or a statement about no or three pictures.
+    """
+    split = world_split(on, limit)
+    if split is not None:
+        return list(islice(world_statements(split), limit or WORLD_STATEMENTS))
+    found = data_set_of(on, kind="statements")
+    stated = [_stated(example) for example in of_kind(found, StatementExample, limit=limit)]
+    check_any(stated, on)
+    return stated
+
+
+def world_statements(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Stated]:
+    """Every statement about its two pictures, and then about the same two exchanged, without end.
+
+    The two are a group: as NLVR2's authors want it, a model has understood a sentence if it is
+    right of every pair of pictures. The program says what the sentence is of the exchanged ones.
+    """
+    for index in count():
+        left, right = pair(seed, index, split=split)
+        said = statement(left, right, draw_of("statements", split, seed, index))
+        for pictures in ((left, right), (right, left)):
+            yield Stated(
+                pictures=pictures,
+                text=said.text,
+                label=execute(said.program, *pictures),
+                group=str(index),
+                form=said.form,
+            )
+
+
+def _stated(example: StatementExample) -> Stated:
+    match example.images:
+        case (left, right):
+            pictures = left, right
+        case (alone,):
+            pictures = alone, alone
+        case others:
+            raise ValueError(
+                f"{example.id}: expected a statement about one or two pictures, got {len(others)}"
+            )
+    return Stated(
+        pictures=pictures, text=example.statement, label=example.label, group=example.group
+    )
