@@ -20,6 +20,7 @@ _TITLES = {
     "transport": "Transport, beside the published algorithm",
     "training": "A training step, beside transformers",
     "scoring": "Retrieval, beside transformers",
+    "throughput": "Training, and whether data keep up",
 }
 
 

@@ -2,12 +2,14 @@
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
+
+from vilt_core.training import TrainingStopped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +57,43 @@ class Align:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Machine:
+    """How the work of training is done; none of it changes what is learned, but for rounding."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of matrix products
+    workers: int = 0  # processes that prepare batches; 0 prepares them in the training process
+    accumulate: int = 1  # parts in which each process takes its share of a batch
+    compile: bool = False  # blocks through torch.compile
+    checkpointing: bool = False  # keep no activation within blocks: less memory, more time
+    shard: bool = False  # FSDP: each process keeps a part of the weights
+    save_every: int = 250  # steps between two states on disk
+
+    def settings(self):
+        """The same as the engine calls it."""
+        from vilt_core.training.engine import Settings
+
+        return Settings(
+            device=self.device,
+            precision=self.precision,
+            workers=self.workers,
+            accumulate=self.accumulate,
+            compiled=self.compile,
+            checkpointing=self.checkpointing,
+            sharded=self.shard,
+            save_every=self.save_every,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Train:
     """Train a model from nothing, or go on with a run that was stopped."""
 
     recipe: Literal["vilt-mini", "vilt-mini-gpu"] = "vilt-mini"
     to: Path = Path("runs/vilt-mini")
-    device: str = "auto"  # "cpu", "cuda" or "auto"
-    workers: int = 0  # processes that draw scenes; 0 draws in the training process
     evaluate_every: int = 1000  # steps
     scale: float = 1.0  # of every stage's steps: 0.01 for a rehearsal
+    machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
 
     def run(self) -> None:
         """Do it."""
@@ -73,8 +103,7 @@ class Train:
         train_and_watch(
             RECIPES[self.recipe](scale=self.scale),
             self.to,
-            device=self.device,
-            workers=self.workers,
+            settings=self.machine.settings(),
             evaluate_every=self.evaluate_every,
             command=_command(),
         )
@@ -90,12 +119,12 @@ class Finetune:
     learning_rate: float = 3e-4
     batch_size: int = 128
     seed: int = 1  # of the scenes; 0 are those that vilt-mini has seen
-    device: str = "auto"
-    workers: int = 0
     evaluate_every: int = 1000
+    machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
 
     def run(self) -> None:
         """Do it."""
+        from vilt_core.interop.lab import load_folder
         from vilt_core.training.monitor import train_and_watch
         from vilt_core.training.recipes import finetuning
 
@@ -108,9 +137,8 @@ class Finetune:
         train_and_watch(
             recipe,
             self.to,
-            start=Path(_source(self.start)),
-            device=self.device,
-            workers=self.workers,
+            start=load_folder(_source(self.start)),
+            settings=self.machine.settings(),
             evaluate_every=self.evaluate_every,
             command=_command(),
         )
@@ -121,10 +149,11 @@ class Evaluate:
     """Score a model, beside what chance or the words alone would score."""
 
     model: Positional[str] = "vilt-mini"
-    task: Literal["vqa", "matching", "alignment", "cost"] = "vqa"
-    on: str = "world:test"  # world:test, world:style, world:composition or a file of JSON lines
-    limit: int | None = None  # examples at most
+    task: Literal["vqa", "matching", "nlvr2", "retrieval", "alignment", "cost"] = "vqa"
+    on: str = "world:test"  # or world:style, world:composition, a .jsonl FILE, FOLDER or FOLDER:val
+    limit: int | None = None  # examples at most; of retrieval, pictures
     json: Path | None = None  # where to write what is printed
+    submission: Path | None = None  # where to write the answers for the server of VQA
     report: Path | None = (
         None  # score everything; write tables and a plot here, and the model's card
     )
@@ -156,7 +185,14 @@ class Evaluate:
                 publish_study(Path(source), self.study, command=_command(), progress=show)
             if self.report is not None or self.study is not None:
                 return
-            found = evaluate(source, task=self.task, on=self.on, limit=self.limit, progress=show)
+            found = evaluate(
+                source,
+                task=self.task,
+                on=self.on,
+                limit=self.limit,
+                progress=show,
+                submission=self.submission,
+            )
         _write_json(found, self.json)
 
     def _tell_cost(self) -> None:
@@ -177,7 +213,7 @@ class Evaluate:
 class Bench:
     """Race the lab against what people use today, and measure what is promised of its speed."""
 
-    what: Positional[Literal["inference", "transport", "training", "scoring"]]
+    what: Positional[Literal["inference", "transport", "training", "scoring", "throughput"]]
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seconds: float = 10.0  # for each case, beyond the rounds that are run anyway
     limit: int = 1000  # pictures, and texts, that are scored
@@ -305,7 +341,7 @@ def main() -> None:
     )
     try:
         command.run()
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, TrainingStopped) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
 

@@ -2,7 +2,7 @@
 
     python scripts/gpu/train.py OUT [--scale 0.001] [--device cpu]
 
-Needs torch, tokenizers, safetensors, jaxtyping, einops, numpy, pillow, tqdm and tensorboard, no
+Needs torch, accelerate, tokenizers, safetensors, jaxtyping, einops, numpy, pillow, tqdm and tensorboard, no
 network. OUT/model is the folder to copy to assets/models/vilt-mini. ``--scale 0.001 --device cpu``
 rehearses on a CPU.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from vilt_core.training.engine import Settings
 from vilt_core.training.monitor import train_and_watch
 from vilt_core.training.recipes import RECIPES
 
@@ -30,8 +31,7 @@ def main() -> None:
     train_and_watch(
         RECIPES[chosen.recipe](scale=chosen.scale),
         chosen.out,
-        device=chosen.device,
-        workers=workers,
+        settings=Settings(device=chosen.device, workers=workers),
         evaluate_every=2000,
         command=" ".join(["python", *sys.argv]),
     )

@@ -12,7 +12,7 @@ from vilt_core.data.text import Tokenizer
 from vilt_core.interop.bundle import Bundle
 from vilt_core.training import loop
 from vilt_core.training.loop import new_bundle
-from vilt_core.training.recipes import Recipe, Stage
+from vilt_core.training.stages import Recipe, Stage
 from vilt_core.world.corpus import corpus
 
 

@@ -8,7 +8,13 @@ import torch
 from torch import nn
 
 from vilt_core.training import checkpoint
-from vilt_core.training.checkpoint import Progress, load_run, save_run
+from vilt_core.training.checkpoint import (
+    Progress,
+    load_run,
+    run_state,
+    take_up_optimizer,
+    write_run,
+)
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ def progress(step: int) -> Progress:
 
 def test_a_state_comes_back_as_it_was(tmp_path, trained):
     model, optimizer = trained
-    save_run(tmp_path / "new" / "run.pt", model, optimizer, progress(7))
+    write_run(tmp_path / "new" / "run.pt", run_state(model, optimizer, progress(7)))
     state = load_run(tmp_path / "new" / "run.pt")
     assert state is not None
     assert (state["stage"], state["step"], state["seconds"]) == (1, 7, 12.5)
@@ -35,7 +41,7 @@ def test_a_state_comes_back_as_it_was(tmp_path, trained):
     other.load_state_dict(state["model"])
     assert torch.equal(other.weight, model.weight)
     again = torch.optim.AdamW(other.parameters())
-    again.load_state_dict(state["optimizer"])
+    take_up_optimizer(again, other, state["optimizer"])
     for own, kept in zip(optimizer.state.values(), again.state.values(), strict=True):
         assert torch.equal(own["exp_avg"], kept["exp_avg"])
         assert own["step"] == kept["step"]
@@ -47,7 +53,7 @@ def test_a_run_that_never_saved_has_no_state(tmp_path):
 
 def test_a_failure_while_writing_leaves_the_old_state_whole(tmp_path, trained, monkeypatch):
     path = tmp_path / "run.pt"
-    save_run(path, *trained, progress(1))
+    write_run(path, run_state(*trained, progress(1)))
     before = path.read_bytes()
 
     def full_disk(state, file):
@@ -56,10 +62,10 @@ def test_a_failure_while_writing_leaves_the_old_state_whole(tmp_path, trained, m
 
     monkeypatch.setattr(checkpoint.torch, "save", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        save_run(path, *trained, progress(2))
+        write_run(path, run_state(*trained, progress(2)))
     assert path.read_bytes() == before
     monkeypatch.undo()
-    save_run(path, *trained, progress(3))
+    write_run(path, run_state(*trained, progress(3)))
     state = load_run(path)
     assert state is not None
     assert state["step"] == 3
@@ -69,7 +75,7 @@ def test_a_failure_while_writing_leaves_the_old_state_whole(tmp_path, trained, m
 @pytest.mark.parametrize("kept", [0, 1, 100, -1])
 def test_a_truncated_state_gets_one_sentence(tmp_path, trained, kept):
     path = tmp_path / "run.pt"
-    save_run(path, *trained, progress(1))
+    write_run(path, run_state(*trained, progress(1)))
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(ValueError, match=r"run\.pt is not a readable training state"):
         load_run(path)

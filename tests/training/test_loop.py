@@ -9,9 +9,13 @@ import torch
 
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder
-from vilt_core.training import loop
+from vilt_core.training import TrainingStopped, step
+from vilt_core.training.engine import Settings
 from vilt_core.training.loop import Record, new_bundle, train
-from vilt_core.training.recipes import RECIPES, Recipe, finetuning
+from vilt_core.training.recipes import RECIPES, finetuning
+from vilt_core.training.stages import Recipe
+
+OFTEN = Settings(device="cpu", save_every=2)
 
 
 def fresh(bundle: Bundle) -> Bundle:
@@ -27,7 +31,7 @@ def outcome(records: list[Record]) -> list[tuple]:
 def uninterrupted(tiny_recipe, tiny_bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     bundle = fresh(tiny_bundle)
-    records = list(train(tiny_recipe, folder, bundle=bundle, save_every=2))
+    records = list(train(tiny_recipe, folder, bundle=bundle, settings=OFTEN))
     return records, folder, bundle
 
 
@@ -46,12 +50,12 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     tiny_recipe, tiny_bundle, uninterrupted, tmp_path, stop
 ):
     records, _, finished = uninterrupted
-    started = train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), save_every=2)
+    started = train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN)
     before = list(itertools.islice(started, stop))
     started.close()
     kept = max((at + 1 for at, record in enumerate(before) if record.saved), default=0)
     bundle = fresh(tiny_bundle)
-    after = list(train(tiny_recipe, tmp_path, bundle=bundle, save_every=2))
+    after = list(train(tiny_recipe, tmp_path, bundle=bundle, settings=OFTEN))
     assert outcome(before[:kept] + after) == outcome(records)
     for one, other in zip(bundle.model.parameters(), finished.model.parameters(), strict=True):
         assert torch.equal(one, other)
@@ -89,7 +93,7 @@ def test_a_model_that_was_opened_can_be_finetuned(uninterrupted, tmp_path):
 def test_training_learns(tiny_recipe, tiny_bundle, tmp_path):
     stage = replace(tiny_recipe.stages[0], steps=40, batch_size=16, learning_rate=3e-3)
     recipe = replace(tiny_recipe, stages=(stage,))
-    records = list(train(recipe, tmp_path, bundle=fresh(tiny_bundle), save_every=1000))
+    records = list(train(recipe, tmp_path, bundle=fresh(tiny_bundle)))
     first, last = (sum(r.losses["naming"] for r in part) for part in (records[:5], records[-5:]))
     assert last < 0.75 * first
 
@@ -97,14 +101,14 @@ def test_training_learns(tiny_recipe, tiny_bundle, tmp_path):
 def test_a_gradient_that_is_not_finite_stops_the_run_and_names_the_last_good_state(
     tiny_recipe, tiny_bundle, tmp_path, monkeypatch
 ):
-    running = train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), save_every=2)
+    running = train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN)
     for _ in range(2):
         next(running)
     good = (tmp_path / "run.pt").read_bytes()
     monkeypatch.setattr(
-        loop, "weighted_sum", lambda found, stage: sum(found.values()) * float("nan")
+        step, "weighted_sum", lambda found, stage: sum(found.values()) * float("nan")
     )
-    with pytest.raises(FloatingPointError, match=r"step 1 of pretrain is not finite.*run\.pt"):
+    with pytest.raises(TrainingStopped, match=r"step 1 of pretrain is not finite.*run\.pt"):
         next(running)
     assert (tmp_path / "run.pt").read_bytes() == good
 

@@ -8,6 +8,7 @@ import pytest
 
 from vilt_core.interop.lab import load_folder
 from vilt_core.training import loop, monitor
+from vilt_core.training.engine import Settings
 from vilt_core.training.loop import train
 from vilt_core.training.monitor import train_and_watch
 from vilt_core.training.recipes import vilt_mini
@@ -19,7 +20,11 @@ def watch(tiny_recipe, tmp_path, monkeypatch):
 
     def run():
         return train_and_watch(
-            tiny_recipe, tmp_path, command="the command", device="cpu", evaluate_every=2
+            tiny_recipe,
+            tmp_path,
+            command="the command",
+            settings=Settings(device="cpu"),
+            evaluate_every=2,
         )
 
     return run
@@ -42,7 +47,8 @@ def test_a_run_keeps_its_words_when_the_language_has_changed(
     watch, tiny_recipe, tiny_bundle, tokenizer, tmp_path, monkeypatch
 ):
     bundle = replace(tiny_bundle, model=copy.deepcopy(tiny_bundle.model))
-    running = train(tiny_recipe, tmp_path, bundle=bundle, save_every=2)
+    often = Settings(device="cpu", save_every=2)
+    running = train(tiny_recipe, tmp_path, bundle=bundle, settings=often)
     for _ in range(4):
         next(running)
     running.close()
@@ -54,5 +60,10 @@ def test_a_run_keeps_its_words_when_the_language_has_changed(
 
 def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match="device must be"):
-        train_and_watch(vilt_mini(scale=0.001), tmp_path / "run", command="any", device="moon")
+        train_and_watch(
+            vilt_mini(scale=0.001),
+            tmp_path / "run",
+            command="any",
+            settings=Settings(device="moon"),
+        )
     assert not (tmp_path / "run").exists()

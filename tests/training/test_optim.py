@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from vilt_core.training.optim import build_optimizer, learning_rate
-from vilt_core.training.recipes import Stage
+from vilt_core.training.stages import Stage
 
 STAGE = Stage(name="any", steps=100, mix={"patches": 1.0}, learning_rate=3e-4, weight_decay=0.1)
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from vilt_core.training.batches import Batch, StickerBatches
-from vilt_core.training.recipes import Stage
+from vilt_core.training.batches import Batch, collate
+from vilt_core.training.stages import Stage
 from vilt_core.training.step import losses, weighted_sum
+from vilt_core.training.stickers import StickerRows
 
 STAGE = Stage(name="any", steps=9, mix={"captions": 1.0}, batch_size=8, naming_weight=0.25)
 
@@ -17,14 +18,14 @@ STAGE = Stage(name="any", steps=9, mix={"captions": 1.0}, batch_size=8, naming_w
 @pytest.fixture
 def batch(tiny_bundle):
     def build(kind: str) -> Batch:
-        data = StickerBatches(
+        source = StickerRows(
             replace(STAGE, mix={kind: 1.0}),
             tokenizer=tiny_bundle.tokenizer,
             image_size=64,
             patch_size=16,
             seed=0,
         )
-        return data[0]
+        return collate(kind, source.rows(0, range(8)), pad=tiny_bundle.tokenizer.pad)
 
     return build
 
@@ -38,7 +39,7 @@ def batch(tiny_bundle):
     ],
 )
 def test_a_loss_appears_where_its_truth_is_given(tiny_bundle, batch, kind, expected):
-    found = losses(tiny_bundle.model, batch(kind))
+    found = losses(tiny_bundle.model, batch(kind), STAGE)
     assert set(found) == expected
     assert all(loss.ndim == 0 and loss.isfinite() for loss in found.values())
 
@@ -47,9 +48,9 @@ def test_a_loss_appears_where_its_truth_is_given(tiny_bundle, batch, kind, expec
 def test_a_model_that_cannot_name_patches_learns_the_rest(tiny_bundle, batch, kind):
     mute = copy.deepcopy(tiny_bundle.model)
     mute.naming = mute.mentioning = None
-    expected = losses(tiny_bundle.model, batch(kind))
+    expected = losses(tiny_bundle.model, batch(kind), STAGE)
     del expected["naming"], expected["mentioning"]
-    found = losses(mute, batch(kind))
+    found = losses(mute, batch(kind), STAGE)
     assert found.keys() == expected.keys()
     for name, loss in found.items():
         assert_close(loss, expected[name])
@@ -59,9 +60,9 @@ def test_a_depth_is_counted_in_blocks(tiny_bundle, batch):
     model, asked = tiny_bundle.model, batch("captions")
     depth = model.config.depth
     found = [
-        losses(model, asked),
-        losses(model, asked, naming_depth=depth, mentioning_depth=depth),
-        losses(model, asked, naming_depth=1, mentioning_depth=1),
+        losses(model, asked, STAGE),
+        losses(model, asked, replace(STAGE, naming_depth=depth, mentioning_depth=depth)),
+        losses(model, asked, replace(STAGE, naming_depth=1, mentioning_depth=1)),
     ]
     assert_close(found[0], found[1])
     for name in found[0]:
@@ -69,12 +70,18 @@ def test_a_depth_is_counted_in_blocks(tiny_bundle, batch):
         assert changed == (name in ("naming", "mentioning"))
 
 
-@pytest.mark.parametrize(("kind", "head"), [("patches", "naming"), ("questions", "vqa")])
-def test_a_batch_that_asks_for_a_missing_head_is_refused(tiny_bundle, batch, kind, head):
+@pytest.mark.parametrize(
+    ("kind", "head", "said"),
+    [
+        ("patches", "naming", "a stage of patches needs a model with a naming head"),
+        ("questions", "vqa", "this model has no vqa head"),
+    ],
+)
+def test_a_batch_that_asks_for_a_missing_head_is_refused(tiny_bundle, batch, kind, head, said):
     mute = copy.deepcopy(tiny_bundle.model)
     setattr(mute, head, None)
-    with pytest.raises(ValueError, match=f"a stage of {kind} needs a model with a .* head"):
-        losses(mute, batch(kind))
+    with pytest.raises(ValueError, match=said):
+        losses(mute, batch(kind), STAGE)
 
 
 def test_some_losses_are_weighted_and_the_rest_is_summed():
@@ -91,6 +98,6 @@ def test_naming_alone_counts_in_full():
 def test_every_part_of_the_model_gets_a_gradient(tiny_bundle, batch):
     model = copy.deepcopy(tiny_bundle.model)
     for kind in ("captions", "questions"):
-        weighted_sum(losses(model, batch(kind)), STAGE).backward()
+        weighted_sum(losses(model, batch(kind), STAGE), STAGE).backward()
     without = [name for name, p in model.named_parameters() if p.grad is None]
     assert without == []

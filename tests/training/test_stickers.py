@@ -1,4 +1,4 @@
-"""Laws of the batches: where they come from, what is asked of which row, and that it is true."""
+"""Laws of the stickers' rows: where they come from, what is asked of each, and that it is true."""
 
 from collections import Counter
 from dataclasses import fields, replace
@@ -7,22 +7,20 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
+from vilt_core.data.image import normalise
 from vilt_core.data.text import Tokenizer
 from vilt_core.objectives.mlm import IGNORED
-from vilt_core.training import batches
-from vilt_core.training.batches import (
+from vilt_core.training import stickers
+from vilt_core.training.batches import Batch, collate, matching_rows
+from vilt_core.training.stages import Stage, drawn
+from vilt_core.training.stickers import (
     BACKGROUND_CLASS,
-    Batch,
-    StickerBatches,
-    drawn,
-    matching_rows,
-    normalise,
+    StickerRows,
     patch_classes,
     patch_targets,
 )
-from vilt_core.training.recipes import Stage
 from vilt_core.world.programs import execute
 from vilt_core.world.questions import answers
 from vilt_core.world.rendering import MAX_OBJECTS, paint, visible_shares
@@ -33,24 +31,39 @@ SIZE, PATCH, ROWS, SEED = 64, 8, 16, 3
 STAGE = Stage(name="any", steps=40, mix={"captions": 0.5, "questions": 0.5}, batch_size=ROWS)
 
 
+class Whole(Dataset):
+    """Global batches, whole."""
+
+    def __init__(self, source: StickerRows):
+        self.source = source
+
+    def __len__(self) -> int:
+        return self.source.stage.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        rows = self.source.rows(step, range(self.source.stage.batch_size))
+        return collate(self.source.kind(step), rows, pad=self.source.tokenizer.pad)
+
+
 @pytest.fixture
 def data(tokenizer: Tokenizer):
-    def build(**changes) -> StickerBatches:
+    def build(**changes) -> Whole:
         seed = changes.pop("seed", SEED)
-        return StickerBatches(
+        source = StickerRows(
             replace(STAGE, **changes),
             tokenizer=tokenizer,
             image_size=SIZE,
             patch_size=PATCH,
             seed=seed,
         )
+        return Whole(source)
 
     return build
 
 
 def tensors(batch: Batch) -> dict[str, Tensor]:
     found = {f.name: getattr(batch, f.name) for f in fields(batch)}
-    found |= {"pixels": batch.image.pixels, "image": None, "kind": None}
+    found |= {"pixels": batch.image.pixels, "image": None, "kind": None, "broken": None}
     if batch.text is not None:
         found |= {"ids": batch.text.ids, "mask": batch.text.mask, "text": None}
     return {name: value for name, value in found.items() if value is not None}
@@ -133,17 +146,17 @@ def test_what_is_said_to_match_does_and_nothing_else(data, monkeypatch, hard_neg
         return spoken
 
     build = data(mix={"captions": 1.0}, hard_negatives=hard_negatives, batch_size=64)
-    encode = build.tokenizer.encode
-    monkeypatch.setattr(batches, "caption", listening(batches.caption))
-    monkeypatch.setattr(batches, "hard_negative", listening(batches.hard_negative))
+    encode = build.source.tokenizer.encode
+    monkeypatch.setattr(stickers, "caption", listening(stickers.caption))
+    monkeypatch.setattr(stickers, "hard_negative", listening(stickers.hard_negative))
     monkeypatch.setattr(
-        build.tokenizer, "encode", lambda texts: (heard.extend(texts), encode(texts))[1]
+        build.source.tokenizer, "encode", lambda texts: (heard.extend(texts), encode(texts))[1]
     )
     for step in range(3):
         heard.clear()
         batch = build[step]
         for row, text in enumerate(heard):
-            place = scene(SEED, build.first_scene + step * 64 + row)
+            place = scene(SEED, build.source.first_scene + step * 64 + row)
             assert bool(execute(programs[text], place)) == (batch.matched[row] != 0), text
 
 
@@ -166,13 +179,13 @@ def test_masks_hide_words_of_their_own_half_alone(data, tokenizer):
 
 def test_whole_nouns_are_hidden_where_the_stage_says_so(data, monkeypatch):
     said = []
-    caption = batches.caption
+    caption = stickers.caption
     monkeypatch.setattr(
-        batches, "caption", lambda *args: (said.append(caption(*args)), said[-1])[1]
+        stickers, "caption", lambda *args: (said.append(caption(*args)), said[-1])[1]
     )
     build = data(mix={"captions": 1.0}, mask_rate=0.0, noun_mask_rate=1.0)
     batch = build[0]
-    encoded = build.tokenizer.encode([one.text for one in said[: ROWS // 2]])
+    encoded = build.source.tokenizer.encode([one.text for one in said[: ROWS // 2]])
     for row, one in enumerate(said[: ROWS // 2]):
         if not one.mentions:
             continue  # only the background is named: any one word is hidden
@@ -192,14 +205,14 @@ def test_answers_are_indices_into_the_answer_list(data):
 
 def test_the_question_mix_is_kept_to(data, monkeypatch):
     asked = Counter()
-    question = batches.question
+    question = stickers.question
 
     def counting(place, draw, *, kind):
         found = question(place, draw, kind=kind)
         asked[kind] += found is not None
         return found
 
-    monkeypatch.setattr(batches, "question", counting)
+    monkeypatch.setattr(stickers, "question", counting)
     data(mix={"questions": 1.0}, question_mix={"count": 1.0, "existence": 3.0}, batch_size=64)[0]
     assert set(asked) == {"count", "existence"}
     assert asked["existence"] > asked["count"] > 0
@@ -231,7 +244,7 @@ def test_patches_know_whether_the_text_speaks_of_them(data, monkeypatch, kind):
     said = {}
 
     def listening(name):
-        function = getattr(batches, name)
+        function = getattr(stickers, name)
 
         def spoken(place, *args, **kwargs):
             found = function(place, *args, **kwargs)
@@ -242,7 +255,7 @@ def test_patches_know_whether_the_text_speaks_of_them(data, monkeypatch, kind):
         return spoken
 
     for name in ("caption", "question"):
-        monkeypatch.setattr(batches, name, listening(name))
+        monkeypatch.setattr(stickers, name, listening(name))
     stage = data(mix={kind: 1.0}, hard_negatives=1.0)
     batch = stage[0]
     asked = batch.mentioned != IGNORED
@@ -252,7 +265,7 @@ def test_patches_know_whether_the_text_speaks_of_them(data, monkeypatch, kind):
         assert not asked[wrong].any()
         assert asked[~wrong].any(dim=1).all()
     for row in range(ROWS):
-        place = scene(SEED, stage.first_scene + row)
+        place = scene(SEED, stage.source.first_scene + row)
         named = {index for mention in said.get(place.index, ()) for index in mention.objects}
         kinds = {place.objects[index].sprite.index + 1 for index in named}
         others = {o.sprite.index + 1 for at, o in enumerate(place.objects) if at not in named}

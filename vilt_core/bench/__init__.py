@@ -13,6 +13,7 @@ from vilt_core.bench.inference import race_inference
 from vilt_core.bench.results import markdown
 from vilt_core.bench.scoring import race_scoring
 from vilt_core.bench.setting import Setting
+from vilt_core.bench.throughput import measure_throughput
 from vilt_core.bench.training import race_training
 from vilt_core.bench.transport import race_transport
 
@@ -23,6 +24,7 @@ BENCHES: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "transport": race_transport,
     "training": race_training,
     "scoring": race_scoring,
+    "throughput": measure_throughput,
 }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save
+from torch import Tensor
 
 from vilt_core.config import ViltConfig
 from vilt_core.data.image import Processing
@@ -26,7 +27,13 @@ _TRAINING_ONLY = ("naming.", "mentioning.")  # heads that no shipped model has
 _MAY_BE_ZERO = {"answers", "patch_classes", "dropout"}
 
 
-def save_folder(bundle: Bundle, folder: str | Path, *, dtype: torch.dtype = torch.float32) -> None:
+def save_folder(
+    bundle: Bundle,
+    folder: str | Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    state: dict[str, Tensor] | None = None,
+) -> None:
     """Write a model: whole, or not at all.
 
     Nothing in the folder changes before all three files are written and safe beside the old ones.
@@ -35,6 +42,7 @@ def save_folder(bundle: Bundle, folder: str | Path, *, dtype: torch.dtype = torc
         bundle: The model. Heads that serve training only are left out.
         folder: Where to; made where there is none.
         dtype: Of the weights on disk; they are float32 again when loaded.
+        state: The model's weights, where they are sharded and were put together elsewhere.
 
     Raises:
         OSError: The disk is full or may not be written. The folder holds the old model then.
@@ -43,7 +51,7 @@ def save_folder(bundle: Bundle, folder: str | Path, *, dtype: torch.dtype = torc
     folder.mkdir(parents=True, exist_ok=True)
     state = {
         name: value.detach().to("cpu", dtype).contiguous()
-        for name, value in bundle.model.state_dict().items()
+        for name, value in (state or bundle.model.state_dict()).items()
         if not name.startswith(_TRAINING_ONLY)
     }
     described = {

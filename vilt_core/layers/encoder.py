@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         self.norm = norm
+        self.checkpointing = False  # compute blocks anew in the backward pass, to save memory
 
     def forward(
         self,
@@ -43,8 +46,10 @@ class Encoder(nn.Module):
             first: How many tokens of the last block are wanted, from the first on; all by default.
         """
         states, attentions = [tokens], []
+        run = partial(checkpoint, use_reentrant=False) if self.checkpointing else _call
         for depth, block in enumerate(self.blocks, start=1):
-            tokens, weights = block(
+            tokens, weights = run(
+                block,
                 tokens,
                 mask=mask,
                 return_weights=return_attentions,
@@ -59,3 +64,7 @@ class Encoder(nn.Module):
             states=tuple(states) if return_states else None,
             attentions=tuple(attentions) if return_attentions else None,
         )
+
+
+def _call(block: nn.Module, *tokens: Tensor, **settings) -> tuple[Tensor, Tensor | None]:
+    return block(*tokens, **settings)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 _KEYS = {"model", "optimizer", "stage", "step", "seconds"}
 # What torch raises for files cut short, with flipped bits or by others; a list grown by trying.
@@ -31,22 +32,64 @@ class Progress:
     seconds: float  # spent training so far
 
 
-def save_run(path: Path, model: nn.Module, optimizer, progress: Progress) -> None:
-    """Write the state beside the old one, then swap: a kill at any moment leaves one whole file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
+def run_state(model: nn.Module, optimizer, progress: Progress) -> dict:
+    """All that a run needs to go on, on the CPU and by the names of the parameters.
+
+    Sharded tensors are put together, so that any number of processes can take the run up: all
+    processes of a run have to call.
+    """
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    return {
+        "model": {name: _whole(value) for name, value in model.state_dict().items()},
+        "optimizer": {
+            names[parameter]: {name: _whole(value) for name, value in kept.items()}
+            for parameter, kept in optimizer.state.items()
+        },
         "stage": progress.stage,
         "step": progress.step,
         "seconds": progress.seconds,
     }
+
+
+def write_run(path: Path, state: dict) -> None:
+    """Write the state beside the old one, then swap: a kill at any moment leaves one whole file.
+
+    Raises:
+        OSError: the disk is full or may not be written; the old state is still there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def take_up_optimizer(optimizer, model: nn.Module, state: dict) -> None:
+    """Give every parameter what the optimiser knew of it, in the layout of this run's shards."""
+    for name, parameter in model.named_parameters():
+        if name in state:
+            optimizer.state[parameter] = {
+                kind: _laid_out_as(parameter, value) for kind, value in state[name].items()
+            }
+
+
+def _whole(value: Tensor) -> Tensor:
+    whole = value.full_tensor() if isinstance(value, DTensor) else value
+    return whole.detach().cpu()
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """On the parameter's device, and in its shards where it has the parameter's shape."""
+    value = value.to(parameter.device)
+    if isinstance(parameter, DTensor) and value.shape == parameter.shape:
+        return distribute_tensor(value, parameter.device_mesh, parameter.placements)
+    return value
 
 
 def load_run(path: Path) -> dict | None:

@@ -1,27 +1,40 @@
 """The training loop: a straight line that yields one record a step and prints nothing."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Subset
 
+from vilt_core.data.examples import DataSet
 from vilt_core.data.text import Tokenizer
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import save_folder
 from vilt_core.models.vilt import Vilt
-from vilt_core.training.batches import StickerBatches, patch_classes
-from vilt_core.training.checkpoint import Progress, load_run, save_run
+from vilt_core.training import TrainingStopped
+from vilt_core.training.batches import OBJECTIVES, Batch, Source, counts
+from vilt_core.training.checkpoint import (
+    Progress,
+    load_run,
+    run_state,
+    take_up_optimizer,
+    write_run,
+)
+from vilt_core.training.engine import Engine, Settings, step_seed
+from vilt_core.training.examples import ExampleRows, Reading
 from vilt_core.training.growth import grow
-from vilt_core.training.optim import build_optimizer, learning_rate
-from vilt_core.training.recipes import Recipe, Stage
-from vilt_core.training.step import losses, weighted_sum
+from vilt_core.training.loading import Failure, StepBatches, load
+from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
+from vilt_core.training.stages import Recipe, Stage
+from vilt_core.training.step import TrainingStep
+from vilt_core.training.stickers import StickerRows, patch_classes
 from vilt_core.training.transfer import seed_words_from_pictures
 from vilt_core.world.corpus import corpus
 from vilt_core.world.questions import answers
+
+BROKEN_SHARE, BROKEN_ALLOWED = 0.01, 20  # of unreadable pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +45,13 @@ class Record:
     step: int  # of the stage, counted from 1
     steps: int
     kind: str  # of the batch
-    losses: dict[str, float]
+    losses: dict[str, float]  # of the global batch
     gradient_norm: float
     learning_rate: float
     seconds: float  # since the run began, earlier sittings counted in
+    waited: float  # seconds of this step in which no batch was ready
     saved: bool  # whether the state on disk is this step's
+    broken: tuple[str, ...] = ()  # pictures of this process that could not be read
 
 
 def new_bundle(recipe: Recipe, *, tokenizer: Tokenizer | None = None) -> Bundle:
@@ -62,9 +77,8 @@ def train(
     folder: Path,
     *,
     bundle: Bundle,
-    device: str = "cpu",
-    workers: int = 0,
-    save_every: int = 250,
+    data: Mapping[str, DataSet] | None = None,
+    settings: Settings | None = None,
 ) -> Iterator[Record]:
     """Run a recipe, or go on with it where ``folder`` holds an unfinished run.
 
@@ -75,75 +89,217 @@ def train(
         recipe: the stages.
         folder: of this run; made where it is missing.
         bundle: the model to train, in place.
-        device: "cpu" or "cuda".
-        workers: processes that prepare batches; 0 prepares them in this one.
-        save_every: steps between two states on disk.
+        data: examples by kind; the sticker world where there are none.
+        settings: of the machine; one process on the best device otherwise.
 
     Raises:
-        FloatingPointError: a gradient that is not finite; names the last good state.
-        ValueError: a damaged state in ``folder``, or one of another model or other words.
+        TrainingStopped: a loss that is not finite, data that cannot be read, a full disk.
+        ValueError: a damaged state in ``folder``, or one of another model or other words; settings
+            that do not fit the machine or the recipe.
     """
-    model = bundle.model.to(device)
-    saved = load_run(folder / "run.pt")
-    if saved is not None:
-        begun_stages = recipe.stages[: saved["stage"] + (saved["step"] > 0)]
-        grow(model, max([s.depth or 0 for s in begun_stages] + [model.config.depth]))
-        _take_up(saved["model"], bundle, folder)
-    begun = time.monotonic() - (saved["seconds"] if saved else 0.0)
-    for place, stage in enumerate(recipe.stages):
-        if saved is not None and place < saved["stage"]:
-            continue
-        first = saved["step"] if saved is not None and place == saved["stage"] else 0
+    engine = Engine(settings or Settings())
+    bundle.model.to(engine.device)
+    state = load_run(folder / "run.pt")
+    if state is not None:
+        begun_stages = recipe.stages[: state["stage"] + (state["step"] > 0)]
+        grow(bundle.model, max([s.depth or 0 for s in begun_stages] + [bundle.model.config.depth]))
+        _take_up(state["model"], bundle, folder)
+    keeper = Keeper(folder, bundle, engine, state)
+    for place in range(keeper.stage, len(recipe.stages)):
+        stage = recipe.stages[place]
+        first = keeper.step if place == keeper.stage else 0
         if first == 0 and place > 0 and recipe.stages[place - 1].name == "backbone":
-            seed_words_from_pictures(model, bundle.tokenizer, bundle.answers)
-        if stage.depth is not None and stage.depth > model.config.depth:
-            grow(model, stage.depth, seed=recipe.seed)
-        optimizer = build_optimizer(model, stage)
-        if saved is not None and first:
-            optimizer.load_state_dict(saved["optimizer"])
-        model.train()
-        loader = _loader(bundle, stage, first=first, seed=recipe.seed, workers=workers)
-        for step, batch in enumerate(loader, start=first):
-            rate = learning_rate(stage, step)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            with torch.autocast(torch.device(device).type, torch.bfloat16):
-                found = losses(
-                    model,
-                    batch.to(device),
-                    naming_depth=stage.naming_depth,
-                    mentioning_depth=stage.mentioning_depth,
-                )
-                total = weighted_sum(found, stage)
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            norm = float(nn.utils.clip_grad_norm_(model.parameters(), stage.clip))
-            if not norm < float("inf"):
-                raise FloatingPointError(
-                    f"the gradient of step {step + 1} of {stage.name} is not finite; "
-                    f"the last good state is {folder / 'run.pt'}"
-                )
-            optimizer.step()
-            last = step + 1 == stage.steps
-            due = last or (step + 1) % save_every == 0
-            seconds = time.monotonic() - begun
-            if due:
-                where = (place + 1, 0) if last else (place, step + 1)
-                progress = Progress(stage=where[0], step=where[1], seconds=seconds)
-                # Half precision keeps the shipped file under 10 MB; scores are taken from it.
-                save_folder(bundle, folder / "model", dtype=torch.float16)
-                save_run(folder / "run.pt", model, optimizer, progress)
-            yield Record(
-                stage=stage.name,
-                step=step + 1,
+            seed_words_from_pictures(bundle.model, bundle.tokenizer, bundle.answers)
+        if stage.depth is not None and stage.depth > bundle.model.config.depth:
+            grow(bundle.model, stage.depth, seed=recipe.seed)
+        module = engine.prepare(TrainingStep(bundle.model, stage))
+        optimizer = build_optimizer(bundle.model, stage)
+        if first and state is not None:
+            take_up_optimizer(optimizer, bundle.model, state["optimizer"])
+        state = None  # its memory is needed
+        bundle.model.train()
+        source = source_of(stage, bundle=bundle, data=data, seed=recipe.seed)
+        yield from _stage(
+            stage,
+            module=module,
+            optimizer=optimizer,
+            batches=StepBatches(
+                source,
+                own=engine.own_parts(stage.batch_size),
+                pad=bundle.tokenizer.pad,
+                first=first,
                 steps=stage.steps,
-                kind=batch.kind,
-                losses={name: float(loss.detach()) for name, loss in found.items()},
-                gradient_norm=norm,
-                learning_rate=rate,
-                seconds=seconds,
-                saved=due,
+            ),
+            engine=engine,
+            keeper=keeper,
+            place=place,
+            seed=recipe.seed,
+        )
+    engine.finish()
+
+
+def source_of(
+    stage: Stage, *, bundle: Bundle, data: Mapping[str, DataSet] | None, seed: int
+) -> Source:
+    """Where a stage's rows come from: examples where there are any, else the sticker world."""
+    config = bundle.model.config
+    if data is None:
+        return StickerRows(
+            stage,
+            tokenizer=bundle.tokenizer,
+            image_size=config.image_size,
+            patch_size=config.patch_size,
+            seed=seed,
+        )
+    reading = Reading(
+        tokenizer=bundle.tokenizer,
+        processing=bundle.processing,
+        patch_size=config.patch_size,
+        max_patches=config.max_patches,
+        answers=bundle.answers,
+    )
+    return ExampleRows(stage, data=data, reading=reading, seed=seed)
+
+
+def _stage(
+    stage: Stage,
+    *,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: StepBatches,
+    engine: Engine,
+    keeper: "Keeper",
+    place: int,
+    seed: int,
+) -> Iterator[Record]:
+    """The steps of one stage."""
+    waiting = time.monotonic()
+    for step, parts in enumerate(load(batches, workers=engine.settings.workers), batches.first):
+        waited = time.monotonic() - waiting
+        totals = engine.everybodys(_told(parts))
+        if isinstance(parts, Failure) or totals["failed"]:
+            reason = parts.reason if isinstance(parts, Failure) else "another process has no batch"
+            raise keeper.stopped(f"no batch for step {step + 1} of {stage.name}: {reason}")
+        keeper.look_at(totals)
+        rate = learning_rate(stage, step)
+        set_rate(optimizer, rate)
+        with engine.own_chance():
+            torch.manual_seed(step_seed(seed, stage.name, step, engine.rank))  # dropout's
+            found, norm = update(module, parts, stage=stage, totals=totals, engine=engine)
+        if not norm < float("inf"):
+            raise keeper.stopped(f"the gradient of step {step + 1} of {stage.name} is not finite")
+        optimizer.step()
+        last = step + 1 == stage.steps
+        due = last or (step + 1) % engine.settings.save_every == 0
+        if due:
+            keeper.save(optimizer, stage=place + last, step=0 if last else step + 1)
+        yield Record(
+            stage=stage.name,
+            step=step + 1,
+            steps=stage.steps,
+            kind=parts[0].kind,
+            losses=found,
+            gradient_norm=norm,
+            learning_rate=rate,
+            seconds=keeper.seconds,
+            waited=waited,
+            saved=due,
+            broken=tuple(name for part in parts for name in part.broken),
+        )
+        waiting = time.monotonic()
+
+
+def update(
+    module: nn.Module,
+    parts: Sequence[Batch],
+    *,
+    stage: Stage,
+    totals: Mapping[str, float],
+    engine: Engine,
+) -> tuple[dict[str, float], float]:
+    """The gradient of a global batch, clipped; its losses, and how long it was before.
+
+    Every part counts by its share of what is asked in all parts of all processes, so that the
+    gradient is that of one process with the whole batch.
+    """
+    module.zero_grad(set_to_none=True)
+    found: dict[str, float] = {}
+    for at, part in enumerate(parts):
+        shares = {name: own / max(totals[name], 1.0) for name, own in counts(part).items()}
+        # Processes average their gradients; the parts are to be added up.
+        summed = {name: share * engine.processes for name, share in shares.items()}
+        with engine.waiting(module, last=at + 1 == len(parts)):
+            with engine.autocast():
+                total, losses = module(part.to(engine.device), summed)
+            total.backward()
+        values = torch.stack([loss.float() for loss in losses.values()]).tolist()
+        for name, value in zip(losses, values, strict=True):
+            found[name] = found.get(name, 0.0) + value * shares[name]
+    norm = engine.clip(module, stage.clip)
+    return engine.everybodys(found), norm
+
+
+def _told(parts: Sequence[Batch] | Failure) -> dict[str, float]:
+    """What a process tells the others of its share of a step."""
+    told = dict.fromkeys((*OBJECTIVES, "failed", "broken", "pictures"), 0.0)
+    if isinstance(parts, Failure):
+        return told | {"failed": 1.0}
+    for part in parts:
+        for name, count in counts(part).items():
+            told[name] += count
+        told["broken"] += len(part.broken)
+        told["pictures"] += len(part.image.pixels)
+    return told
+
+
+class Keeper:
+    """What a run has done so far, and the last good state of it on disk."""
+
+    def __init__(self, folder: Path, bundle: Bundle, engine: Engine, state: dict | None):
+        self.folder = folder
+        self.bundle = bundle
+        self.engine = engine
+        self.stage = state["stage"] if state else 0
+        self.step = state["step"] if state else 0
+        self.good = folder / "run.pt" if state else None
+        self._begun = time.monotonic() - (state["seconds"] if state else 0.0)
+        self._seen, self._broken = 0.0, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began, earlier sittings counted in."""
+        return time.monotonic() - self._begun
+
+    def stopped(self, why: str) -> TrainingStopped:
+        """Why the run cannot go on, and from where it can."""
+        kept = f"the last good state is {self.good}" if self.good else "no state was saved yet"
+        return TrainingStopped(f"{why}; {kept}")
+
+    def look_at(self, totals: Mapping[str, float]) -> None:
+        """Stop where too many pictures cannot be read."""
+        self._seen += totals["pictures"]
+        self._broken += totals["broken"]
+        if self._broken > max(BROKEN_ALLOWED, BROKEN_SHARE * self._seen):
+            raise self.stopped(
+                f"{self._broken:.0f} of {self._seen:.0f} pictures could not be read, which is more "
+                f"than {BROKEN_SHARE:.0%}"
             )
+
+    def save(self, optimizer: torch.optim.Optimizer, *, stage: int, step: int) -> None:
+        """Write the state and the model, each whole or not at all."""
+        progress = Progress(stage=stage, step=step, seconds=self.seconds)
+        state = run_state(self.bundle.model, optimizer, progress)
+        path = self.folder / "run.pt"
+        if self.engine.is_main:
+            try:
+                # Half precision keeps the shipped file under 10 MB; scores are taken from it.
+                save_folder(
+                    self.bundle, self.folder / "model", dtype=torch.float16, state=state["model"]
+                )
+                write_run(path, state)
+            except (OSError, RuntimeError) as error:
+                raise self.stopped(f"the state could not be written: {error}") from error
+        self.good = path
 
 
 def _take_up(state: dict, bundle: Bundle, folder: Path) -> None:
@@ -160,19 +316,3 @@ def _take_up(state: dict, bundle: Bundle, folder: Path) -> None:
         raise ValueError(
             f"{folder / 'run.pt'} is the state of another model: train into another folder"
         ) from error
-
-
-def _loader(bundle: Bundle, stage: Stage, *, first: int, seed: int, workers: int) -> DataLoader:
-    data = StickerBatches(
-        stage,
-        tokenizer=bundle.tokenizer,
-        image_size=bundle.model.config.image_size,
-        patch_size=bundle.model.config.patch_size,
-        seed=seed,
-    )
-    return DataLoader(
-        Subset(data, range(first, stage.steps)),
-        batch_size=None,
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-    )

@@ -1,6 +1,7 @@
 """A run as a person watches it: progress bar, TensorBoard, scores on the way, a summary."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -9,14 +10,15 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from vilt_core.data.examples import DataSet
 from vilt_core.data.text import Tokenizer
 from vilt_core.evaluation.machine import hardware
 from vilt_core.evaluation.sources import world_questions
 from vilt_core.evaluation.vqa import predict_answers, worth
 from vilt_core.interop.bundle import Bundle
-from vilt_core.interop.lab import load_folder
+from vilt_core.training.engine import Settings, checked_device, is_main
 from vilt_core.training.loop import Record, new_bundle, train
-from vilt_core.training.recipes import Recipe
+from vilt_core.training.stages import Recipe
 
 _WATCHED_QUESTIONS = 512
 
@@ -26,58 +28,107 @@ def train_and_watch(
     folder: Path,
     *,
     command: str,
-    start: Path | None = None,
-    device: str = "auto",
-    workers: int = 0,
+    start: Bundle | None = None,
+    data: Mapping[str, DataSet] | None = None,
+    settings: Settings | None = None,
     evaluate_every: int = 1000,
 ) -> Path:
     """Run a recipe to its end; returns the folder of the finished model.
 
     Args:
         recipe: the stages.
-        folder: of this run.
+        folder: of this run; ``log.jsonl`` in it has a line a step, ``tensorboard`` the curves.
         command: what the user typed, kept with the model.
-        start: folder of a trained model to go on from; a fresh one otherwise.
-        device: "cpu", "cuda" or "auto".
-        workers: processes that prepare batches.
-        evaluate_every: steps between two looks at fresh training-split questions.
+        start: a trained model to go on from, in place; a fresh one otherwise.
+        data: examples by kind; the sticker world where there are none.
+        settings: of the machine.
+        evaluate_every: steps between two looks at fresh training-split questions of the world.
+
+    Raises:
+        TrainingStopped: the run cannot go on; says from which state it can.
+        ValueError: see ``train``.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device != "cpu" and not (device == "cuda" and torch.cuda.is_available()):
-        raise ValueError(f"device must be auto, cpu, or cuda where there is one, got {device!r}")
-    bundle = _begin(recipe, folder) if start is None else load_folder(start)
-    steps = sum(stage.steps for stage in recipe.stages)
-    at = {
-        stage.name: sum(s.steps for s in recipe.stages[:i]) for i, stage in enumerate(recipe.stages)
-    }
-    with SummaryWriter(str(folder / "tensorboard")) as board, tqdm(total=steps, unit="step") as bar:
-        for record in train(recipe, folder, bundle=bundle, device=device, workers=workers):
-            step = at[record.stage] + record.step
-            bar.update(step - bar.n)
-            _log(board, bar, record, step)
-            if record.stage != "backbone" and (
-                record.step % evaluate_every == 0 or record.step == record.steps
-            ):
-                board.add_scalar("accuracy/vqa", _look(bundle), step)
+    settings = settings or Settings()
+    checked_device(settings.device)
+    bundle = _begin(recipe, folder) if start is None else start
+    watched = data is None and bundle.model.vqa is not None and not settings.sharded
+    running = train(recipe, folder, bundle=bundle, data=data, settings=settings)
+    if not is_main():
+        for _ in running:
+            pass
+        return folder / "model"
+    with Watcher(recipe, folder) as watcher:
+        for record in running:
+            watcher.note(record)
+            ended = record.step % evaluate_every == 0 or record.step == record.steps
+            if watched and ended and record.stage != "backbone":
+                watcher.score("accuracy/vqa", _look(bundle), record)
             if record.saved:
-                _summarise(recipe, folder / "model", command, device, record.seconds)
+                _summarise(recipe, folder / "model", command, settings, record.seconds)
     return folder / "model"
+
+
+class Watcher:
+    """The progress bar, the log and the curves of one run, continued where it is taken up."""
+
+    def __init__(self, recipe: Recipe, folder: Path):
+        self._first = {
+            stage.name: sum(s.steps for s in recipe.stages[:at])
+            for at, stage in enumerate(recipe.stages)
+        }
+        self._folder = folder
+        self._bar = tqdm(total=sum(stage.steps for stage in recipe.stages), unit="step")
+        self._board: SummaryWriter | None = None
+        self._log = folder / "log.jsonl"
+        self._broken = 0
+
+    def __enter__(self) -> "Watcher":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.close()
+        if self._board is not None:
+            self._board.close()
+
+    def note(self, record: Record) -> None:
+        """Show a step and keep it."""
+        step = self._first[record.stage] + record.step
+        if self._board is None:
+            self._take_up(step)
+        assert self._board is not None
+        with self._log.open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"at": step, **asdict(record)}) + "\n")
+        self._broken += len(record.broken)
+        for name in record.broken:
+            self._bar.write(f"passed over: {name}")
+        shown = " ".join(f"{name} {loss:.3f}" for name, loss in record.losses.items())
+        broken = f", {self._broken} pictures passed over" if self._broken else ""
+        self._bar.update(step - self._bar.n)
+        self._bar.set_postfix_str(f"{record.stage}: {shown}{broken}", refresh=False)
+        for name, loss in record.losses.items():
+            self._board.add_scalar(f"loss/{name}", loss, step)
+        self._board.add_scalar("optimiser/learning rate", record.learning_rate, step)
+        self._board.add_scalar("optimiser/gradient norm", record.gradient_norm, step)
+        self._board.add_scalar("seconds/waited for data", record.waited, step)
+
+    def score(self, name: str, value: float, record: Record) -> None:
+        """Keep a score that was measured after a step."""
+        assert self._board is not None
+        self._board.add_scalar(name, value, self._first[record.stage] + record.step)
+
+    def _take_up(self, step: int) -> None:
+        """Forget what an earlier sitting noted beyond the state that it left."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._board = SummaryWriter(str(self._folder / "tensorboard"), purge_step=step)
+        if self._log.is_file():
+            whole = self._log.read_text(encoding="utf-8").splitlines(keepends=True)
+            self._log.write_text("".join(whole[: step - 1]), encoding="utf-8")
 
 
 def _begin(recipe: Recipe, folder: Path) -> Bundle:
     """A fresh model; an unfinished run keeps its words, whatever the world's language is by now."""
     words = folder / "model" / "tokenizer.json"
     return new_bundle(recipe, tokenizer=Tokenizer.from_file(words) if words.is_file() else None)
-
-
-def _log(board: SummaryWriter, bar: tqdm, record: Record, step: int) -> None:
-    shown = " ".join(f"{name} {loss:.3f}" for name, loss in record.losses.items())
-    bar.set_postfix_str(f"{record.stage}: {shown}", refresh=False)
-    for name, loss in record.losses.items():
-        board.add_scalar(f"loss/{name}", loss, step)
-    board.add_scalar("optimiser/learning rate", record.learning_rate, step)
-    board.add_scalar("optimiser/gradient norm", record.gradient_norm, step)
 
 
 def _look(bundle: Bundle) -> float:
@@ -87,14 +138,17 @@ def _look(bundle: Bundle) -> float:
     return sum(scores) / len(scores)
 
 
-def _summarise(recipe: Recipe, folder: Path, command: str, device: str, seconds: float) -> None:
+def _summarise(
+    recipe: Recipe, folder: Path, command: str, settings: Settings, seconds: float
+) -> None:
     """What the model card says of the training."""
     summary = {
         "command": command,
         "recipe": recipe.name,
         "stages": [asdict(stage) for stage in recipe.stages],
+        "settings": asdict(settings),
         "seconds": round(seconds),
-        "hardware": hardware(torch.device(device)),
+        "hardware": hardware(torch.device(checked_device(settings.device))),
         "torch": torch.__version__,
     }
     (folder / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")

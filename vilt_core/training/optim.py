@@ -3,24 +3,39 @@
 import torch
 from torch import nn
 
-from vilt_core.training.recipes import Stage
+from vilt_core.config import TASKS
+from vilt_core.training.stages import Stage
+
+HEADS = (*TASKS, "vqa", "naming", "mentioning")
 
 
 def build_optimizer(model: nn.Module, stage: Stage) -> torch.optim.AdamW:
-    """AdamW (0.9, 0.98); biases, norms and other single vectors are not decayed."""
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    decayed = [p for _, p in named if p.ndim >= 2]
-    spared = [p for _, p in named if p.ndim < 2]
+    """AdamW (0.9, 0.98); biases, norms and other single vectors are not decayed.
+
+    Heads learn ``stage.head_rate`` times as fast: each group says so under "times".
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            times = stage.head_rate if name.split(".")[0] in HEADS else 1.0
+            decay = stage.weight_decay if parameter.ndim >= 2 else 0.0
+            groups.setdefault((times, decay), []).append(parameter)
     return torch.optim.AdamW(
         [
-            {"params": decayed, "weight_decay": stage.weight_decay},
-            {"params": spared, "weight_decay": 0.0},
+            {"params": parameters, "weight_decay": decay, "times": times}
+            for (times, decay), parameters in groups.items()
         ],
         lr=stage.learning_rate,
         betas=(0.9, 0.98),
         eps=1e-8,
         fused=True,
     )
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The learning rate of the next step, each group's own times it."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["times"]
 
 
 def learning_rate(stage: Stage, step: int) -> float:

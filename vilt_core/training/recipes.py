@@ -4,61 +4,10 @@ python -m vilt_core train --recipe vilt-mini --to runs/vilt-mini
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from vilt_core import config
-from vilt_core.config import ViltConfig
-
-EVEN_QUESTIONS = {
-    "existence": 1.0,
-    "count": 1.0,
-    "attribute": 1.0,
-    "category": 1.0,
-    "relation": 1.0,
-    "spatial": 1.0,
-    "comparison": 1.0,
-    "logic": 1.0,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One optimiser schedule over one mixture of data."""
-
-    name: str
-    steps: int
-    mix: dict[str, float]  # shares of the batches: "patches", "captions", "questions"
-    batch_size: int = 128
-    learning_rate: float = 1e-4  # at its peak
-    warmup: float = 0.1  # share of the horizon; linear decay to 0 at the horizon afterwards
-    horizon: int | None = None  # steps; ``steps`` itself unless a stage hands over before its end
-    weight_decay: float = 0.01
-    clip: float = 1.0  # largest norm of the gradient
-    mask_rate: float = 0.15  # of whole words, as the paper
-    noun_mask_rate: float = 0.15
-    hard_negatives: float = 0.5  # of the pairs that do not match: one word changed
-    wpa_weight: float = 0.1  # as the paper
-    naming_weight: float = 0.0  # patch naming beside the other objectives
-    mentioning_weight: float = 0.0  # whether the text speaks of a patch, likewise
-    grounding_weight: float = 0.0  # nouns near the patches of their own objects, likewise
-    depth: int | None = None  # blocks; a model with fewer grows by identities as the stage begins
-    # Blocks after which patches must know their names, and whether the text speaks of them: what
-    # is known only after the last block, no block is left to use. None asks after the last alone.
-    naming_depth: int | None = None
-    mentioning_depth: int | None = None
-    inked: float = 0.0  # share of the pictures drawn over in ink, so that outlines are no surprise
-    question_mix: dict[str, float] = field(default_factory=lambda: dict(EVEN_QUESTIONS))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """The stages of one model, in order."""
-
-    name: str
-    stages: tuple[Stage, ...]
-    config: Callable[..., ViltConfig] = config.vilt_mini  # of a fresh model
-    vocab_size: int = 940  # of the tokenizer; ignored where a trained model is the start
-    seed: int = 0
+from vilt_core.training.stages import EVEN_QUESTIONS, Recipe, Stage, scaled
 
 
 def vilt_mini(*, scale: float = 1.0) -> Recipe:
@@ -129,7 +78,7 @@ def vilt_mini(*, scale: float = 1.0) -> Recipe:
         grown, name="ground", steps=700, horizon=None, learning_rate=4e-4, grounding_weight=0.5
     )
     stages = (backbone, pretrain, questions, mentions, grown, finetune, ground)
-    return Recipe(name="vilt-mini", stages=tuple(_scaled(stage, scale) for stage in stages))
+    return scaled(Recipe(name="vilt-mini", stages=stages), scale)
 
 
 def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
@@ -181,18 +130,7 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
             inked=0.3,
         ),
     )
-    return Recipe(
-        name="vilt-mini-gpu",
-        stages=tuple(_scaled(stage, scale) for stage in stages),
-        config=config.vilt_mini_gpu,
-    )
-
-
-def _scaled(stage: Stage, scale: float) -> Stage:
-    if not 0 < scale < float("inf"):
-        raise ValueError(f"scale must be finite and greater than 0, got {scale}")
-    horizon = None if stage.horizon is None else max(round(stage.horizon * scale), 1)
-    return replace(stage, steps=max(round(stage.steps * scale), 1), horizon=horizon)
+    return scaled(Recipe(name="vilt-mini-gpu", stages=stages, config=config.vilt_mini_gpu), scale)
 
 
 def finetuning(*, steps: int, learning_rate: float, batch_size: int, seed: int = 1) -> Recipe:

@@ -1,73 +1,154 @@
 """Where losses and model meet: one forward pass, then every objective the batch has truth for."""
 
+from collections.abc import Mapping
+
 import torch
+from einops import rearrange
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from vilt_core import objectives
 from vilt_core.layers.fusion import split
 from vilt_core.models.vilt import Vilt
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import Batch, matching_rows
-from vilt_core.training.recipes import Stage
-from vilt_core.types import ModelOutput
+from vilt_core.training.stages import Stage
+from vilt_core.types import ModelOutput, TextBatch
 
 
-def losses(
-    model: Vilt,
-    batch: Batch,
-    *,
-    naming_depth: int | None = None,
-    mentioning_depth: int | None = None,
-) -> dict[str, Float[Tensor, ""]]:
+class TrainingStep(nn.Module):
+    """A batch to its losses and their weighted sum: what processes share and shard."""
+
+    def __init__(self, model: Vilt, stage: Stage):
+        super().__init__()
+        self.model = model
+        self.stage = stage
+
+    def forward(
+        self, batch: Batch, shares: Mapping[str, float]
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """The total to go downhill on, and each loss by name.
+
+        Args:
+            batch: part of the global batch.
+            shares: how much each loss of this part counts: 1 where the part is the whole.
+        """
+        found = losses(self.model, batch, self.stage)
+        shared = {name: loss * shares[name] for name, loss in found.items()}
+        return weighted_sum(shared, self.stage), {n: loss.detach() for n, loss in found.items()}
+
+
+def losses(model: Vilt, batch: Batch, stage: Stage) -> dict[str, Float[Tensor, ""]]:
     """The named losses of one batch; each appears where the batch carries its truth.
 
     Args:
         model: what is trained.
         batch: what it reads.
-        naming_depth: blocks after which the patches must have their names, besides after all.
-        mentioning_depth: blocks after which they must know whether the text speaks of them.
+        stage: the depths at which patches are asked, and whether words are aligned.
 
     Raises:
         ValueError: a batch that asks for a head that the model does not have.
     """
-    if batch.text is None:
-        if model.naming is None:
+    if batch.kind == "patches":
+        if model.naming is None or batch.patches is None:
             raise ValueError("a stage of patches needs a model with a naming head, got one without")
         patches = model.encode_image(batch.image)
         return {"naming": objectives.naming(model.naming(patches[:, 1:]), batch.patches)}
-    output = model(batch.text, batch.image, return_states=True)
+    if batch.text is None:
+        raise ValueError(f"expected a batch of {batch.kind} with texts, got none")
+    if batch.kind == "statements":
+        return {"nlvr2": _statements(model, batch, batch.text)}
+    if batch.kind == "ranking":
+        return {"ranking": _ranking(model, batch, batch.text)}
+    image = model.embed_image(
+        batch.image,
+        masked_patches=None if batch.covered is None else batch.covered.flatten(1),
+        kept_patches=None if batch.kept is None else batch.kept.flatten(1),
+    )
+    output = model(batch.text, image, return_states=True)
+    return (
+        _about_patches(model, batch, output, stage)
+        | _about_words(model, batch, output)
+        | _about_pairs(model, batch, output, stage)
+    )
+
+
+def _about_patches(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -> dict:
+    """Objectives that ask the patches: of the sticker world, and masked patch prediction."""
     found = {}
-    if model.naming is not None:  # shipped models leave it behind
+    if model.naming is not None and batch.patches is not None:  # shipped models leave it behind
         named = [
             objectives.naming(model.naming(_patches_after(model, output, depth)), batch.patches)
-            for depth in {naming_depth, None}
+            for depth in {stage.naming_depth, None}
         ]
-        found["naming"] = sum(named, start=torch.zeros(())) / len(named)
+        found["naming"] = torch.stack(named).mean()
     if model.mentioning is not None and batch.mentioned is not None:
-        spoken_of = model.mentioning(_patches_after(model, output, mentioning_depth)).squeeze(-1)
-        found["mentioning"] = objectives.mentioning(spoken_of, batch.mentioned)
-    if batch.grounded is not None and batch.grounded.any():
+        patches = _patches_after(model, output, stage.mentioning_depth)
+        found["mentioning"] = objectives.mentioning(
+            model.mentioning(patches).squeeze(-1), batch.mentioned
+        )
+    if batch.grounded is not None:
         found["grounding"] = objectives.grounding(output.text, output.image, batch.grounded)
-    if batch.masked is not None:
-        asked = batch.masked != IGNORED
-        found["mlm"] = objectives.mlm(model.head("mlm")(output.text[asked]), batch.masked[asked])
+    if batch.hidden is not None:
+        colours = objectives.patch_colours(batch.image.pixels, model.config.patch_size)
+        rows, columns = output.positions.clamp(min=0).unbind(dim=-1)
+        at = rows * output.grid[1] + columns
+        asked = batch.hidden.flatten(1).gather(1, at) & output.image_mask
+        truth = colours.gather(1, at[..., None].expand(-1, -1, 3))
+        found["mpp"] = objectives.mpp(model.head("mpp")(output.image[asked]), truth[asked])
+    return found
+
+
+def _about_words(model: Vilt, batch: Batch, output: ModelOutput) -> dict:
+    """Masked language modelling."""
+    if batch.masked is None:
+        return {}
+    asked = batch.masked != IGNORED
+    return {"mlm": objectives.mlm(model.head("mlm")(output.text[asked]), batch.masked[asked])}
+
+
+def _about_pairs(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -> dict:
+    """Matching with its alignment, and questions."""
+    found = {}
     if batch.matched is not None:
         rows = matching_rows(batch)
         truth = batch.matched[rows] == 1
         found["itm"] = objectives.itm(model.head("itm")(output.pooled[rows]), truth)
-        found["wpa"] = objectives.wpa(
-            output.text[rows],
-            output.image[rows],
-            objectives.content_mask(output.text_mask[rows]),
-            output.image_mask[rows],
-            truth,
-        )
-    if batch.answers is not None:
-        if model.vqa is None:
-            raise ValueError("a stage of questions needs a model with a VQA head, got one without")
-        found["vqa"] = objectives.vqa_single(model.vqa(output.pooled), batch.answers)
+        if stage.wpa:
+            found["wpa"] = objectives.wpa(
+                output.text[rows],
+                output.image[rows],
+                objectives.content_mask(output.text_mask[rows]),
+                output.image_mask[rows],
+                truth,
+            )
+    if batch.scores is not None:
+        found["vqa"] = objectives.vqa(model.head("vqa")(output.pooled), batch.scores)
+    elif batch.answers is not None:
+        found["vqa"] = objectives.vqa_single(model.head("vqa")(output.pooled), batch.answers)
     return found
+
+
+def _statements(model: Vilt, batch: Batch, text: TextBatch) -> Float[Tensor, ""]:
+    """NLVR2's pair method: the text is read with each picture, under the picture's own type."""
+    if batch.second is None or batch.statements is None:
+        raise ValueError("statements need two pictures and a truth, a batch has none")
+    left = model(text, batch.image, image_type=1).pooled
+    right = model(text, batch.second, image_type=2).pooled
+    if model.nlvr2 is None:
+        raise ValueError("a stage of statements needs a model with an nlvr2 head, got one without")
+    return objectives.nlvr2(model.nlvr2.pair(left, right), batch.statements == 1)
+
+
+def _ranking(model: Vilt, batch: Batch, texts: TextBatch) -> Float[Tensor, ""]:
+    """Every picture, embedded once, with its true text and the false ones beside it."""
+    pictures = len(batch.image.pixels)
+    each = len(texts.ids) // pictures
+    images = model.embed_image(batch.image).take(
+        [row for row in range(pictures) for _ in range(each)]
+    )
+    scores = model.head("rank")(model(texts, images).pooled)
+    return objectives.ranking(rearrange(scores, "(b c) -> b c", c=each))
 
 
 def _patches_after(model: Vilt, output: ModelOutput, depth: int | None) -> Float[Tensor, "b n d"]:

@@ -1,0 +1,35 @@
+"""A training in a process of its own, or in several: what the tests start, kill and compare.
+
+python run_recipe.py MODEL_FOLDER STAGES_JSON SETTINGS_JSON RUN_FOLDER [DATA]
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from vilt_core.data.folders import open_data
+from vilt_core.interop.lab import load_folder
+from vilt_core.training.engine import Settings
+from vilt_core.training.monitor import train_and_watch
+from vilt_core.training.stages import Recipe, Stage
+
+
+def main(model: str, stages: str, settings: str, folder: str, data: str | None = None) -> None:
+    torch.use_deterministic_algorithms(True)
+    recipe = Recipe(name="run", stages=tuple(Stage(**stage) for stage in json.loads(stages)))
+    opened = open_data(data, split="train") if data else None
+    train_and_watch(
+        recipe,
+        Path(folder),
+        command="test",
+        start=load_folder(model),
+        data={opened.kind: opened} if opened else None,
+        settings=Settings(device="cpu", precision="float32", **json.loads(settings)),
+        evaluate_every=10**6,
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

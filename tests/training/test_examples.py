@@ -1,0 +1,240 @@
+"""Laws of rows from data sets: every sample once, each row by itself, and truths that are true."""
+
+import json
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vilt_core.data.examples import (
+    CaptionExample,
+    DataSet,
+    ImageFile,
+    QuestionExample,
+    StatementExample,
+)
+from vilt_core.data.folders import open_data
+from vilt_core.data.image import Processing, to_pixels
+from vilt_core.objectives.mlm import IGNORED
+from vilt_core.training.batches import NOT_ASKED, Row, collate, counts
+from vilt_core.training.examples import ExampleRows, Reading, order
+from vilt_core.training.stages import Stage
+
+SIZE, PATCH, ROWS = 32, 8, 8
+STAGE = Stage(name="any", steps=9, mix={"captions": 1.0}, batch_size=ROWS, negatives=3)
+WORDS = ("cat", "dog", "lemon", "car", "drum", "rose")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> list[ImageFile]:
+    """Six pictures of one colour each, two of them wide."""
+    folder, found = tmp_path_factory.mktemp("pictures"), []
+    for index in range(6):
+        size = (60, 36) if index < 2 else (40, 40)
+        Image.new("RGB", size, (40 * index, 20, 250 - 40 * index)).save(folder / f"{index}.png")
+        found.append(ImageFile(folder / f"{index}.png"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def sets(pictures) -> dict[str, DataSet]:
+    captions = tuple(
+        CaptionExample(
+            image=image, captions=(f"a {word}", f"the {word} it is")[: 1 + at % 2], id=word
+        )
+        for at, (image, word) in enumerate(zip(pictures, WORDS, strict=True))
+    )
+    questions = tuple(
+        QuestionExample(image=image, question="what is it?", answers=(word,), id=word)
+        for image, word in zip(pictures, WORDS, strict=True)
+    )
+    statements = tuple(
+        StatementExample(
+            images=(image, pictures[0]),
+            statement=f"a {word}",
+            label=at % 3 == 0,
+            id=word,
+            group=word,
+        )
+        for at, (image, word) in enumerate(zip(pictures, WORDS, strict=True))
+    )
+    named = {"captions": captions, "questions": questions, "statements": statements}
+    return {
+        kind: DataSet(name=kind, split="train", kind=kind, examples=examples)
+        for kind, examples in named.items()
+    }
+
+
+@pytest.fixture
+def rows_of(sets, tokenizer):
+    def build(kind: str = "captions", *, max_patches: int = 100, seed: int = 0, **changes):
+        reading = Reading(
+            tokenizer=tokenizer,
+            processing=Processing(size=SIZE, patch_size=PATCH),
+            patch_size=PATCH,
+            max_patches=max_patches,
+            answers=("dog", "cat", "Lemon.", "rose"),
+        )
+        stage = replace(STAGE, mix={kind: 1.0}, **changes)
+        return ExampleRows(stage, data=sets, reading=reading, seed=seed)
+
+    return build
+
+
+def which(row: Row, pictures) -> int:
+    """The picture that a row shows."""
+    shown = [to_pixels(p.open(), size=SIZE, patch_size=PATCH) for p in pictures]
+    [found] = [at for at, pixels in enumerate(shown) if torch.equal(pixels, row.pixels)]
+    return found
+
+
+def same(one: Row, other: Row) -> bool:
+    batches = [collate("captions", [row], pad=0) for row in (one, other)]
+    return (
+        torch.equal(batches[0].image.pixels, batches[1].image.pixels)
+        and torch.equal(batches[0].text.ids, batches[1].text.ids)
+        and one.matched == other.matched
+    )
+
+
+@pytest.mark.parametrize("length", [1, 7, 100])
+def test_an_epoch_is_a_permutation_and_the_next_is_another(length):
+    first, second = (order(length, seed=3, epoch=epoch) for epoch in (0, 1))
+    assert sorted(first) == sorted(second) == list(range(length))
+    assert length < 7 or not np.array_equal(first, second)
+    assert np.array_equal(first, order(length, seed=3, epoch=0))
+
+
+def test_every_sample_is_seen_once_an_epoch(rows_of, sets, tokenizer):
+    """Nine captions of six pictures, at batches of eight, over eight epochs."""
+    source = rows_of()
+    said = [
+        tokenizer.encode([row_text]).batch.ids[0].tolist()
+        for example in sets["captions"].examples
+        for row_text in example.captions
+    ]
+    seen: list[list[int]] = []
+    for step in range(9):
+        seen += [row.texts[0].tolist() for row in source.rows(step, range(ROWS))[1::2]]
+    for epoch in range(8):
+        part = seen[9 * epoch : 9 * (epoch + 1)]
+        assert sorted(map(tuple, part)) == sorted(map(tuple, said))
+
+
+@pytest.mark.parametrize("kind", ["captions", "questions", "statements", "ranking"])
+@pytest.mark.parametrize("parts", [2, 4])
+def test_rows_do_not_depend_on_who_asks_for_them(rows_of, kind, parts):
+    each = 2 if kind == "captions" else 1
+    whole = rows_of(kind, augment=True).rows(3, range(ROWS))
+    for part in range(parts):
+        shared = rows_of(kind, augment=True).rows(3, range(part, ROWS, parts))
+        own = [row for place in range(part, ROWS, parts) for row in whole[each * place :][:each]]
+        assert len(shared) == len(own)
+        assert all(same(one, other) for one, other in zip(shared, own, strict=True))
+    assert not all(
+        same(one, other)
+        for one, other in zip(whole, rows_of(kind, seed=1).rows(3, range(ROWS)), strict=True)
+    )
+
+
+def test_exactly_half_of_the_pairs_match_and_the_rest_show_another_picture(rows_of, pictures, sets):
+    source, places = rows_of(), Counter()
+    for step in range(6):
+        rows = source.rows(step, range(ROWS))
+        assert [row.matched for row in rows[::2]] == [NOT_ASKED] * ROWS
+        matched = [row.matched for row in rows[1::2]]
+        assert sum(matched) == ROWS // 2
+        places.update(place for place, match in enumerate(matched) if match)
+        for told, shown in zip(rows[::2], rows[1::2], strict=True):
+            assert (which(told, pictures) == which(shown, pictures)) == bool(shown.matched)
+            assert (shown.masked == IGNORED).all()
+            assert (told.masked != IGNORED).any()
+            hidden = told.masked != IGNORED
+            assert torch.equal(torch.where(hidden, told.masked, told.texts[0]), shown.texts[0])
+    assert len(places) == ROWS  # not the same places in every step
+
+
+def test_a_true_text_stands_before_those_of_other_pictures(rows_of, pictures, tokenizer):
+    for row in rows_of("ranking").rows(0, range(ROWS)):
+        texts = ["".join(map(tokenizer.token, ids.tolist()[1:-1])) for ids in row.texts]
+        assert len(texts) == 1 + STAGE.negatives
+        own = WORDS[which(row, pictures)]
+        spelled = "".join(map(tokenizer.token, tokenizer.encode([own]).batch.ids[0].tolist()[1:-1]))
+        assert spelled in texts[0]
+        assert not any(spelled in text for text in texts[1:])
+
+
+def test_answers_are_looked_up_normalised(rows_of, pictures):
+    for row in rows_of("questions").rows(0, range(ROWS)):
+        word = WORDS[which(row, pictures)]
+        assert row.answer == {"dog": 0, "cat": 1, "lemon": 2, "rose": 3}.get(word, IGNORED)
+
+
+def test_of_people_who_disagree_each_answer_is_worth_its_share(rows_of, sets, pictures):
+    """The 2021 code looked answers up as they were spelled, in a list of normalised ones."""
+    given = ("A dog", "dog.", "Dogs", *["cat"] * 7)
+    asked = QuestionExample(image=pictures[0], question="what?", answers=given, id="1")
+    data = replace(sets["questions"], examples=(asked,))
+    source = rows_of("questions")
+    again = ExampleRows(source.stage, data={"questions": data}, reading=source.reading, seed=0)
+    [row] = again.rows(0, range(1))
+    assert row.scores.tolist() == pytest.approx([0.6, 1.0, 0.0, 0.0])
+    assert row.answer is None
+
+
+def test_secret_answers_cannot_be_trained_on(rows_of, sets, pictures):
+    asked = QuestionExample(image=pictures[0], question="what?", answers=(), id="1")
+    data = replace(sets["questions"], examples=(asked,))
+    source = rows_of("questions")
+    with pytest.raises(ValueError, match="keeps its answers secret"):
+        ExampleRows(source.stage, data={"questions": data}, reading=source.reading, seed=0)
+
+
+def test_a_stage_says_what_data_it_lacks(rows_of, sets):
+    source, only = rows_of(), {"questions": sets["questions"]}
+    with pytest.raises(ValueError, match=r"needs \['captions'\], got \['questions'\]"):
+        ExampleRows(source.stage, data=only, reading=source.reading, seed=0)
+
+
+def test_statements_bring_two_pictures_and_their_truth(rows_of, pictures):
+    for row in rows_of("statements").rows(0, range(ROWS)):
+        assert row.statement == int(which(row, pictures) % 3 == 0)
+        assert which(replace(row, pixels=row.second), pictures) == 0
+
+
+def test_patches_to_predict_are_among_those_read(rows_of):
+    rows = rows_of(max_patches=12, patch_mask_rate=0.5).rows(0, range(ROWS))
+    for told, shown in zip(rows[::2], rows[1::2], strict=True):
+        cells = told.kept.numel()
+        assert int(told.kept.sum()) == int(shown.kept.sum()) == 12 < cells
+        assert (told.hidden <= told.kept).all()
+        assert (told.covered <= told.hidden).all()
+        assert not shown.hidden.any()
+    asked = collate("captions", rows, pad=0)
+    assert counts(asked)["mpp"] == sum(int(row.hidden.sum()) for row in rows)
+
+
+def test_mixed_pairs_say_both_captions_of_a_blend(rows_of, pictures):
+    plain, mixed = (rows_of(mixgen=share).rows(0, range(ROWS)) for share in (0.0, 1.0))
+    for one, both in zip(plain[1::2], mixed[1::2], strict=True):
+        assert len(both.texts[0]) > len(one.texts[0])
+    blended = mixed[0].pixels
+    shown = [to_pixels(p.open(), size=SIZE, patch_size=PATCH) for p in pictures]
+    means = [pixels.mean(dim=(1, 2)) for pixels in shown]
+    halves = [(a + b) / 2 for a in means for b in means]
+    assert min(float((blended.mean(dim=(1, 2)) - half).abs().max()) for half in halves) < 0.02
+
+
+def test_the_order_is_that_of_the_file_whatever_the_set_is(tmp_path):
+    """Captions keep their order: nothing goes through a set, whose order a hash seed decides."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    said = [f"caption {random.Random(at).random()}" for at in range(50)]
+    lines = [json.dumps({"image": "0.png", "caption": text}) for text in said]
+    Path(tmp_path / "train.jsonl").write_text("\n".join(lines))
+    found = [text for one in open_data(tmp_path).examples for text in one.captions]
+    assert found == said

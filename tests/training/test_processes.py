@@ -1,0 +1,116 @@
+"""Laws of several processes: together they learn what one alone learns, sample for sample."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from vilt_core.interop.lab import load_folder, save_folder
+from vilt_core.training.engine import Engine, Settings
+
+SCRIPT = Path(__file__).with_name("run_recipe.py")
+STAGES = [
+    {
+        "name": "any",
+        "steps": 4,
+        "mix": {"captions": 0.5, "questions": 0.5},
+        "batch_size": 8,
+        "learning_rate": 1e-3,
+        "grounding_weight": 0.5,
+    }
+]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def start(tiny_bundle, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("start")
+    save_folder(tiny_bundle, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(start, tmp_path_factory):
+    def run(*, processes: int = 1, steps: int = 4, folder: Path | None = None, **settings) -> Path:
+        folder = folder or tmp_path_factory.mktemp("run")
+        launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
+        stages = [stage | {"steps": steps, "horizon": 4} for stage in STAGES]
+        arguments = [str(start), json.dumps(stages), json.dumps(settings), str(folder)]
+        subprocess.run(
+            [sys.executable, *(launcher if processes > 1 else []), str(SCRIPT), *arguments],
+            check=True,
+            timeout=120,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])},
+        )
+        return folder
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def alone(run) -> Path:
+    return run()
+
+
+def curve(folder: Path) -> list[dict]:
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def assert_same_curve(one: Path, other: Path) -> None:
+    left, right = curve(one), curve(other)
+    assert [row["at"] for row in left] == [row["at"] for row in right] == [1, 2, 3, 4]
+    for mine, yours in zip(left, right, strict=True):
+        assert mine["kind"] == yours["kind"]
+        assert mine["losses"] == pytest.approx(yours["losses"], abs=1e-5)
+        assert mine["gradient_norm"] == pytest.approx(yours["gradient_norm"], abs=1e-4)
+    models = [load_folder(folder / "model").model.state_dict() for folder in (one, other)]
+    for name, value in models[0].items():
+        torch.testing.assert_close(value, models[1][name], atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"processes": 2},
+        {"processes": 2, "accumulate": 2, "workers": 1},
+        {"processes": 2, "sharded": True, "accumulate": 2},
+        {"accumulate": 4, "checkpointing": True},
+    ],
+    ids=["two processes", "two that accumulate", "two that shard", "one that accumulates"],
+)
+def test_the_curve_is_that_of_one_process_with_the_same_global_batch(alone, run, settings):
+    assert_same_curve(alone, run(**settings))
+
+
+def test_a_run_of_two_processes_is_taken_up_by_one_and_the_other_way_round(alone, run):
+    for first, then in (({"processes": 2, "sharded": True}, {}), ({}, {"processes": 2})):
+        folder = run(steps=2, **first)
+        state = torch.load(folder / "run.pt", weights_only=True)
+        state |= {"stage": 0, "step": 2}  # of a run of four steps, in the middle
+        torch.save(state, folder / "run.pt")
+        run(folder=folder, **then)
+        assert_same_curve(alone, folder)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_every_place_of_a_batch_is_read_once(parts):
+    engine = Engine(Settings(device="cpu", accumulate=parts))
+    places = [place for part in engine.own_parts(16) for place in part]
+    assert sorted(places) == list(range(16))
+
+
+def test_a_batch_that_does_not_divide_is_refused():
+    engine = Engine(Settings(device="cpu", accumulate=3))
+    with pytest.raises(ValueError, match="a batch of 16 must fall into 3 equal parts"):
+        engine.own_parts(16)
+
+
+def test_sharding_alone_is_refused():
+    with pytest.raises(ValueError, match="sharding needs at least two processes, got one"):
+        Engine(Settings(device="cpu", sharded=True))

@@ -1,0 +1,173 @@
+"""Laws of runs that meet with accidents, which are made to happen here."""
+
+import copy
+import io
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from vilt_core.data.folders import open_data
+from vilt_core.interop.lab import load_folder, save_folder
+from vilt_core.training import TrainingStopped
+from vilt_core.training.engine import Settings
+from vilt_core.training.loop import train
+from vilt_core.training.stages import Recipe, Stage
+from vilt_core.world.captions import caption
+from vilt_core.world.rendering import paint
+from vilt_core.world.scenes import scene
+
+SCRIPT = Path(__file__).with_name("run_recipe.py")
+STAGE = Stage(name="any", steps=6, mix={"captions": 1.0}, batch_size=4, learning_rate=1e-3)
+RECIPE = Recipe(name="run", stages=(STAGE,))
+OFTEN = Settings(device="cpu", precision="float32", save_every=2)
+
+
+def fresh(bundle):
+    model = copy.deepcopy(bundle.model)
+    model.naming = model.mentioning = None
+    return replace(bundle, model=model)
+
+
+def picture(index: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(paint(scene(1, index), 64).pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def said(index: int) -> str:
+    return caption(scene(1, index), lambda: 0.5).text
+
+
+@pytest.fixture
+def captions(tmp_path):
+    """A folder of captions, some of whose pictures are cut in the middle."""
+
+    def write(count: int, *, broken: int) -> Path:
+        folder = tmp_path / "data"
+        folder.mkdir()
+        lines = []
+        for index in range(count):
+            content = picture(index)
+            (folder / f"{index}.png").write_bytes(content[: 50 if index < broken else None])
+            lines.append(json.dumps({"image": f"{index}.png", "caption": said(index)}))
+        (folder / "train.jsonl").write_text("\n".join(lines))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def shard(tmp_path) -> Path:
+    folder = tmp_path / "conceptual"
+    folder.mkdir()
+    with tarfile.open(folder / "00000.tar", "w") as tar:
+        for index in range(8):
+            for suffix, content in (("jpg", picture(index)), ("txt", said(index).encode())):
+                member = tarfile.TarInfo(f"{index:09}.{suffix}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    return folder
+
+
+def run(bundle, folder: Path, data: Path | None = None, *, settings: Settings = OFTEN):
+    opened = open_data(data, split="train", kind="captions") if data else None
+    given = {"captions": opened} if opened else None
+    return train(RECIPE, folder, bundle=fresh(bundle), data=given, settings=settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [1, 4])
+def test_a_run_that_was_killed_goes_on_to_the_identical_end(tiny_bundle, tmp_path, moment):
+    start = tmp_path / "start"
+    save_folder(tiny_bundle, start)
+    stages = [{"name": "any", "steps": 6, "mix": {"captions": 1.0}, "batch_size": 4}]
+    settings = {"save_every": 1, "workers": 1}
+
+    def command(folder: Path) -> list[str]:
+        arguments = [str(start), json.dumps(stages), json.dumps(settings), str(folder)]
+        return [sys.executable, str(SCRIPT), *arguments]
+
+    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    subprocess.run(command(whole), check=True, timeout=120, env=env)
+    log = cut / "log.jsonl"
+    with subprocess.Popen(command(cut), env=env, start_new_session=True) as running:
+        deadline = time.monotonic() + 100
+        while not (log.is_file() and log.read_text().count("\n") >= moment):
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        os.killpg(running.pid, signal.SIGKILL)
+    assert running.returncode == -signal.SIGKILL
+    subprocess.run(command(cut), check=True, timeout=120, env=env)
+    curves = []
+    for folder in (whole, cut):
+        rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        curves.append([(r["at"], r["losses"], r["gradient_norm"]) for r in rows])
+    assert curves[0] == curves[1]
+    models = [load_folder(folder / "model").model.state_dict() for folder in (whole, cut)]
+    assert all(torch.equal(value, models[1][name]) for name, value in models[0].items())
+
+
+def test_a_full_disk_leaves_the_last_good_state_and_says_which(tiny_bundle, tmp_path):
+    running = run(tiny_bundle, tmp_path)
+    for _ in range(2):
+        next(running)
+    good = (tmp_path / "run.pt").read_bytes()
+    (tmp_path / "run.part").symlink_to("/dev/full")
+    with pytest.raises(TrainingStopped, match=r"No space left on device.*good state is .*run\.pt"):
+        list(running)
+    assert (tmp_path / "run.pt").read_bytes() == good
+    load_folder(tmp_path / "model")
+    assert [record.step for record in run(tiny_bundle, tmp_path)] == [3, 4, 5, 6]
+
+
+def test_a_broken_picture_is_passed_over_counted_and_named(tiny_bundle, tmp_path, captions):
+    records = list(run(tiny_bundle, tmp_path / "run", captions(6, broken=1)))
+    assert len(records) == 6
+    broken = [name for record in records for name in record.broken]
+    assert len(broken) >= 4  # 24 places see each of six pictures four times, and it as a stranger
+    assert all("0.png" in name for name in broken)
+
+
+def test_too_many_broken_pictures_stop_the_run(tiny_bundle, tmp_path, captions):
+    with pytest.raises(TrainingStopped, match=r"\d+ of \d+ pictures could not be read.*than 1%"):
+        list(run(tiny_bundle, tmp_path / "run", captions(6, broken=4)))
+
+
+def test_nothing_but_broken_pictures_stop_the_run_at_once(tiny_bundle, tmp_path, captions):
+    with pytest.raises(TrainingStopped, match=r"none of 20 pictures could be read, the last: "):
+        list(run(tiny_bundle, tmp_path / "run", captions(2, broken=2)))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_vanished_shard_is_named(tiny_bundle, tmp_path, shard, workers):
+    settings = replace(OFTEN, workers=workers)
+    running = run(tiny_bundle, tmp_path / "run", shard, settings=settings)
+    next(running)
+    (shard / "00000.tar").unlink()
+    with pytest.raises(TrainingStopped, match=r"no batch for step \d.*00000\.tar"):
+        list(running)
+
+
+def test_a_lost_worker_ends_the_run_in_one_sentence(tiny_bundle, tmp_path):
+    settings = replace(OFTEN, workers=1)
+    running = run(tiny_bundle, tmp_path, settings=settings)
+    for _ in range(2):
+        next(running)
+    for worker in multiprocessing.active_children():
+        worker.kill()
+        worker.join()
+    with pytest.raises(TrainingStopped, match=r"batches was lost.*last good state is .*run\.pt"):
+        list(running)

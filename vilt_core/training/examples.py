@@ -1,0 +1,269 @@
+"""Rows of data sets on disk: the paper's objectives on whatever the readers of ``data/`` open."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from vilt_core.data.augmentation import draw_masked_patches, mixgen, rand_augment
+from vilt_core.data.examples import (
+    CaptionExample,
+    DataSet,
+    QuestionExample,
+    StatementExample,
+    StoredImage,
+)
+from vilt_core.data.image import Processing, to_pixels
+from vilt_core.data.sequences import caption_counts
+from vilt_core.data.text import Tokenizer, mask_words
+from vilt_core.evaluation.answers import normalise_answer, soft_targets
+from vilt_core.objectives.mlm import IGNORED
+from vilt_core.training.batches import Row
+from vilt_core.training.stages import Stage, drawn
+
+ATTEMPTS = 20  # pictures tried in place of one that cannot be read
+
+Pixels = Float[Tensor, "3 height width"]
+
+
+def order(length: int, *, seed: int, epoch: int) -> np.ndarray:
+    """The examples of one epoch in their order: every one once."""
+    return np.random.default_rng((seed, epoch)).permutation(length)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What turns examples into what a model reads."""
+
+    tokenizer: Tokenizer
+    processing: Processing
+    patch_size: int  # of the model
+    max_patches: int  # read at most of each picture, by chance, while training
+    answers: tuple[str, ...] = ()
+
+
+class ExampleRows:
+    """Rows of one stage from data sets, one a kind; a ``Source`` of batches.py.
+
+    Each epoch sees every example once, a picture once with each of its captions.
+    """
+
+    def __init__(self, stage: Stage, *, data: Mapping[str, DataSet], reading: Reading, seed: int):
+        wanted = {"ranking": "captions"}
+        if strange := {wanted.get(kind, kind) for kind in stage.mix} - set(data):
+            raise ValueError(f"stage {stage.name} needs {sorted(strange)}, got {sorted(data)}")
+        self.stage = stage
+        self.reading = reading
+        self.seed = seed
+        self.data = {kind: data[wanted.get(kind, kind)] for kind in stage.mix}
+        self.starts = {kind: _starts(found) for kind, found in self.data.items()}
+        self.answer_index = {
+            normalise_answer(answer): place for place, answer in enumerate(reading.answers)
+        }
+        self.agreed = "questions" in self.data and _agreed(self.data["questions"])
+        self._order = lru_cache(maxsize=4)(order)
+        self._matching = lru_cache(maxsize=4)(self._matching_places)
+
+    def kind(self, step: int) -> str:
+        """What the batch of a step is made of, drawn from the stage's mix."""
+        return drawn(self.stage.mix, self._draw(step).random)
+
+    def rows(self, step: int, places: range) -> list[Row]:
+        """The rows at these places of a step's global batch; of captions two a place.
+
+        Raises:
+            ValueError: no picture can be read, of many that were tried.
+            OSError: a shard is gone.
+        """
+        kind = self.kind(step)
+        makers = {
+            "captions": self._caption,
+            "questions": self._question,
+            "statements": self._statement,
+            "ranking": self._ranking,
+        }
+        found: list[Row] = []
+        for place in places:
+            position = step * self.stage.batch_size + place
+            draw = self._draw(step, place)
+            make = makers[kind]
+            if kind == "captions":
+                make = partial(self._caption, matched=place in self._matching(step))
+            found += self._readable(make, kind, position, draw)
+        return found
+
+    def _matching_places(self, step: int) -> frozenset[int]:
+        """Exactly half of the rows, in no order, as the paper's code draws them."""
+        size = self.stage.batch_size
+        return frozenset(self._draw(step, size).sample(range(size), size // 2))
+
+    def _draw(self, *place: int) -> random.Random:
+        return random.Random(f"{self.stage.name}/{self.seed}/{place}")
+
+    def _readable(
+        self, make: Callable[..., list[Row]], kind: str, position: int, draw: random.Random
+    ) -> list[Row]:
+        """The rows of the example at a position; of another one where its picture is broken."""
+        total = int(self.starts[kind][-1])
+        epoch, place = divmod(position, total)
+        at = int(self._order(total, seed=self.seed, epoch=epoch)[place])
+        broken: list[str] = []
+        for _ in range(ATTEMPTS):
+            try:
+                rows = make(*self._example(kind, at), draw)
+            except ValueError as error:
+                broken.append(str(error))
+                at = draw.randrange(total)
+            else:
+                return [replace(rows[0], broken=tuple(broken)), *rows[1:]]
+        raise ValueError(f"none of {ATTEMPTS} pictures could be read, the last: {broken[-1]}")
+
+    def _example(self, kind: str, at: int):
+        """The example at a place, and which of its captions is meant."""
+        starts = self.starts[kind]
+        index = int(np.searchsorted(starts, at, side="right")) - 1
+        return self.data[kind].examples[index], at - int(starts[index])
+
+    def _caption(
+        self, seen: CaptionExample, which: int, draw: random.Random, *, matched: bool
+    ) -> list[Row]:
+        """The pair with words hidden, then the pair as it is or with another picture.
+
+        Two passes, as the paper's code: matching reads the text unmasked. Its own third pass, for
+        masked patches, is the first one here.
+        """
+        text = seen.captions[which]
+        pixels = self._pixels(seen.image, draw)
+        pixels, text = self._mixed(pixels, text, draw)
+        shown = pixels if matched else self._pixels(self._other("captions", seen, draw).image, draw)
+        encoded = self.reading.tokenizer.encode([text])
+        ids = encoded.batch.ids[0]
+        masked, labels = mask_words(
+            ids,
+            encoded.words[0],
+            mask_id=self.reading.tokenizer.mask,
+            vocab_size=len(self.reading.tokenizer),
+            rate=self.stage.mask_rate,
+            unit=self.stage.mask_unit,
+            draw=draw.random,
+        )
+        return [
+            self._sampled(Row(pixels=pixels, texts=(masked,), masked=labels), draw, predict=True),
+            self._sampled(
+                Row(
+                    pixels=shown,
+                    texts=(ids,),
+                    masked=torch.full_like(ids, IGNORED),
+                    matched=int(matched),
+                ),
+                draw,
+                predict=False,
+            ),
+        ]
+
+    def _question(self, seen: QuestionExample, _which: int, draw: random.Random) -> list[Row]:
+        pixels = self._pixels(seen.image, draw)
+        ids = self.reading.tokenizer.encode([seen.question]).batch.ids[0]
+        if self.agreed:
+            found = self.answer_index.get(normalise_answer(seen.answers[0]), IGNORED)
+            return [Row(pixels=pixels, texts=(ids,), answer=found)]
+        scores = torch.zeros(len(self.reading.answers))
+        for place, worth in soft_targets(seen.answers, self.answer_index).items():
+            scores[place] = worth
+        return [Row(pixels=pixels, texts=(ids,), scores=scores)]
+
+    def _statement(self, seen: StatementExample, _which: int, draw: random.Random) -> list[Row]:
+        left, right = (self._pixels(image, draw) for image in (seen.images * 2)[:2])
+        ids = self.reading.tokenizer.encode([seen.statement]).batch.ids[0]
+        return [Row(pixels=left, second=right, texts=(ids,), statement=int(bool(seen.label)))]
+
+    def _ranking(self, seen: CaptionExample, which: int, draw: random.Random) -> list[Row]:
+        """The true caption first, then captions of other pictures (the paper draws 15)."""
+        texts = [seen.captions[which]]
+        for _ in range(self.stage.negatives):
+            texts.append(draw.choice(self._other("ranking", seen, draw).captions))
+        ids = tuple(self.reading.tokenizer.encode([text]).batch.ids[0] for text in texts)
+        return [Row(pixels=self._pixels(seen.image, draw), texts=ids)]
+
+    def _other(self, kind: str, seen: CaptionExample, draw: random.Random) -> CaptionExample:
+        """An example of another picture; the published code may draw the same one."""
+        for _ in range(ATTEMPTS):
+            other = self._any(kind, draw)
+            if other.image != seen.image:
+                return other
+        raise ValueError(
+            "matching needs captions of at least two pictures, got one again and again"
+        )
+
+    def _any(self, kind: str, draw: random.Random) -> CaptionExample:
+        examples = self.data[kind].examples
+        found = examples[draw.randrange(len(examples))]
+        assert isinstance(found, CaptionExample)
+        return found
+
+    def _mixed(self, pixels: Pixels, text: str, draw: random.Random) -> tuple[Pixels, str]:
+        """Two examples in one, as often as the stage says."""
+        if not self.stage.mixgen or draw.random() >= self.stage.mixgen:
+            return pixels, text
+        other = self._any("captions", draw)
+        drawn_in = self._pixels(other.image, draw), draw.choice(other.captions)
+        return mixgen((pixels, text), drawn_in)
+
+    def _pixels(self, image: StoredImage, draw: random.Random) -> Pixels:
+        return self._read(image.open(), draw)
+
+    def _read(self, image: Image.Image, draw: random.Random) -> Pixels:
+        to = self.reading.processing
+        if self.stage.augment:
+            image = rand_augment(image, draw)
+        return to_pixels(image, size=to.size, patch_size=to.patch_size, mean=to.mean, std=to.std)
+
+    def _sampled(self, row: Row, draw: random.Random, *, predict: bool) -> Row:
+        """The row with the patches that are read, of which some are to be predicted."""
+        side = self.reading.patch_size
+        rows, columns = row.pixels.shape[1] // side, row.pixels.shape[2] // side
+        count = rows * columns
+        kept = torch.zeros(count, dtype=torch.bool)
+        kept[draw.sample(range(count), min(count, self.reading.max_patches))] = True
+        row = replace(row, kept=kept.reshape(rows, columns))
+        if not self.stage.patch_mask_rate:
+            return row
+        rate = self.stage.patch_mask_rate if predict else 0.0
+        asked, covered = draw_masked_patches(count, rate=rate, draw=draw)
+        return replace(
+            row,
+            hidden=(asked & kept).reshape(rows, columns),
+            covered=(covered & kept).reshape(rows, columns),
+        )
+
+
+def _agreed(data: DataSet) -> bool:
+    """Whether every question has one answer, and not several people's.
+
+    Raises:
+        ValueError: a question without any.
+    """
+    counts = set()
+    for example in data.examples:
+        assert isinstance(example, QuestionExample)
+        counts.add(len(example.answers))
+        if 0 in counts:
+            raise ValueError(f"{data.name} {data.split} keeps its answers secret, or lacks them")
+        if max(counts) > 1:
+            return False
+    return True
+
+
+def _starts(data: DataSet) -> np.ndarray:
+    """Where each example's samples begin, and how many there are: one a caption, or one."""
+    if not len(data.examples):
+        raise ValueError(f"{data.name} {data.split} has no examples to train on")
+    if data.kind == "captions":
+        return np.cumsum([0, *caption_counts(data.examples)])
+    return np.arange(len(data.examples) + 1)

@@ -1,0 +1,101 @@
+"""What a training consists of: a recipe is a list of stages, a stage is one schedule."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from vilt_core import config
+from vilt_core.config import ViltConfig
+
+EVEN_QUESTIONS = {
+    "existence": 1.0,
+    "count": 1.0,
+    "attribute": 1.0,
+    "category": 1.0,
+    "relation": 1.0,
+    "spatial": 1.0,
+    "comparison": 1.0,
+    "logic": 1.0,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One optimiser schedule over one mixture of data."""
+
+    name: str
+    steps: int
+    # Shares of the batches: "captions" (matching and masked words), "questions", "statements"
+    # (NLVR2), "ranking" (retrieval); of the sticker world "patches" besides.
+    mix: dict[str, float]
+    batch_size: int = 128  # of all processes and accumulated parts together
+    learning_rate: float = 1e-4  # at its peak
+    head_rate: float = 1.0  # times the learning rate, for the heads; 10 for VQA in the paper's code
+    warmup: float = 0.1  # share of the horizon; linear decay to 0 at the horizon afterwards
+    horizon: int | None = None  # steps; ``steps`` itself unless a stage hands over before its end
+    weight_decay: float = 0.01
+    clip: float = 1.0  # largest norm of the gradient
+    mask_rate: float = 0.15  # of words, as the paper
+    mask_unit: Literal["word", "piece"] = "word"  # what is hidden whole
+    noun_mask_rate: float = 0.15
+    patch_mask_rate: float = 0.0  # masked patch prediction, 0.15 in the paper's ablation
+    wpa: bool = True  # word-patch alignment beside matching
+    wpa_weight: float = 0.1  # as the paper
+    augment: bool = False  # RandAugment, N=2 and M=9, in fine-tuning
+    mixgen: float = 0.0  # share of the rows whose picture and text are two examples mixed
+    negatives: int = 15  # texts of other pictures beside each true one, in ranking
+    hard_negatives: float = 0.5  # of the pairs that do not match: one word changed
+    naming_weight: float = 0.0  # patch naming beside the other objectives
+    mentioning_weight: float = 0.0  # whether the text speaks of a patch, likewise
+    grounding_weight: float = 0.0  # nouns near the patches of their own objects, likewise
+    depth: int | None = None  # blocks; a model with fewer grows by identities as the stage begins
+    # Blocks after which patches must know their names, and whether the text speaks of them: what
+    # is known only after the last block, no block is left to use. None asks after the last alone.
+    naming_depth: int | None = None
+    mentioning_depth: int | None = None
+    inked: float = 0.0  # share of the pictures drawn over in ink, so that outlines are no surprise
+    question_mix: dict[str, float] = field(default_factory=lambda: dict(EVEN_QUESTIONS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """The stages of one model, in order."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    config: Callable[..., ViltConfig] = config.vilt_mini  # of a fresh model
+    vocab_size: int = 940  # of the tokenizer; ignored where a trained model is the start
+    seed: int = 0
+
+
+def drawn(shares: dict[str, float], draw: Callable[[], float]) -> str:
+    """One of the names, as often as its share says."""
+    level = draw() * sum(shares.values())
+    for name, share in shares.items():
+        level -= share
+        if level < 0:
+            return name
+    return next(reversed(shares))
+
+
+def scaled(recipe: Recipe, scale: float) -> Recipe:
+    """The recipe with the steps of every stage multiplied: 0.01 for a rehearsal.
+
+    Raises:
+        ValueError: a scale that leaves nothing or is no number.
+    """
+    if not 0 < scale < float("inf"):
+        raise ValueError(f"scale must be finite and greater than 0, got {scale}")
+
+    def shorter(steps: int) -> int:
+        return max(round(steps * scale), 1)
+
+    stages = tuple(
+        replace(
+            stage,
+            steps=shorter(stage.steps),
+            horizon=None if stage.horizon is None else shorter(stage.horizon),
+        )
+        for stage in recipe.stages
+    )
+    return replace(recipe, stages=stages)

@@ -1,0 +1,265 @@
+"""Rows of the sticker world, with all the truth that it knows of them."""
+
+import random
+import zlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from PIL import Image
+from torch import Tensor
+
+from vilt_core.data.augmentation import draw_masked_patches, rand_augment
+from vilt_core.data.image import normalise
+from vilt_core.data.text import EncodedText, Tokenizer, mask_words
+from vilt_core.evaluation.alignment import noun_tokens
+from vilt_core.objectives.mlm import IGNORED
+from vilt_core.training.batches import NOT_ASKED, Row
+from vilt_core.training.stages import Stage, drawn
+from vilt_core.world.captions import caption
+from vilt_core.world.grammar import Mention
+from vilt_core.world.inking import inked_pyramids
+from vilt_core.world.negatives import hard_negative
+from vilt_core.world.programs import execute
+from vilt_core.world.questions import Question, answers, question, questions
+from vilt_core.world.rendering import MAX_OBJECTS, paint, visible_shares
+from vilt_core.world.scenes import Scene, scene
+from vilt_core.world.sprites import sprites
+from vilt_core.world.statements import pair, statement
+
+BACKGROUND_CLASS = 0  # patch classes: the background, then the sprites in their order
+
+Draw = Callable[[], float]  # numbers in [0, 1): the only source of chance
+
+
+def patch_classes() -> int:
+    """How many things a patch can show."""
+    return len(sprites()) + 1
+
+
+class StickerRows:
+    """Rows of one stage, drawn as they are asked for; a ``Source`` of batches.py."""
+
+    def __init__(
+        self, stage: Stage, *, tokenizer: Tokenizer, image_size: int, patch_size: int, seed: int
+    ):
+        self.stage = stage
+        self.tokenizer = tokenizer
+        self.image_size = image_size
+        self.grid = image_size // patch_size
+        self.seed = seed
+        # Every stage has scenes of its own: one seen before is answered from memory.
+        self.first_scene = zlib.crc32(stage.name.encode()) << 24
+        self.answer_index = {answer: place for place, answer in enumerate(answers())}
+
+    def kind(self, step: int) -> str:
+        """What the batch of a step is made of, drawn from the stage's mix."""
+        return drawn(self.stage.mix, self._draw(step).random)
+
+    def rows(self, step: int, places: range) -> list[Row]:
+        """The rows at these places of a step's global batch."""
+        makers: dict[str, Callable[[int, int, random.Random], Row]] = {
+            "patches": self._patches,
+            "captions": self._caption,
+            "questions": self._question,
+            "statements": self._statement,
+            "ranking": self._ranking,
+        }
+        make = makers[self.kind(step)]
+        first = self.first_scene + step * self.stage.batch_size
+        return [make(first + place, place, self._draw(step, place)) for place in places]
+
+    def _draw(self, *place: int) -> random.Random:
+        return random.Random(f"{self.stage.name}/{self.seed}/{place}")
+
+    def _scene(self, index: int) -> Scene:
+        return scene(self.seed, index, split="train")
+
+    def _patches(self, index: int, _place: int, draw: random.Random) -> Row:
+        pixels, patches, _ = self._picture(self._scene(index), draw)
+        return Row(pixels=pixels, patches=patches)
+
+    def _caption(self, index: int, place: int, draw: random.Random) -> Row:
+        """Half of the rows for masked words, half for matching; half of these do not match.
+
+        The published code passes every pair twice instead, masked and unmasked.
+        """
+        seen = self._scene(index)
+        if place < self.stage.batch_size // 2 or place % 2:
+            said = caption(seen, draw.random)
+            matched = NOT_ASKED if place < self.stage.batch_size // 2 else 1
+            return self._told(seen, said.text, draw, matched=matched, mentions=said.mentions)
+        if draw.random() < self.stage.hard_negatives:
+            return self._told(seen, hard_negative(seen, draw.random).text, draw, matched=0)
+        said, strange = self._foreign_caption(seen, draw.random)
+        return self._told(seen, said, draw, matched=0, named=frozenset() if strange else None)
+
+    def _told(
+        self,
+        seen: Scene,
+        text: str,
+        draw: random.Random,
+        *,
+        matched: int,
+        mentions: Sequence[Mention] = (),
+        named: frozenset[int] | None = None,
+    ) -> Row:
+        """A row of words, hidden where matching is not asked; ``named`` is spoken of, if known."""
+        encoded = self.tokenizer.encode([text])
+        ids = encoded.batch.ids[0]
+        labels = torch.full_like(ids, IGNORED)
+        if matched == NOT_ASKED:
+            ids, labels = mask_words(
+                ids,
+                encoded.words[0],
+                mask_id=self.tokenizer.mask,
+                vocab_size=len(self.tokenizer),
+                rate=self._rates(encoded, mentions),
+                unit=self.stage.mask_unit,
+                draw=draw.random,
+            )
+        if mentions:
+            named = named_objects(mentions)
+        pixels, patches, owners = self._picture(seen, draw)
+        hidden, covered = self._hidden(draw) if matched == NOT_ASKED else self._hidden(None)
+        return Row(
+            pixels=pixels,
+            texts=(ids,),
+            masked=labels,
+            matched=matched,
+            hidden=hidden,
+            covered=covered,
+            patches=patches,
+            mentioned=_mentioned(owners, named),
+            grounded=grounded_nouns(encoded, mentions, owners),
+        )
+
+    def _question(self, index: int, _place: int, draw: random.Random) -> Row:
+        seen = self._scene(index)
+        asked = self._ask(seen, draw.random)
+        encoded = self.tokenizer.encode([asked.text])
+        pixels, patches, owners = self._picture(seen, draw)
+        return Row(
+            pixels=pixels,
+            texts=(encoded.batch.ids[0],),
+            answer=self.answer_index[asked.answer],
+            patches=patches,
+            mentioned=_mentioned(owners, named_objects(asked.mentions)),
+            grounded=grounded_nouns(encoded, asked.mentions, owners),
+        )
+
+    def _statement(self, index: int, _place: int, draw: random.Random) -> Row:
+        left, right = pair(self.seed, index, split="train")
+        said = statement(left, right, draw.random)
+        return Row(
+            pixels=self._picture(left, draw)[0],
+            second=self._picture(right, draw)[0],
+            texts=(self.tokenizer.encode([said.text]).batch.ids[0],),
+            statement=int(said.label),
+        )
+
+    def _ranking(self, index: int, _place: int, draw: random.Random) -> Row:
+        """A true caption first, then false ones: near misses as often as the stage says."""
+        seen = self._scene(index)
+        chance = draw.random
+        texts = [caption(seen, chance).text]
+        for _ in range(self.stage.negatives):
+            near = chance() < self.stage.hard_negatives
+            false = hard_negative(seen, chance).text if near else None
+            texts.append(false or self._foreign_caption(seen, chance)[0])
+        ids = tuple(self.tokenizer.encode([text]).batch.ids[0] for text in texts)
+        return Row(pixels=self._picture(seen, draw)[0], texts=ids)
+
+    def _hidden(self, draw: random.Random | None):
+        """Which patches are to be predicted, and which of them are covered; none without chance."""
+        if not self.stage.patch_mask_rate:
+            return None, None
+        if draw is None:
+            none = torch.zeros(self.grid, self.grid, dtype=torch.bool)
+            return none, none
+        rate = self.stage.patch_mask_rate
+        found = draw_masked_patches(self.grid**2, rate=rate, draw=draw)
+        asked, covered = (flat.reshape(self.grid, self.grid) for flat in found)
+        return asked, covered
+
+    def _picture(
+        self, seen: Scene, draw: random.Random
+    ) -> tuple[Float[Tensor, "3 height width"], Int[Tensor, " n"], Int[Tensor, " n"]]:
+        """Pixels, each patch's class, and the object that owns it or -1.
+
+        Of augmented pictures, which may have moved, nobody knows who owns which patch.
+        """
+        # Every third scene or so, told by its index: chance is spent on words alone.
+        over = seen.index % 1_000_003 * 0.6180339887 % 1 < self.stage.inked
+        painting = paint(seen, self.image_size, icons=inked_pyramids() if over else None)
+        shares = visible_shares(painting, self.grid)
+        patches = patch_targets(seen, shares)
+        owners = np.where(patches > BACKGROUND_CLASS, shares[:MAX_OBJECTS].argmax(axis=0), -1)
+        pixels = painting.pixels
+        if self.stage.augment:
+            pixels = np.array(rand_augment(Image.fromarray(pixels), draw))
+            patches, owners = np.full_like(patches, IGNORED), np.full_like(owners, -1)
+        return normalise(pixels), torch.from_numpy(patches), torch.from_numpy(owners)
+
+    def _foreign_caption(self, seen: Scene, draw: Draw) -> tuple[str, bool]:
+        """What is true of another scene and not, by accident, of this one.
+
+        Also whether it speaks of nothing like what is here, so that no patch is spoken of.
+        """
+        while True:
+            other = self._scene(-1 - int(draw() * 2**40))
+            said = caption(other, draw)
+            if not execute(said.program, seen):
+                named = {other.objects[i].category for i in named_objects(said.mentions)}
+                return said.text, named.isdisjoint(thing.category for thing in seen.objects)
+
+    def _rates(self, encoded: EncodedText, mentions: Sequence[Mention]) -> Float[Tensor, " l"]:
+        """Masking rate of every token: nouns are hidden more often where the stage says so."""
+        rates = torch.full(encoded.words[0].shape, self.stage.mask_rate)
+        if self.stage.noun_mask_rate != self.stage.mask_rate:
+            for mention in mentions:
+                rates[noun_tokens(encoded, 0, mention)] = self.stage.noun_mask_rate
+        return rates
+
+    def _ask(self, seen: Scene, draw: Draw) -> Question:
+        """A question of a kind that the scene allows, after the stage's own mixture of kinds."""
+        for _ in range(20):
+            asked = question(seen, draw, kind=drawn(self.stage.question_mix, draw))
+            if asked is not None:
+                return asked
+        return questions(seen, draw, count=1)[0]
+
+
+def patch_targets(seen: Scene, shares: np.ndarray) -> np.ndarray:
+    """The class of each patch's clear owner: most of the ink, or next to no ink at all."""
+    ink = shares[:MAX_OBJECTS]
+    owner, most = ink.argmax(axis=0), ink.max(axis=0)
+    kinds = np.array([thing.sprite.index + 1 for thing in seen.objects] + [BACKGROUND_CLASS])
+    targets = np.where(most > 0.2, kinds[np.minimum(owner, len(seen.objects))], IGNORED)
+    return np.where(shares[MAX_OBJECTS] > 0.97, BACKGROUND_CLASS, targets)
+
+
+def named_objects(mentions: Sequence[Mention]) -> frozenset[int]:
+    """The objects that any of the phrases speaks of."""
+    return frozenset(index for mention in mentions for index in mention.objects)
+
+
+def grounded_nouns(
+    encoded: EncodedText, mentions: Sequence[Mention], owners: Int[Tensor, " n"]
+) -> Bool[Tensor, "l n"]:
+    """For each piece of each noun of one text, the patches of the objects that it speaks of."""
+    grounded = torch.zeros(encoded.words.shape[1], len(owners), dtype=torch.bool)
+    for mention in mentions:
+        if mention.objects:
+            own = torch.isin(owners, torch.tensor(mention.objects))
+            grounded[noun_tokens(encoded, 0, mention)] = own
+    return grounded
+
+
+def _mentioned(owners: Int[Tensor, " n"], named: frozenset[int] | None) -> Int[Tensor, " n"]:
+    """1 where a patch's owner is spoken of, 0 where it is not, IGNORED where that is not known."""
+    if named is None:
+        return torch.full_like(owners, IGNORED)
+    spoken_of = torch.isin(owners, torch.tensor(sorted(named), dtype=owners.dtype))
+    return torch.where(owners >= 0, spoken_of.long(), IGNORED)
