@@ -2,22 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html import escape
 
 import gradio as gr
 
 
 @contextmanager
 def polite() -> Iterator[None]:
-    """Turn the library's ValueError into the page's own message.
+    """Turn the library's ValueError into what an endpoint answers.
+
+    A program reads it, as it is: the page calls no endpoint, and escapes what its own tabs say.
 
     Raises:
-        gr.Error: with the same sentence.
+        gr.Error: with the same sentence, in plain text.
     """
     try:
         yield
     except ValueError as error:
-        raise gr.Error(escape(sentence(error)), print_exception=False) from error
+        raise gr.Error(sentence(error), print_exception=False) from error
 
 
 def sentence(error: ValueError) -> str:

@@ -8,6 +8,7 @@ import gradio as gr
 import pytest
 
 from app import build_demo, endpoints, services, theme
+from app.tabs import ask
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,6 +110,19 @@ def test_a_model_that_is_unknown_or_cannot_be_had_gets_one_sentence(hub, scene_f
     with pytest.raises(gr.Error, match=r"No network\."):
         endpoints.answer(scene_file, "a cat?", 3, "ViLT-B/32")
     assert endpoints.answer(scene_file, "is there a cat?")["answers"]
+
+
+def test_a_program_reads_what_was_written_and_the_page_no_markup(tiny, scene_file):
+    text = "<img src=x onerror=alert(1)> & \"cats\" 'n' dogs"
+    with pytest.raises(gr.Error) as caught:
+        endpoints.fill(scene_file, text)
+    assert "<img src=x" in caught.value.message
+    assert "&lt;" not in caught.value.message
+    with pytest.raises(gr.Error, match="<b>gpt</b>"):
+        endpoints.answer(scene_file, "a cat?", 3, "<b>gpt</b>")
+    card = ask.answered(scene_file, "is there a cat?", None, "<b>gpt</b>")
+    assert "&lt;b&gt;gpt" in card
+    assert "<b>gpt" not in card
 
 
 @pytest.mark.parametrize(

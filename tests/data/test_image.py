@@ -2,6 +2,7 @@
 
 import json
 import struct
+import warnings
 import zlib
 from contextlib import suppress
 from io import BytesIO
@@ -179,6 +180,15 @@ def png_header(width, height):
 @pytest.mark.parametrize("side", [7_072, 12_000, 60_000])  # beside Pillow's own two limits as well
 def test_decompression_bombs_are_told_by_their_header(side):
     assert "50,000,000 pixels" in refusal(png_header(side, side))
+
+
+def test_pillow_says_nothing_beside(recwarn):
+    """Of 90 to 179 million pixels it warns; above, it refuses to read on."""
+    warnings.simplefilter("always")
+    before = list(warnings.filters)
+    assert "got 10000 x 12000" in refusal(png_header(10_000, 12_000))
+    assert list(recwarn) == []
+    assert warnings.filters == before
 
 
 def test_the_pixel_limit_holds_for_arrays_and_pil_images():

@@ -1,17 +1,24 @@
-"""A Hugging Face Hub of its own for each test that wants one, and an empty cache."""
+"""A Hugging Face Hub of its own for each test that wants one, an empty cache, the reference."""
 
 import importlib.util
 import random
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-SERVER = Path(__file__).with_name("hub_server.py")
-SPEC = importlib.util.spec_from_file_location("hub_server", SERVER)
-hub_server = importlib.util.module_from_spec(SPEC)
-sys.modules["hub_server"] = hub_server  # so that tests can import it by this name
-SPEC.loader.exec_module(hub_server)
+
+def beside(name: str) -> ModuleType:
+    """A module of this folder, which tests can then import by its name."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pytest.register_assert_rewrite("judges")
+hub_server, judges = beside("hub_server"), beside("judges")
 
 SMALL = {
     "config.json": b'{"model_type": "vilt"}',
@@ -27,6 +34,11 @@ def noise(length: int, seed: int = 0) -> bytes:
 
 
 @pytest.fixture
+def transformers():
+    return pytest.importorskip("transformers", reason="the reference is not installed")
+
+
+@pytest.fixture
 def files() -> dict[str, bytes]:
     """What a repository of the hub holds: more than anyone needs."""
     weights = {"model.safetensors": noise(300_000), "pytorch_model.bin": noise(300_000, 1)}
@@ -35,7 +47,13 @@ def files() -> dict[str, bytes]:
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HOME", "HF_TOKEN"):
+    for name in (
+        "HF_HUB_OFFLINE",
+        "TRANSFORMERS_OFFLINE",
+        "HF_HOME",
+        "HF_TOKEN",
+        "HUGGINGFACE_HUB_CACHE",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     # It asks the hub which agents there are before it says who it is.

@@ -12,8 +12,10 @@ import pytest
 from hub_server import Fault, Repository
 from huggingface_hub import constants, scan_cache_dir, snapshot_download
 from huggingface_hub.utils import HFValidationError, disable_progress_bars, validate_repo_id
+from judges import refusal_of
 
-from vilt_core.interop.hub import fetch, is_repo_name
+from vilt_core.interop.address import endpoint, is_repo_name
+from vilt_core.interop.hub import fetch
 
 ROOT = Path(__file__).resolve().parents[2]
 WANTED = {
@@ -27,10 +29,7 @@ WEIGHTS = "model.safetensors"
 
 
 def refusal(**arguments) -> str:
-    with pytest.raises(ValueError, match=r".") as caught:
-        fetch("owner/name", **arguments)
-    said = str(caught.value)
-    assert "\n" not in said
+    said = refusal_of(fetch, "owner/name", **arguments)
     assert "/resolve/" not in said
     return said
 
@@ -543,10 +542,95 @@ def test_a_revision_that_is_none(cache, revision):
     assert "revision must be a branch, a tag or a commit" in refusal(revision=revision)
 
 
-@pytest.mark.parametrize("endpoint", ["nowhere", "ftp://hub", "http://", "http://a:b"])
-def test_an_endpoint_that_is_none(cache, monkeypatch, endpoint):
-    monkeypatch.setenv("HF_ENDPOINT", endpoint)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "nowhere",
+        "ftp://hub",
+        "http://",
+        "http://a:b",
+        "http://a b",
+        "http://[",
+        "http://.",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:0",
+        f"http://{'a' * 64}.org",
+        "https://huggingface.co?mirror=1",
+        "https://hugging\nface.co",
+        " ",
+    ],
+)
+def test_an_endpoint_that_is_none(cache, monkeypatch, address):
+    monkeypatch.setenv("HF_ENDPOINT", address)
     assert "HF_ENDPOINT must be an address" in refusal()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://localhost:1", "https://hub.my_own.de/models", "http://[::1]:80", "https://köln.de"],
+)
+def test_an_endpoint_that_may_be_one(monkeypatch, address):
+    monkeypatch.setenv("HF_ENDPOINT", f"{address}/")
+    assert endpoint() == address
+
+
+ASKED = """
+from vilt_core.interop.address import client
+try:
+    print(client().endpoint())
+    import huggingface_hub
+    print(huggingface_hub.hf_hub_url("a/b", "file", endpoint=client().endpoint()))
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("", "https://huggingface.co\nhttps://huggingface.co/a/b/resolve/main/file"),
+        ("http://127.0.0.1:99999", "HF_ENDPOINT must be an address such as"),
+    ],
+)
+def test_an_endpoint_with_which_huggingface_hub_is_imported(address, said):
+    """It takes an empty one as it is, and breaks on a port that cannot be."""
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"HF_ENDPOINT": address},
+        cwd=ROOT,
+    )
+    assert done.stdout.startswith(said)
+
+
+@pytest.mark.parametrize("variable", ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"])
+@pytest.mark.parametrize("inside", ["", "deeper/down"])
+def test_a_cache_in_the_place_of_a_file(hub, monkeypatch, tmp_path, variable, inside):
+    (tmp_path / "file").write_text("a file")
+    monkeypatch.delenv("HF_HUB_CACHE")
+    monkeypatch.setenv(variable, str(tmp_path / "file" / inside))
+    said = refusal()
+    assert said.startswith(f"{variable} must name a folder")
+    assert said.endswith(f"{tmp_path / 'file'} is a file")
+    assert hub.requests == []
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert refusal() == said
+
+
+def test_a_token_in_the_place_of_a_file(hub, monkeypatch, tmp_path):
+    """HF_HOME also holds the token, though the cache be elsewhere."""
+    (tmp_path / "file").write_text("a file")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "file"))
+    assert refusal().startswith("HF_HOME must name a folder")
+
+
+def test_a_cache_with_an_impossible_name(hub, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", "x" * 5000)
+    said = refusal()
+    assert said.startswith("HF_HUB_CACHE must name a folder")
+    assert len(said) < 600
 
 
 # The disk
@@ -561,7 +645,8 @@ def test_a_disk_that_is_too_small(hub, monkeypatch):
 
 
 def test_a_cache_that_may_not_be_written(hub, cache):
-    cache.write_text("a file")
+    cache.mkdir()
+    (cache / "models--owner--name").write_text("a file")
     with pytest.raises(OSError, match="owner/name cannot be written to"):
         fetch("owner/name")
 

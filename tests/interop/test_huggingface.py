@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from judges import refusal_of, same
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -78,24 +79,8 @@ def folder(tmp_path):
     return tmp_path / "model"
 
 
-@pytest.fixture
-def transformers():
-    return pytest.importorskip("transformers", reason="the reference is not installed")
-
-
-def same(left, right):
-    before, after = left.state_dict(), right.state_dict()
-    return before.keys() == after.keys() and all(
-        torch.equal(before[name], after[name]) for name in before
-    )
-
-
 def refusal(folder, read=from_huggingface):
-    with pytest.raises(ValueError, match=r".+") as caught:
-        read(folder)
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    return sentence
+    return refusal_of(read, folder)
 
 
 def reconfigure(folder, **changes):
@@ -427,6 +412,26 @@ def test_square_sides_may_be_two_numbers(folder):
 # What is refused
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_head_that_judges_one_image(tmp_path, transformers, named):
+    kind = "ViltForImagesAndTextClassification"
+    theirs_in(tmp_path, transformers, kind, num_images=1, modality_type_vocab_size=2)
+    if not named:
+        reconfigure(tmp_path, architectures=None)
+    assert "num_images must be 2, for this lab judges texts by two images alone, got 1" in refusal(
+        tmp_path
+    )
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_head_that_judges_tokens(folder, transformers, named):
+    theirs = transformers.ViltForTokenClassification.from_pretrained(folder)
+    theirs.save_pretrained(folder)
+    if not named:
+        reconfigure(folder, architectures=None)
+    assert "classifies tokens, for which this lab has no head" in refusal(folder)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -534,8 +539,41 @@ def test_a_pickle_of_parameters_that_were_frozen_or_are_sparse(folder):
     found = from_huggingface(folder)
     assert same(expected, found)
     assert all(parameter.requires_grad for parameter in found.parameters())
-    torch.save(state | {WORDS: state[WORDS].to_sparse()}, folder / "pytorch_model.bin")
-    assert f"{WORDS} must hold floats" in refusal(folder)
+
+
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor invariants")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (torch.Tensor.to_sparse, "must be dense, got a tensor of torch.sparse_coo"),
+        (lambda value: value.to("meta"), "must hold values, got a tensor of the device meta"),
+        (lambda value: value.to(torch.int8), "must hold floats, got torch.int8"),
+    ],
+)
+def test_a_pickle_of_tensors_without_plain_values(folder, change, said):
+    state = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(state | {WORDS: change(state[WORDS])}, folder / "pytorch_model.bin")
+    assert f"pytorch_model.bin: {WORDS} {said}" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [
+        (torch.int8, "I8"),
+        (torch.int16, "I16"),
+        (torch.uint16, "U16"),
+        (torch.uint64, "U64"),
+        (torch.float8_e4m3fn, "F8_E4M3"),
+        (torch.float8_e5m2, "F8_E5M2"),
+        (torch.complex64, "C64"),
+    ],
+)
+def test_numbers_of_a_strange_kind(folder, dtype, name):
+    rewrite(folder, lambda state: state.update({WORDS: state[WORDS].to(dtype)}))
+    sentence = refusal(folder)
+    assert f"{WORDS} must hold floats of 16, 32 or 64 bits, got {name}" in sentence
+    assert "damaged" not in sentence
 
 
 def test_a_classifier_that_is_a_single_number(folder):

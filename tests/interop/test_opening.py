@@ -12,12 +12,19 @@ import hub_server
 import numpy as np
 import pytest
 import torch
+from judges import refusal_of
 from safetensors.torch import load, load_file
 
 import vilt_core
 from vilt_core.config import ViltConfig, vilt_b32
 from vilt_core.data.text import Tokenizer
-from vilt_core.interop import open_bundle, to_huggingface
+from vilt_core.interop import (
+    from_huggingface,
+    from_original,
+    from_timm,
+    open_bundle,
+    to_huggingface,
+)
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import save_folder
 from vilt_core.interop.renames import outwards
@@ -116,12 +123,18 @@ def test_a_hub_model_without_a_name_of_its_own_has_its_hub_name(bundle, tmp_path
     assert open_bundle(tmp_path).name == tmp_path.name
 
 
-@pytest.mark.parametrize("source", ["nothing here", "a/b/c", "vilt.ckpt", ""])
+@pytest.mark.parametrize("source", ["nothing here", "a/b/c", "vilt.ckpt", "", "x" * 5000, "a\0b"])
 def test_what_is_nothing(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"a name on the Hugging Face Hub|config\.json") as caught:
         open_bundle(source)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("read", [from_huggingface, from_original, from_timm, vilt_core.load])
+def test_a_name_too_long_for_a_file(read):
+    assert len(refusal_of(read, "x" * 5000)) < 500
 
 
 def test_files_that_are_no_checkpoints(tmp_path):

@@ -1,15 +1,23 @@
 """Checkpoints of the original code: renamed as its own converter does, or refused in a sentence."""
 
+import contextlib
 import json
 import os
 import re
+import runpy
+import shutil
 import sys
+from collections import OrderedDict, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from datetime import datetime
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
+from judges import refusal_of, same
 
 from vilt_core.config import ViltConfig, vilt_b32
 from vilt_core.data.text import Tokenizer
@@ -98,19 +106,10 @@ def written(path, state, **beside):
     return path
 
 
-def same(left, right):
-    before, after = left.state_dict(), right.state_dict()
-    return before.keys() == after.keys() and all(
-        torch.equal(before[name], after[name]) for name in before
-    )
-
-
 def refusal(path, read=from_original):
-    with pytest.raises(ValueError, match=r".+") as caught:
-        read(path)
-    assert "\n" not in str(caught.value)
-    assert path.name in str(caught.value)
-    return str(caught.value)
+    sentence = refusal_of(read, path)
+    assert path.name in sentence
+    return sentence
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -164,16 +163,129 @@ def test_objects_of_lightning_are_passed_over(tmp_path, monkeypatch):
     assert from_original(path).config.heads == 4
 
 
+class Settings(dict):
+    """A dictionary that is pickled as sacred's read-only ones are: made from a plain one."""
+
+    def __reduce__(self):
+        return type(self), (dict(self),)
+
+
+class Values(list):
+    """A list of a class of its own, pickled by what is appended to it."""
+
+
+class Record:
+    """An object with a state that is no dictionary."""
+
+    __slots__ = ("note",)
+
+
+class Weights(OrderedDict):
+    """A state dict of a class of its own."""
+
+
+def objects():
+    """What is found in checkpoints beside the parameters."""
+    counts = defaultdict(list, best=[0.7])
+    values, record = Values([1, Values(["a"])]), Record()
+    record.note = "a note"
+    return {
+        "best_model_score": np.float64(0.5),
+        "steps": np.int64(3),
+        "curve": np.linspace(0, 1, 5),
+        "callbacks": {Record: record, "counts": counts, "values": values, "empty": Values()},
+        "when": datetime(2021, 6, 1),
+        "place": PurePosixPath("/result"),
+        "heads": frozenset({"itm"}),
+        "steps_done": range(3),
+        "hyper_parameters": Settings(config=Settings(num_heads=4, drop_rate=0.3, losses=values)),
+    }
+
+
+@pytest.mark.parametrize("archive", [True, False], ids=["zip", "as before PyTorch 1.6"])
+def test_objects_beside_the_parameters_do_not_matter(tmp_path, archive, monkeypatch):
+    module = ModuleType("gone")
+    model, state = checkpoint(tasks=("mlm",), heads=4, dropout=0.3)
+    for kind in (Settings, Values, Record, Weights):
+        setattr(module, kind.__name__, kind)
+        monkeypatch.setattr(kind, "__module__", module.__name__)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        content = {"state_dict": Weights(state), "epoch": 9, **objects()}
+        torch.save(content, tmp_path / "a.ckpt", _use_new_zipfile_serialization=archive)
+    found = from_original(tmp_path / "a.ckpt")
+    assert same(model, found)
+    assert found.config == model.config
+
+
+def test_threads_read_at_the_same_time(tmp_path):
+    """Each with stand-ins of its own under the same names."""
+    model, state = checkpoint(tasks=("mlm",))
+    for at in range(4):
+        steps = {str(step): datetime(2021, 6, 1 + step % 28) for step in range(3000)}
+        written(tmp_path / f"{at}.ckpt", state, steps=steps)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(from_original, sorted(tmp_path.iterdir())))
+    assert all(same(model, other) for other in found)
+
+
 class Bomb:
     def __reduce__(self):
         return os.mkdir, ("exploded",)
 
 
-def test_code_is_never_run(tmp_path, monkeypatch):
+class Fuse:
+    """Explodes where it is given a state, appended to, or called."""
+
+    def __init__(self, function, *arguments):
+        self.made = function, arguments
+
+    def __reduce__(self):
+        return *self.made, {"state": 1}, iter([Bomb()]), iter([("key", Bomb())])
+
+
+@pytest.mark.parametrize("archive", [True, False])
+def test_code_is_never_run(tmp_path, monkeypatch, archive):
     monkeypatch.chdir(tmp_path)
     _, state = checkpoint()
-    assert "never run" in refusal(written(tmp_path / "a.ckpt", state, callbacks=Bomb()))
+    torch.save(
+        {"state_dict": state, "callbacks": Bomb()},
+        tmp_path / "a.ckpt",
+        _use_new_zipfile_serialization=archive,
+    )
+    assert "never run" in refusal(tmp_path / "a.ckpt")
     assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("archive", [True, False])
+@pytest.mark.parametrize(
+    "spark",
+    [
+        Fuse(exec, "import os; os.mkdir('exploded')"),
+        Fuse(Path.mkdir, Path("exploded")),
+        Fuse(shutil.copytree, ".", "exploded"),
+        Fuse(runpy.run_path, "spark.py"),
+    ],
+    ids=["exec", "mkdir", "copytree", "run_path"],
+)
+def test_what_would_run_code_stands_for_nothing(tmp_path, monkeypatch, archive, spark):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spark.py").write_text("import os; os.mkdir('exploded')")
+    model, state = checkpoint()
+    torch.save(
+        {"before": spark, "state_dict": state, "after": {spark.made[0]: spark}},
+        tmp_path / "a.ckpt",
+        _use_new_zipfile_serialization=archive,
+    )
+    with contextlib.suppress(ValueError):  # refused or passed over, but not run
+        assert same(model, from_original(tmp_path / "a.ckpt"))
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_state_dict_whose_parameters_are_no_tensors(tmp_path):
+    _, state = checkpoint()
+    state["pooler.dense.bias"] = np.zeros(128)
+    assert "is it a checkpoint of ViLT?" in refusal(written(tmp_path / "a.ckpt", state))
 
 
 def test_a_checkpoint_may_be_overwritten_afterwards(tmp_path):

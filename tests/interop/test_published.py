@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from judges import same
 from PIL import Image
 
 from vilt_core.config import vilt_b32
@@ -19,18 +20,6 @@ from vilt_core.interop.huggingface import load_huggingface
 from vilt_core.interop.parity import compare_with_transformers
 from vilt_core.models.vilt import Vilt
 from vilt_core.types import ImageBatch, TextBatch
-
-
-@pytest.fixture
-def transformers():
-    return pytest.importorskip("transformers", reason="the reference is not installed")
-
-
-def same(left, right):
-    before, after = left.state_dict(), right.state_dict()
-    return before.keys() == after.keys() and all(
-        torch.equal(before[name], after[name]) for name in before
-    )
 
 
 @pytest.fixture(scope="module")

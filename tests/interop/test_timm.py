@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from judges import refusal_of
 from safetensors.torch import save_file
 
 from vilt_core.config import ViltConfig
@@ -31,10 +32,7 @@ def vit(**settings):
 
 
 def refusal(state, **options):
-    with pytest.raises(ValueError, match=r".+") as caught:
-        from_timm(state, **options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return refusal_of(from_timm, state, **options)
 
 
 def config(**settings):
@@ -157,3 +155,15 @@ def test_names_without_timm(monkeypatch):
 
 def test_no_vit_at_all():
     assert "must have a patch_embed.proj.weight" in refusal({"weight": torch.zeros(2)})
+
+
+def test_the_token_of_masked_patches_and_their_head_are_fresh():
+    model = from_timm(vit().state_dict(), config=config(tasks=("mlm", "mpp")))
+    plain = from_timm(vit().state_dict(), config=config(tasks=("mlm",)))
+    known = {name for name in plain.state_dict() if name not in fresh_parameters(plain)}
+    fresh = set(fresh_parameters(model))
+    assert fresh.isdisjoint(known)
+    assert fresh - set(fresh_parameters(plain)) == {
+        "patch_embedding.mask_token",
+        *(f"mpp.{name}" for name in model.mpp.state_dict()),
+    }

@@ -203,6 +203,14 @@ def test_a_beta_out_of_the_range_of_the_dtype_is_refused(cost):
         ipot(cost.float(), beta=1e-4)
 
 
+@on_each_road
+@pytest.mark.parametrize(("dtype", "offered"), [(torch.float32, True), (torch.float64, False)])
+def test_float64_is_offered_to_those_who_do_not_have_it(cost, dtype, offered):
+    with pytest.raises(ValueError, match="beta must be large enough") as caught:
+        ipot(cost.to(dtype), beta=1e-6)
+    assert ("pass the cost in float64" in str(caught.value)) == offered
+
+
 @pytest.mark.parametrize("beta", [0.0, -0.5, float("nan"), float("inf")])
 def test_beta_is_positive(cost, beta):
     with pytest.raises(ValueError, match=f"beta must be finite and greater than 0, got {beta}"):

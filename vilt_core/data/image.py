@@ -3,6 +3,8 @@
 import math
 import os
 import struct
+import threading
+import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,6 +54,9 @@ _DAMAGED = (
     struct.error,
     zlib.error,
 )
+
+
+_FILTERS = threading.Lock()  # warnings have one list of filters for all threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,9 +212,11 @@ def _existing(source: str | os.PathLike[str]) -> Path:
 
 def _decode(file: Path | BytesIO, *, name: str) -> Image.Image:
     try:
-        # Reads the header alone; Pillow has limits of its own, above ours.
-        image = Image.open(file, formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        # Reads the header alone; Pillow has limits of its own, above ours, and prints a warning.
+        with _FILTERS, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(file, formats=FORMATS)
+    except Image.DecompressionBombError as error:
         raise ValueError(f"{name} must have at most {MAX_PIXELS:,} pixels: {error}") from error
     except Image.UnidentifiedImageError as error:
         raise ValueError(f"{name} is no image of a known kind ({', '.join(FORMATS)})") from error

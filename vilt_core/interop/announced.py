@@ -23,6 +23,8 @@ from huggingface_hub.file_download import HfFileMetadata
 PLAIN = re.compile(r"\w[\w.-]*", re.ASCII)  # may name a file of the cache
 PASSING = {408, 429, 500, 502, 503, 504}  # a status that another try may not meet
 _HURRY = 3.0  # seconds
+# InvalidURL and ValueError: sent on to no address.
+_UNREACHABLE = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError)
 
 
 class Unavailable(ValueError):
@@ -91,7 +93,7 @@ def announcement(hub: Hub, name: str, revision: str) -> File | None:
             f"{hub.endpoint} gave no answer within {hub.seconds:g} seconds, so {hub.repo} cannot "
             "be fetched"
         ) from error
-    except (httpx2.HTTPError, OSError, ValueError) as error:  # ValueError: sent to no address
+    except _UNREACHABLE as error:
         raise Unavailable(
             f"{hub.endpoint} cannot be reached, so {hub.repo} cannot be fetched: {reason(error)}"
         ) from error
@@ -130,7 +132,7 @@ def _within(seconds: float, ask: Callable[[], HfFileMetadata]) -> HfFileMetadata
     def run() -> None:
         try:
             answer.set_result(ask())
-        except (httpx2.HTTPError, OSError, ValueError) as error:
+        except _UNREACHABLE as error:
             answer.set_exception(error)
 
     Thread(target=run, daemon=True).start()
@@ -167,7 +169,7 @@ def refusal(hub: Hub, name: str, revision: str, error: HfHubHTTPError) -> ValueE
     return Unavailable(f"{hub.endpoint} answered {status} for {name} of {hub.repo}")
 
 
-def reason(error: httpx2.HTTPError | OSError | ValueError) -> str:
+def reason(error: Exception) -> str:
     """What an error says, or else what it is called."""
     return str(error) or type(error).__name__
 

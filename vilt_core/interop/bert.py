@@ -8,6 +8,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from vilt_core.data.text import SPECIAL, Tokenizer
+from vilt_core.interop.address import client
 from vilt_core.interop.folders import json_text, read_object
 
 PUBLISHED = "google-bert/bert-base-uncased"  # whose vocabulary every published ViLT speaks
@@ -117,10 +118,8 @@ def _vocabulary(path: Path) -> dict[str, int]:
 
 
 def _fetched_vocabulary(folder: Path) -> Path:
-    from vilt_core.interop.hub import fetch_file  # what is at hand needs no client of the hub
-
     try:
-        return fetch_file(PUBLISHED, "vocab.txt")
+        return client().fetch_file(PUBLISHED, "vocab.txt")
     except ValueError as error:
         raise ValueError(
             f"{folder} has no tokenizer (tokenizer.json or vocab.txt), and that of published "

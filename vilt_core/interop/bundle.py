@@ -1,10 +1,13 @@
 """What a checkpoint is once it is open: a model with everything needed to speak to it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vilt_core.data.image import Processing
 from vilt_core.data.text import Tokenizer
 from vilt_core.models.vilt import Vilt
+
+Progress = Callable[[int, int], None]  # told of the bytes that are there and of all bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

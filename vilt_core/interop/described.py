@@ -53,7 +53,10 @@ def read_config(settings: dict, path: Path, *, tasks: Iterable[str], asked: bool
         if settings[name] != only:
             raise ValueError(f"{path}: {name} must be {only!r}, got {settings[name]!r}")
     if "nlvr2" in tasks and settings["num_images"] != 2:
-        raise ValueError(f"{path}: num_images must be 2, got {settings['num_images']!r}")
+        raise ValueError(
+            f"{path}: num_images must be 2, for this lab judges texts by two images alone, "
+            f"got {settings['num_images']!r}"
+        )
     sizes = {
         "vocab_size": _whole(settings, "vocab_size", path),
         "width": _whole(settings, "hidden_size", path),

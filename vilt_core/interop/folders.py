@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -23,6 +24,20 @@ def write_together(writers: dict[Path, Callable[[Path], object]]) -> None:
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder is there; none is under a name too long for one."""
+    with suppress(OSError):
+        return Path(path).is_dir()
+    return False
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is there; none is under a name too long for one."""
+    with suppress(OSError):
+        return Path(path).is_file()
+    return False
 
 
 def read_object(path: Path) -> dict:

@@ -12,17 +12,16 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 from huggingface_hub import constants
 from huggingface_hub.utils import tqdm
 
+from vilt_core.interop.address import endpoint, is_repo_name
 from vilt_core.interop.announced import PLAIN, File, Hub, Unavailable, announcement
+from vilt_core.interop.bundle import Progress
 from vilt_core.interop.download import bring, length
-
-Progress = Callable[[int, int], None]
 
 _WEIGHTS = (  # the first that the repository has
     "model.safetensors",
@@ -38,17 +37,10 @@ _BESIDE = (  # as many as the repository has
     "preprocessor_config.json",
     "processor_config.json",
 )
-_PART = r"\w(?:[\w.-]{0,94}\w)?"
-_NAME = re.compile(rf"(?!.*(?:--|\.\.))(?!.*\.git$){_PART}/{_PART}", re.ASCII)
 _REVISION = re.compile(r"(?!.*\.\.)\w(?:[\w./+-]*\w)?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SWITCHED_ON = {"1", "ON", "YES", "TRUE"}
 _PAUSES = (0.0, 0.5, 2.0)  # seconds, see Hub
-
-
-def is_repo_name(text: str) -> bool:
-    """Whether a text may name a repository of the hub, as "dandelin/vilt-b32-mlm" does."""
-    return _NAME.fullmatch(text) is not None
 
 
 def fetch(repo: str, *, revision: str | None = None, progress: Progress | None = None) -> Path:
@@ -80,7 +72,7 @@ def fetch(repo: str, *, revision: str | None = None, progress: Progress | None =
     if not is_repo_name(repo):
         raise ValueError(f'repo must be a name such as "dandelin/vilt-b32-mlm", got {repo!r}')
     revision = constants.DEFAULT_REVISION if revision is None else revision
-    if not _REVISION.fullmatch(revision):
+    if not (isinstance(revision, str) and _REVISION.fullmatch(revision)):
         raise ValueError(f"revision must be a branch, a tag or a commit, got {revision!r}")
     store = _cache() / f"models--{repo.replace('/', '--')}"
     held = _held(store, revision)
@@ -93,7 +85,7 @@ def fetch(repo: str, *, revision: str | None = None, progress: Progress | None =
         return held
     hub = Hub(
         repo=repo,
-        endpoint=_endpoint(),
+        endpoint=endpoint(),
         store=store,
         pauses=_PAUSES,
         hurried=held is not None,
@@ -132,7 +124,7 @@ def fetch_file(repo: str, name: str) -> Path:
             f"the cache {store.parent} lacks {name} of {repo}, "
             "and HF_HUB_OFFLINE forbids to fetch it"
         )
-    hub = Hub(repo=repo, endpoint=_endpoint(), store=store, pauses=_PAUSES, hurried=False)
+    hub = Hub(repo=repo, endpoint=endpoint(), store=store, pauses=_PAUSES, hurried=False)
     file = _required(hub, name, branch)
     _download(hub, [file], None)
     _remember(hub, branch, file.commit)
@@ -141,31 +133,32 @@ def fetch_file(repo: str, name: str) -> Path:
 
 def _cache() -> Path:
     """huggingface_hub's cache, as the environment names it now and not when it was imported."""
-    if named := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
-        folder = named
-    elif home := os.environ.get("HF_HOME"):
-        folder = os.path.join(home, "hub")  # noqa: PTH118 - it may begin with a variable
-    else:
-        folder = constants.HF_HUB_CACHE
-    return Path(os.path.expandvars(folder)).expanduser().resolve()
+    home = os.environ.get("HF_HOME")
+    # HF_HOME also holds the token, and is looked at though the cache may be elsewhere.
+    beside = _folder("HF_HOME", home or constants.HF_HOME)
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if named := os.environ.get(variable):
+            return _folder(variable, named)
+    return _folder("HF_HOME", str(beside / "hub") if home else constants.HF_HUB_CACHE)
+
+
+def _folder(variable: str, named: str) -> Path:
+    """A folder that is there, or that can be made."""
+    try:
+        folder = Path(os.path.expandvars(named)).expanduser().resolve()
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+    except (OSError, RuntimeError) as error:  # too long, in a circle, or of nobody
+        raise ValueError(
+            f"{variable} must name a folder, got {named!r:.200}: {error!s:.200}"
+        ) from error
+    if not there.is_dir():
+        raise ValueError(f"{variable} must name a folder, got {named!r:.200}: {there} is a file")
+    return folder
 
 
 def _offline() -> bool:
     named = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     return named.upper() in _SWITCHED_ON or constants.is_offline_mode()
-
-
-def _endpoint() -> str:
-    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-    try:
-        url = httpx2.URL(endpoint)
-    except httpx2.InvalidURL:
-        url = httpx2.URL()
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(
-            f"HF_ENDPOINT must be an address such as https://huggingface.co, got {endpoint!r}"
-        )
-    return endpoint
 
 
 # What the cache holds

@@ -14,8 +14,9 @@ from safetensors.torch import save_file
 
 from vilt_core.config import TASKS, ViltConfig
 from vilt_core.data.image import Processing
+from vilt_core.interop.address import client, is_repo_name
 from vilt_core.interop.bert import read_tokenizer, tokenizer_files
-from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.bundle import Bundle, Progress
 from vilt_core.interop.described import (
     DEFAULTS,
     classifier_of,
@@ -26,12 +27,10 @@ from vilt_core.interop.described import (
     read_own,
     read_processing,
 )
-from vilt_core.interop.folders import json_text, read_object, write_together
+from vilt_core.interop.folders import is_folder, json_text, read_object, write_together
 from vilt_core.interop.renames import HEADS, NO_PARAMETERS, Classifier, inwards, outwards, tasks_in
 from vilt_core.interop.weights import State, adopt, check, check_scale, read_weights, without_values
 from vilt_core.models.vilt import Vilt
-
-Progress = Callable[[int, int], None]
 
 # How the names of the head of each class of transformers begin.
 _CLASSES = {
@@ -82,7 +81,7 @@ def load_huggingface(
         )
     pictures = read_processing(folder, patch_size=config.patch_size)
     usual = Processing(size=config.image_size, patch_size=config.patch_size)
-    name = Path(source).resolve().name if Path(source).is_dir() else os.fspath(source)
+    name = Path(source).resolve().name if is_folder(source) else os.fspath(source)
     return Bundle(
         name=own.get("name", name),
         model=model,
@@ -146,14 +145,14 @@ def to_huggingface(model: Vilt | Bundle, folder: str | os.PathLike[str]) -> None
 def _folder_of(
     source: str | os.PathLike[str], revision: str | None, progress: Progress | None
 ) -> Path:
-    if Path(source).is_dir():
+    if is_folder(source):
         return Path(source)
-    from vilt_core.interop.hub import fetch, is_repo_name  # a folder needs no client of the hub
-
     name = os.fspath(source)
     if not is_repo_name(name):
-        raise ValueError(f"expected a folder of transformers or a name on its hub, got {name!r}")
-    return fetch(name, revision=revision, progress=progress)
+        raise ValueError(
+            f"expected a folder of transformers or a name on its hub, got {name!r:.200}"
+        )
+    return client().fetch(name, revision=revision, progress=progress)
 
 
 def _read(folder: Path) -> tuple[Vilt, dict]:
@@ -200,7 +199,8 @@ def _classifier_in(state: State, described: dict, source: Path) -> Classifier | 
     first = state.get("classifier.0.weight")
     if first is None:
         return None
-    return "vqa" if list(first.shape[1:]) == [described.get("hidden_size", 768)] else "nlvr2"
+    width = described.get("hidden_size", 768)  # a head for pairs is as wide as what it reads
+    return "vqa" if list(first.shape[1:]) == [width] != list(first.shape[:1]) else "nlvr2"
 
 
 def _tasks_in(state: State, described: dict, classifier: Classifier | None) -> tuple[str, ...]:

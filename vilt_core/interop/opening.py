@@ -1,16 +1,14 @@
 """Whatever a person may name as a model is looked at and opened."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
-from vilt_core.interop.bundle import Bundle
-from vilt_core.interop.folders import read_object
+from vilt_core.interop.address import is_repo_name
+from vilt_core.interop.bundle import Bundle, Progress
+from vilt_core.interop.folders import is_file, is_folder, read_object
 from vilt_core.interop.huggingface import load_huggingface
 from vilt_core.interop.lab import load_folder
 from vilt_core.interop.original import load_original
-
-Progress = Callable[[int, int], None]
 
 _PICKLES = {".ckpt", ".pt", ".pth", ".bin"}
 
@@ -33,17 +31,15 @@ def open_bundle(
         ValueError: One sentence: it is none of these, or damaged, or not computed here.
     """
     path = Path(source)
-    if path.is_dir():
+    if is_folder(path):
         return load_huggingface(path) if _is_of_transformers(path) else load_folder(path)
-    if path.is_file():
+    if is_file(path):
         return _open_file(path)
-    from vilt_core.interop.hub import is_repo_name  # what is on disk needs no client of the hub
-
     if is_repo_name(os.fspath(source)):
         return load_huggingface(source, revision=revision, progress=progress)
     raise ValueError(
         "expected a folder of this lab or of transformers, a .ckpt file or a name on the "
-        f"Hugging Face Hub, got {os.fspath(source)!r}"
+        f"Hugging Face Hub, got {os.fspath(source)!r:.200}"
     )
 
 

@@ -15,26 +15,26 @@ from vilt_core.config import TASKS, ViltConfig
 from vilt_core.interop.bert import read_tokenizer
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import read_object
+from vilt_core.interop.pickles import State, load_pickle
 from vilt_core.interop.renames import NEVER_USED, inwards, outwards, tasks_in
-from vilt_core.interop.weights import State, adopt, check, load_pickle, without_values
+from vilt_core.interop.weights import adopt, check, without_values
 from vilt_core.models.vilt import Vilt
 
 HEAD_WIDTH = 64  # of every ViT that the original can be built on
-# Lightning and sacred leave objects of these packages in a checkpoint: settings and callbacks.
-_BESIDE = ("pytorch_lightning.", "lightning.", "sacred.", "omegaconf.", "argparse.", "pathlib.")
 
 
 def from_original(path: str | os.PathLike[str]) -> Vilt:
     """The model of a checkpoint of the original code, in evaluation mode, all heads that it has.
 
     Args:
-        path: A .ckpt file; read as data, nothing in it is run.
+        path: A .ckpt file; read as data, nothing in it is run. What lies beside its parameters may
+            be anything.
 
     Raises:
         ValueError: One sentence: what is missing, left over, damaged, or no checkpoint of ViLT.
     """
     path = Path(path)
-    content = load_pickle(path, mapped=True, stand_ins=_BESIDE)
+    content = load_pickle(path, mapped=True, stand_ins=True)
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(held, Tensor) for name, held in state.items()

@@ -55,12 +55,12 @@ def split_positions(
 
 
 def lift_class(token: Float[Tensor, " d"]) -> tuple[Float[Tensor, "1 1 d"]]:
-    """The [class] token as a batch of one sequence of one token."""
+    """The [class] or the mask token as a batch of one sequence of one token."""
     return (token[None, None],)
 
 
 def lower_class(token: Float[Tensor, "1 1 d"]) -> tuple[Float[Tensor, " d"]]:
-    """The [class] token alone."""
+    """The [class] or the mask token alone."""
     return (token[0, 0],)
 
 
@@ -129,6 +129,13 @@ TABLE = (
         CLASS,
     ),
     Row(
+        "patch_embedding.mask_token",
+        f"{_IMAGE}.mask_token",
+        "transformer.mask_token",
+        CLASS,
+        CLASS,
+    ),
+    Row(
         "patch_embedding.class_position + patch_embedding.positions.table",
         f"{_IMAGE}.position_embeddings",
         "transformer.pos_embed",
@@ -154,12 +161,15 @@ TABLE = (
     Row(f"{_OURS}.mlp.contract.*", f"{_THEIRS}.output.dense.*", f"{_BLOCK}.mlp.fc2.*"),
     Row("encoder.norm.*", "vilt.layernorm.*", "transformer.norm.*"),
     Row("pooler.dense.*", "vilt.pooler.dense.*", "pooler.dense.*"),
-    # -- heads; transformers has no ITM head and skips these
+    # -- heads; transformers has none of ITM and of masked patches and skips these
     Row("itm.dense.*", "itm_score.fc.*", "itm_score.fc.*"),
     Row("mlm.dense.*", "mlm_score.transform.dense.*", "mlm_score.transform.dense.*"),
     Row("mlm.norm.*", "mlm_score.transform.LayerNorm.*", "mlm_score.transform.LayerNorm.*"),
     Row("mlm.decoder.weight", "mlm_score.decoder.weight", "mlm_score.decoder.weight"),
     Row("mlm.decoder.bias", "mlm_score.decoder.bias", "mlm_score.bias"),
+    Row("mpp.dense.*", "mpp_score.transform.dense.*", "mpp_score.transform.dense.*"),
+    Row("mpp.norm.*", "mpp_score.transform.LayerNorm.*", "mpp_score.transform.LayerNorm.*"),
+    Row("mpp.decoder.*", "mpp_score.decoder.*", "mpp_score.decoder.*"),
     Row("rank.dense.*", "rank_output.*", "rank_output.*"),
     Row("vqa.expand.*", "classifier.0.*", "vqa_classifier.0.*"),
     Row("vqa.norm.*", "classifier.1.*", "vqa_classifier.1.*"),
@@ -173,6 +183,7 @@ TABLE = (
 HEADS = {
     "itm": "itm_score.",
     "mlm": "mlm_score.",
+    "mpp": "mpp_score.",
     "rank": "rank_output.",
     "nlvr2": "nlvr2_classifier.",
 }

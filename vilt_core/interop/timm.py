@@ -1,19 +1,32 @@
 """ViT weights of timm as the start of a ViLT: the paper begins at ``vit_base_patch32_384``."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import isqrt
 from pathlib import Path
 
 from torch import Tensor
 
 from vilt_core.config import ViltConfig
-from vilt_core.interop.renames import inwards, join_positions, outwards, split_positions
-from vilt_core.interop.weights import State, check, read_pickle, read_safetensors, read_weights
+from vilt_core.interop.address import client, is_repo_name
+from vilt_core.interop.bundle import Progress
+from vilt_core.interop.folders import is_file, is_folder
+from vilt_core.interop.pickles import State, read_pickle
+from vilt_core.interop.renames import (
+    NEVER_USED,
+    inwards,
+    join_positions,
+    outwards,
+    split_positions,
+)
+from vilt_core.interop.weights import (
+    check,
+    check_dense,
+    read_safetensors,
+    read_weights,
+)
 from vilt_core.layers.positions import resize_grid
 from vilt_core.models.vilt import Vilt
-
-Progress = Callable[[int, int], None]
 
 HEAD_WIDTH = 64  # of a plain ViT of any size
 _VIT = "transformer."  # where the original keeps it
@@ -49,11 +62,9 @@ def from_timm(
     if config is None:
         config = _config_like(state, where)
     model = Vilt(config)
-    expected = outwards(model.state_dict(), names="original", depth=config.depth)
-    expected = {
-        name.removeprefix(_VIT): value for name, value in expected.items() if name.startswith(_VIT)
-    }
+    expected = {name.removeprefix(_VIT): value for name, value in _vit_of(model).items()}
     if "pos_embed" in state:
+        check_dense("pos_embed", state["pos_embed"], source=where)
         state["pos_embed"] = _fitted(state["pos_embed"], config.grid)
     check(state, expected, source=where)
     named = {f"{_VIT}{name}": value for name, value in state.items()}
@@ -63,11 +74,18 @@ def from_timm(
 
 def fresh_parameters(model: Vilt) -> list[str]:
     """The parameters for which a ViT has nothing, in order."""
-    state = model.state_dict()
-    told = outwards(state, names="original", depth=model.config.depth)
-    vit = {name: value for name, value in told.items() if name.startswith(_VIT)}
-    known = inwards(vit, names="original", depth=model.config.depth)
-    return [name for name in state if name not in known]
+    known = inwards(_vit_of(model), names="original", depth=model.config.depth)
+    return [name for name in model.state_dict() if name not in known]
+
+
+def _vit_of(model: Vilt) -> State:
+    """What a plain ViT has of a model, under the original's names."""
+    named = outwards(model.state_dict(), names="original", depth=model.config.depth)
+    return {
+        name: value
+        for name, value in named.items()
+        if name.startswith(_VIT) and name not in NEVER_USED
+    }
 
 
 def _read(
@@ -76,14 +94,14 @@ def _read(
     if isinstance(source, Mapping):
         return dict(source), Path("the state dict")
     path = Path(source)
-    if path.is_dir():
+    if is_folder(path):
         return read_weights(path)
-    if path.is_file():
+    if is_file(path):
         return (read_safetensors if path.suffix == ".safetensors" else read_pickle)(path), path
-    from vilt_core.interop.hub import fetch, is_repo_name  # what is at hand needs no client of it
-
     name = os.fspath(source)
-    return read_weights(fetch(name if is_repo_name(name) else _hub_name(name), progress=progress))
+    hub = client()  # first, for timm imports huggingface_hub too
+    repo = name if is_repo_name(name) else _hub_name(name)
+    return read_weights(hub.fetch(repo, progress=progress))
 
 
 def _hub_name(name: str) -> str:
@@ -92,12 +110,12 @@ def _hub_name(name: str) -> str:
         from timm.models import get_pretrained_cfg
     except ModuleNotFoundError as error:
         raise ValueError(
-            f"expected a folder, a file or a name on the Hugging Face Hub, got {name!r}; for the "
-            "names of timm, timm must be installed"
+            "expected a folder, a file or a name on the Hugging Face Hub, "
+            f"got {name!r:.200}; for the names of timm, timm must be installed"
         ) from error
     found = get_pretrained_cfg(name)
     if found is None or not found.hf_hub_id:
-        raise ValueError(f"timm has no model {name!r} with weights on the Hugging Face Hub")
+        raise ValueError(f"timm has no model {name!r:.200} with weights on the Hugging Face Hub")
     return found.hf_hub_id
 
 

@@ -1,12 +1,8 @@
 """Weights from a file into a model: each lies in memory once, checked, and free of its file."""
 
 import json
-import pickle
-import zipfile
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,9 +10,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from vilt_core.config import ViltConfig
+from vilt_core.interop.folders import is_file
+from vilt_core.interop.pickles import State, read_pickle
 from vilt_core.models.vilt import Vilt
 
-State = dict[str, Tensor]
 LARGEST = 10**18  # number in a config that is looked at at all
 _DTYPES = {
     "F64": torch.float64,
@@ -28,18 +25,6 @@ _DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-
-
-# What PyTorch raises on files that are not whole.
-_DAMAGED = (
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 class _WithoutValues(TorchFunctionMode):
@@ -82,7 +67,7 @@ def adopt(model: Vilt, state: Mapping[str, Tensor]) -> Vilt:
 
 
 def check(state: State, expected: Mapping[str, Tensor], *, source: Path) -> None:
-    """Refuse what is missing, left over, of another shape, no float, or not finite.
+    """Refuse what is missing, left over, of another shape, sparse, no float, or not finite.
 
     Args:
         state: As read, under the source's names; becomes float32.
@@ -104,11 +89,24 @@ def check(state: State, expected: Mapping[str, Tensor], *, source: Path) -> None
                 f"{source}: {name} has shape {tuple(value.shape)}, "
                 f"expected {tuple(expected[name].shape)}"
             )
-        if not value.is_floating_point() or value.layout != torch.strided or value.is_meta:
+        check_dense(name, value, source=source)
+        if not value.is_floating_point():
             raise ValueError(f"{source}: {name} must hold floats, got {value.dtype}")
         state[name] = value.to(torch.float32)
         if not all(end.isfinite() for end in state[name].aminmax()):
             raise ValueError(f"{source}: {name} holds values that are not finite")
+
+
+def check_dense(name: str, value: Tensor, *, source: Path) -> None:
+    """Refuse a tensor that does not hold all its values, one after the other.
+
+    Raises:
+        ValueError: It is sparse, or of PyTorch's device "meta", which keeps no values.
+    """
+    if value.layout != torch.strided:
+        raise ValueError(f"{source}: {name} must be dense, got a tensor of {value.layout}")
+    if value.is_meta:
+        raise ValueError(f"{source}: {name} must hold values, got a tensor of the device meta")
 
 
 def check_scale(config: ViltConfig, state: State, *, source: Path) -> None:
@@ -150,10 +148,10 @@ def read_safetensors(path: Path) -> State:
     """The tensors of one file, read rather than mapped: whatever becomes of it does not matter.
 
     Raises:
-        ValueError: The file is missing, damaged or cut short.
+        ValueError: The file is missing, damaged or cut short, or holds numbers of a strange kind.
     """
-    if not path.is_file():
-        raise ValueError(f"expected weights at {path}, found none")
+    if not is_file(path):
+        raise ValueError(f"expected weights at {path!s:.200}, found none")
     try:
         with safe_open(path, framework="pt"):  # refuses whatever does not add up
             pass
@@ -161,6 +159,12 @@ def read_safetensors(path: Path) -> State:
             length = int.from_bytes(file.read(8), "little")
             entries = json.loads(file.read(length))
             entries.pop("__metadata__", None)
+            for name, entry in entries.items():
+                if entry["dtype"] not in _DTYPES:
+                    raise ValueError(
+                        f"{path}: {name} must hold floats of 16, 32 or 64 bits, "
+                        f"got {entry['dtype']}"
+                    )
             return {name: _read_tensor(file, 8 + length, entry) for name, entry in entries.items()}
     except (SafetensorError, OSError, EOFError, KeyError) as error:
         raise ValueError(f"{path} is damaged or truncated: {error}") from error
@@ -173,60 +177,6 @@ def _read_tensor(file, first: int, entry: dict) -> Tensor:
     if end > start and file.readinto(tensor.view(-1).view(torch.uint8).numpy()) != end - start:
         raise EOFError("it ends early")
     return tensor
-
-
-def read_pickle(path: Path) -> State:
-    """The tensors of a file of ``torch.save``; nothing in it is ever run.
-
-    Raises:
-        ValueError: Missing, damaged, cut short, or something else than a dictionary of tensors.
-    """
-    content = load_pickle(path)
-    if not isinstance(content, dict) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
-    ):
-        raise ValueError(f"{path} must hold tensors by their names, got something else")
-    return dict(content)
-
-
-class _StandIn:
-    """In the place of whatever object a pickle wants to have: a dictionary, and nothing is done."""
-
-    def __new__(cls, *_: object, **__: object):
-        """The one kind that PyTorch's reader lets entries be set in."""
-        return OrderedDict()
-
-
-def load_pickle(path: Path, *, mapped: bool = False, stand_ins: tuple[str, ...] = ()) -> object:
-    """What ``torch.save`` wrote, as far as it is data.
-
-    Args:
-        path: The file.
-        mapped: Read a tensor only when its values are asked for. For files that hold much else,
-            which must not be overwritten before what is wanted has been copied.
-        stand_ins: Beginnings of the names of classes in whose place an empty one will do.
-
-    Raises:
-        ValueError: Missing, damaged, cut short, or code that would have to be run.
-    """
-    if not path.is_file():
-        raise ValueError(f"expected weights at {path}, found none")
-    archive = zipfile.is_zipfile(path)  # files of 2020 and before are none
-    try:
-        strange = torch.serialization.get_unsafe_globals_in_checkpoint(path) if archive else []
-        harmless: list[Any] = [(_StandIn, name) for name in strange if name.startswith(stand_ins)]
-        with torch.serialization.safe_globals(harmless):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and archive)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} is damaged, or holds more than tensors and plain values, which is never run"
-        ) from error
-    except _DAMAGED as error:
-        raise ValueError(f"{path} is damaged or truncated: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _read_shards(index: Path, read: Callable[[Path], State]) -> State:

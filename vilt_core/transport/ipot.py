@@ -211,9 +211,10 @@ def ipot(
     steps = ipot_steps(cost, text_mask, image_mask, beta=beta, inner_steps=inner_steps)
     plan, snapshots = run(steps, iterations=iterations, keep=kept)
     if plan.is_cpu and not plan.sum().isfinite():
+        remedy = "" if plan.dtype == torch.float64 else ", or pass the cost in float64"
         raise ValueError(
             f"beta must be large enough for exp(-cost / beta) in {plan.dtype}, got {beta}: "
-            "raise it, or pass the cost in float64"
+            f"raise it{remedy}"
         )
     if not trace:
         return plan

@@ -1,7 +1,7 @@
 """The transport problem that both solvers start from: checked, detached, padding priced out."""
 
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 
 import torch
 from einops import rearrange
@@ -78,14 +78,14 @@ def check_problem(
 
 def check_positive(name: str, value: float) -> None:
     """Raise a ValueError unless the value is a finite number above 0."""
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{name} must be finite and greater than 0, got {value}")
+    if not isinstance(value, Real) or not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be finite and greater than 0, got {value!r:.60}")
 
 
 def check_count(name: str, value: int) -> None:
     """Raise a ValueError unless the value is an integer of at least 1."""
     if not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value}")
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r:.60}")
 
 
 def _check_mask(mask: Tensor | None, *, name: str, noun: str, shape: tuple[int, int]) -> None:

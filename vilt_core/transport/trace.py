@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from jaxtyping import Bool, Float
@@ -70,11 +71,15 @@ def kept_iterations(
     """The iterations a trace keeps, in order: every one, or those of ``trace_at``.
 
     Raises:
-        ValueError: for ``trace_at`` without ``trace``, empty, or outside 1 to ``iterations``.
+        ValueError: for ``trace_at`` without ``trace``, empty, no whole numbers, or outside 1 to
+            ``iterations``.
     """
     if trace_at is None:
         return tuple(range(1, iterations + 1)) if trace else ()
-    chosen = tuple(sorted(set(trace_at)))
+    named = tuple(trace_at) if isinstance(trace_at, Iterable) else None
+    if named is None or not all(isinstance(iteration, Integral) for iteration in named):
+        raise ValueError(f"trace_at must hold whole numbers, got {trace_at!r:.60}")
+    chosen = tuple(sorted(set(named)))
     if not trace:
         raise ValueError("trace_at needs trace=True, got trace=False")
     if not chosen or chosen[0] < 1 or chosen[-1] > iterations:
