@@ -115,12 +115,14 @@ def pack(model: nn.Module, *, dtype: torch.dtype = torch.bfloat16) -> None:
         model: In evaluation mode, on the CPU.
         dtype: Of the products; float32 gives today's numbers, faster on no processor we know.
     """
-    for parent in list(model.modules()):
-        for name, part in list(parent.named_children()):
-            if isinstance(part, PreNormBlock):
-                setattr(parent, name, PackedBlock(part, dtype=dtype))
-            elif isinstance(part, nn.Conv2d):
-                setattr(parent, name, PackedProjection(part, dtype=dtype))
+    for name in [name for name, _ in model.named_children()]:  # names hold no weights back
+        part = getattr(model, name)
+        if isinstance(part, PreNormBlock):
+            setattr(model, name, PackedBlock(part, dtype=dtype))
+        elif isinstance(part, nn.Conv2d):
+            setattr(model, name, PackedProjection(part, dtype=dtype))
+        else:
+            pack(part, dtype=dtype)
 
 
 def _packed(layer: nn.Linear, dtype: torch.dtype, *, gelu: bool = False) -> PackedLinear:
