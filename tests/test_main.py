@@ -4,6 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from vilt_core.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,7 +25,7 @@ def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
 def test_help_names_every_command():
     shown = run("--help")
     assert shown.returncode == 0
-    for command in ("answer", "align", "train", "finetune", "evaluate", "world"):
+    for command in ("answer", "align", "train", "finetune", "evaluate", "data", "world"):
         assert command in shown.stdout
 
 
@@ -77,3 +80,16 @@ def test_answer_and_align_speak_of_a_picture(tmp_path):
     assert aligned.returncode == 0, aligned.stderr
     assert "cat" in aligned.stdout
     assert "transport cost" in aligned.stdout
+
+
+def test_data_are_looked_at_before_they_are_trained_on(tmp_path, capsys, monkeypatch):
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    line = {"image": "0.png", "question": "is it black?", "answer": "yes"}
+    (tmp_path / "train.jsonl").write_text(json.dumps(line))
+    monkeypatch.setattr(sys, "argv", ["vilt_core", "data", "check", str(tmp_path)])
+    main()
+    assert '"is it black?" yes' in capsys.readouterr().out
+    (tmp_path / "0.png").unlink()
+    with pytest.raises(SystemExit):
+        main()
+    assert "missing: 1 picture" in capsys.readouterr().out

@@ -301,6 +301,32 @@ class World:
         print(f"{self.count} scenes written to {self.folder}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Look at data before training on them: what is there, what is missing, three examples each."""
+
+    what: Positional[Literal["check"]]
+    folder: Positional[Path]  # of any format that can be read, or of several; or a .jsonl file
+
+    def run(self) -> None:
+        """Do it."""
+        from tqdm import tqdm
+
+        from vilt_core.data.check import check_data
+
+        with tqdm(unit="example", delay=1, leave=False) as bar:
+
+            def show(what: str, done: int, total: int) -> None:
+                bar.set_description(what)
+                bar.total = total
+                bar.update(done - bar.n)
+
+            report = check_data(self.folder, progress=show)
+        print(report.text())
+        if not report.complete:
+            raise SystemExit(1)
+
+
 def _command() -> str:
     return " ".join(["python -m vilt_core", *sys.argv[1:]])
 
@@ -334,6 +360,7 @@ def main() -> None:
             "evaluate": Evaluate,
             "convert": Convert,
             "bench": Bench,
+            "data": Data,
             "world": World,
         },
         prog="python -m vilt_core",

@@ -123,6 +123,17 @@ def test_a_state_of_another_model_is_refused(tiny_recipe, tiny_bundle, uninterru
         next(train(other, folder, bundle=bundle))
 
 
+def test_another_recipe_or_other_data_do_not_go_on_with_a_run(tiny_recipe, tiny_bundle, tmp_path):
+    begun = train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN)
+    list(itertools.islice(begun, 2))
+    first, *rest = tiny_recipe.stages
+    other = replace(tiny_recipe, stages=(replace(first, batch_size=4), *rest))
+    for recipe in (other, replace(tiny_recipe, seed=5)):
+        with pytest.raises(ValueError, match=r"run\.pt was begun with another recipe"):
+            next(train(recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN))
+    next(train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN))
+
+
 def test_a_run_that_learned_other_words_is_not_gone_on_with(
     tiny_recipe, tiny_bundle, uninterrupted, tokenizer
 ):

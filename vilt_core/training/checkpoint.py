@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-_KEYS = {"model", "optimizer", "stage", "step", "seconds"}
+_KEYS = {"model", "optimizer", "stage", "step", "seconds", "lesson"}
 # What torch raises for files cut short, with flipped bits or by others; a list grown by trying.
 _DAMAGED = (
     pickle.UnpicklingError,
@@ -30,6 +30,7 @@ class Progress:
     stage: int
     step: int
     seconds: float  # spent training so far
+    lesson: str  # what is learned from what; a run goes on with nothing else
 
 
 def run_state(model: nn.Module, optimizer, progress: Progress) -> dict:
@@ -48,6 +49,7 @@ def run_state(model: nn.Module, optimizer, progress: Progress) -> dict:
         "stage": progress.stage,
         "step": progress.step,
         "seconds": progress.seconds,
+        "lesson": progress.lesson,
     }
 
 

@@ -11,20 +11,13 @@ from torch import nn
 from vilt_core.data.examples import DataSet
 from vilt_core.data.text import Tokenizer
 from vilt_core.interop.bundle import Bundle
-from vilt_core.interop.lab import save_folder
 from vilt_core.models.vilt import Vilt
-from vilt_core.training import TrainingStopped
 from vilt_core.training.batches import OBJECTIVES, Batch, Source, counts
-from vilt_core.training.checkpoint import (
-    Progress,
-    load_run,
-    run_state,
-    take_up_optimizer,
-    write_run,
-)
+from vilt_core.training.checkpoint import load_run, take_up_optimizer
 from vilt_core.training.engine import Engine, Settings, step_seed
 from vilt_core.training.examples import ExampleRows, Reading
 from vilt_core.training.growth import grow
+from vilt_core.training.keeper import Keeper, lesson_of
 from vilt_core.training.loading import Failure, StepBatches, load
 from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
 from vilt_core.training.stages import Recipe, Stage
@@ -33,8 +26,6 @@ from vilt_core.training.stickers import StickerRows, patch_classes
 from vilt_core.training.transfer import seed_words_from_pictures
 from vilt_core.world.corpus import corpus
 from vilt_core.world.questions import answers
-
-BROKEN_SHARE, BROKEN_ALLOWED = 0.01, 20  # of unreadable pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +95,7 @@ def train(
         begun_stages = recipe.stages[: state["stage"] + (state["step"] > 0)]
         grow(bundle.model, max([s.depth or 0 for s in begun_stages] + [bundle.model.config.depth]))
         _take_up(state["model"], bundle, folder)
-    keeper = Keeper(folder, bundle, engine, state)
+    keeper = Keeper(folder, bundle, engine, state, lesson=lesson_of(recipe, data))
     for place in range(keeper.stage, len(recipe.stages)):
         stage = recipe.stages[place]
         first = keeper.step if place == keeper.stage else 0
@@ -168,7 +159,7 @@ def _stage(
     optimizer: torch.optim.Optimizer,
     batches: StepBatches,
     engine: Engine,
-    keeper: "Keeper",
+    keeper: Keeper,
     place: int,
     seed: int,
 ) -> Iterator[Record]:
@@ -250,56 +241,6 @@ def _told(parts: Sequence[Batch] | Failure) -> dict[str, float]:
         told["broken"] += len(part.broken)
         told["pictures"] += len(part.image.pixels)
     return told
-
-
-class Keeper:
-    """What a run has done so far, and the last good state of it on disk."""
-
-    def __init__(self, folder: Path, bundle: Bundle, engine: Engine, state: dict | None):
-        self.folder = folder
-        self.bundle = bundle
-        self.engine = engine
-        self.stage = state["stage"] if state else 0
-        self.step = state["step"] if state else 0
-        self.good = folder / "run.pt" if state else None
-        self._begun = time.monotonic() - (state["seconds"] if state else 0.0)
-        self._seen, self._broken = 0.0, 0.0
-
-    @property
-    def seconds(self) -> float:
-        """Since the run began, earlier sittings counted in."""
-        return time.monotonic() - self._begun
-
-    def stopped(self, why: str) -> TrainingStopped:
-        """Why the run cannot go on, and from where it can."""
-        kept = f"the last good state is {self.good}" if self.good else "no state was saved yet"
-        return TrainingStopped(f"{why}; {kept}")
-
-    def look_at(self, totals: Mapping[str, float]) -> None:
-        """Stop where too many pictures cannot be read."""
-        self._seen += totals["pictures"]
-        self._broken += totals["broken"]
-        if self._broken > max(BROKEN_ALLOWED, BROKEN_SHARE * self._seen):
-            raise self.stopped(
-                f"{self._broken:.0f} of {self._seen:.0f} pictures could not be read, which is more "
-                f"than {BROKEN_SHARE:.0%}"
-            )
-
-    def save(self, optimizer: torch.optim.Optimizer, *, stage: int, step: int) -> None:
-        """Write the state and the model, each whole or not at all."""
-        progress = Progress(stage=stage, step=step, seconds=self.seconds)
-        state = run_state(self.bundle.model, optimizer, progress)
-        path = self.folder / "run.pt"
-        if self.engine.is_main:
-            try:
-                # Half precision keeps the shipped file under 10 MB; scores are taken from it.
-                save_folder(
-                    self.bundle, self.folder / "model", dtype=torch.float16, state=state["model"]
-                )
-                write_run(path, state)
-            except (OSError, RuntimeError) as error:
-                raise self.stopped(f"the state could not be written: {error}") from error
-        self.good = path
 
 
 def _take_up(state: dict, bundle: Bundle, folder: Path) -> None:
