@@ -1,10 +1,16 @@
 """The models that the page offers, what each of them knows, and where it comes from."""
 
+import json
+import logging
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+
+from safetensors import SafetensorError, safe_open
+
+_LOG = logging.getLogger(__name__)
 
 Task = Literal["answer", "match", "fill", "align"]
 
@@ -72,7 +78,7 @@ def own(source: str, *, taken: Collection[str] = ()) -> Model:
         taken: Names that other models have.
     """
     here = Path(source).exists() or source.count("/") != 1
-    name = Path(source).name if here else source
+    name = _name_of(Path(source)) if here else source
     return _whole(
         source if name in taken else name,
         source,
@@ -80,6 +86,49 @@ def own(source: str, *, taken: Collection[str] = ()) -> Model:
         knows="The model of VILT_LAB_MODEL",
         at_once=here,
     )
+
+
+def runs(folder: Path) -> list[Model]:
+    """The models of the user's own trainings, by the names of the runs.
+
+    A damaged one is left out, and the log says why.
+
+    Args:
+        folder: Where each run is a folder with a "model" inside.
+    """
+    found = []
+    for path in sorted(folder.glob("*/model")):
+        try:
+            domain = _domain_of(path)
+        except (ValueError, OSError, SafetensorError) as error:
+            _LOG.warning("the model in %s is left out: %s", path, error)
+            continue
+        knows = "What you trained it on"
+        name = _name_of(path)
+        found.append(_whole(name, str(path), domain=domain, knows=knows, at_once=True))
+    return found
+
+
+def _domain_of(folder: Path) -> str:
+    """What a model of the lab says that it knows, if its files are whole.
+
+    Raises:
+        ValueError: A description that is none.
+        OSError: A file is missing.
+        SafetensorError: Weights that are cut short.
+    """
+    described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if not isinstance(described, dict) or not isinstance(described.get("domain"), str):
+        raise ValueError("its config.json is none of a model of this lab")
+    (folder / "tokenizer.json").stat()
+    with safe_open(folder / "model.safetensors", framework="numpy"):
+        return described["domain"]
+
+
+def _name_of(path: Path) -> str:
+    """A training is known by its run, whose model lies in a folder of that name."""
+    path = path.resolve()
+    return path.parent.name if path.name == "model" else path.name
 
 
 def _whole(name: str, source: str, *, domain: str | None, knows: str, at_once: bool) -> Model:
@@ -98,13 +147,23 @@ def catalogue(environment: Mapping[str, str] = os.environ) -> dict[str, Model]:
     """Every model by its name, the one that the page opens with first.
 
     VILT_LAB_MODEL puts a model of the user's own in front; VILT_LAB_PHOTO_MODELS names a folder
-    that holds the checkpoints of ViLT-B/32, for machines without a network.
+    that holds the checkpoints of ViLT-B/32, for machines without a network. The user's trainings
+    come last: those in runs/, or in the folder that VILT_LAB_RUNS names.
     """
-    models = [embedded(), photographs(environment.get("VILT_LAB_PHOTO_MODELS") or None)]
-    names = [model.name for model in models]
-    chosen = environment.get("VILT_LAB_MODEL") or names[0]
-    if chosen not in names:
-        models.append(own(chosen, taken=names))
-        chosen = models[-1].name
-    models.sort(key=lambda model: model.name != chosen)
-    return {model.name: model for model in models}
+    shipped = [embedded(), photographs(environment.get("VILT_LAB_PHOTO_MODELS") or None)]
+    models = {model.name: model for model in shipped}
+    chosen = environment.get("VILT_LAB_MODEL") or shipped[0].name
+    if chosen not in models:
+        model = own(chosen, taken=models)
+        models = {model.name: model} | models
+        chosen = model.name
+    given = {_place(model) for model in models.values()}
+    for model in runs(Path(environment.get("VILT_LAB_RUNS") or "runs")):
+        if _place(model) not in given:
+            name = model.name if model.name not in models else model.checkpoints["answer"].source
+            models[name] = replace(model, name=name)
+    return {chosen: models[chosen]} | models
+
+
+def _place(model: Model) -> Path:
+    return Path(model.checkpoints["answer"].source).resolve()

@@ -93,3 +93,45 @@ def test_data_are_looked_at_before_they_are_trained_on(tmp_path, capsys, monkeyp
     with pytest.raises(SystemExit):
         main()
     assert "missing: 1 picture" in capsys.readouterr().out
+
+
+def test_from_json_lines_to_a_model_that_answers_in_one_command(tmp_path, capsys, monkeypatch):
+    lines = []
+    for at in range(12):
+        color = ("maroon", "navy")[at % 2]
+        Image.new("RGB", (32, 32), color).save(tmp_path / f"{at}.png")
+        lines.append({"image": f"{at}.png", "question": "which hue?", "answer": color})
+    for split, some in (("train", lines), ("val", lines[:4])):
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(map(json.dumps, some)))
+    to = tmp_path / "runs" / "hues"
+    words = ["finetune", "--data", str(tmp_path), "--to", str(to), "--epochs", "20"]
+    monkeypatch.setattr(sys, "argv", ["vilt_core", *words])
+    main()
+    told = capsys.readouterr().out
+    assert "Answers that are new: 2 (maroon, navy)." in told
+    assert f"python -m vilt_core answer PICTURE QUESTION --model {to / 'model'}" in told
+    report = json.loads((to / "finetuned.json").read_text())
+    assert report["scores"]["examples"] == 4
+    assert any("maroon" in line for line in report["account"])
+    asked = ["answer", str(tmp_path / "1.png"), "which hue?", "--model", str(to / "model")]
+    monkeypatch.setattr(sys, "argv", ["vilt_core", *asked])
+    main()
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == ["navy", "maroon"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--task", "nlvr2"], "expected --data"),
+        (["--val", "val.jsonl"], "expected --data"),
+        (["--image-size", "64"], "expected --data"),
+        (["--data", "README.md", "--steps", "3"], "--epochs"),
+        (["--data", "no-such-folder"], "no-such-folder"),
+        (["--data", "README.md"], "README.md"),
+    ],
+)
+def test_finetuning_without_data_is_one_sentence(words, said, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["vilt_core", "finetune", *words])
+    with pytest.raises(SystemExit):
+        main()
+    assert said in capsys.readouterr().err

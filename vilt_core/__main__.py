@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from tyro.conf import OmitArgPrefixes, Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg
 
 from vilt_core.training import TrainingStopped
 
@@ -86,52 +86,172 @@ class Machine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train:
-    """Train a model from nothing, or go on with a run that was stopped."""
+class Planning:
+    """What a recipe of the paper would take."""
 
-    recipe: Literal["vilt-mini", "vilt-mini-gpu"] = "vilt-mini"
-    to: Path = Path("runs/vilt-mini")
+    plan: bool = False  # tell it, and do not start; works before the data are there
+    devices: int = 1  # GPUs that are counted with
+    gpu: Literal["V100", "A100", "H100", "H200"] = "A100"  # V100: the paper's; it has no bfloat16
+    utilisation: float | None = None  # share of the GPU's peak; assumed to be 0.4
+    bench: Path | None = None  # or measured: what bench training --json FILE wrote on such a GPU
+
+    def share(self) -> tuple[float, str]:
+        """The share of the peak, and how it is known."""
+        from vilt_core.training.plan import ASSUMED_UTILISATION, measured_utilisation
+
+        if self.utilisation is not None:
+            return self.utilisation, "as given"
+        if self.bench is not None:
+            return measured_utilisation(json.loads(self.bench.read_text(encoding="utf-8")))
+        return ASSUMED_UTILISATION, "assumed; --bench FILE takes a measured share"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train a model of the lab from nothing, or repeat a training of the paper on its own data.
+
+    A run that was stopped goes on if it is started again.
+    """
+
+    recipe: Literal[
+        "vilt-mini",
+        "vilt-mini-gpu",
+        "vilt-b32-pretrain",
+        "vilt-b32-vqav2",
+        "vilt-b32-nlvr2",
+        "vilt-b32-coco",
+        "vilt-b32-flickr30k",
+    ] = "vilt-mini"
+    data: UseAppendAction[tuple[Path, ...]] = ()  # of the paper's recipes; several are joined
+    start: Annotated[str | None, arg(name="from")] = None  # a ViT to pre-train, else a model
+    to: Path | None = None  # runs/RECIPE
+    steps: int | None = None  # of pre-training: the paper's 100000, or its 200000 by default
+    mpp: bool = False  # predict masked patches besides, in pre-training
     evaluate_every: int = 1000  # steps
     scale: float = 1.0  # of every stage's steps: 0.01 for a rehearsal
+    planning: OmitArgPrefixes[Planning] = field(default_factory=Planning)
     machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
 
     def run(self) -> None:
         """Do it."""
+        from vilt_core.training.paper import PAPER
+
+        (self._as_the_paper if self.recipe in PAPER else self._on_stickers)()
+
+    def _on_stickers(self) -> None:
         from vilt_core.training.monitor import train_and_watch
         from vilt_core.training.recipes import RECIPES
 
+        if self.data or self.start or self.steps or self.mpp or self.planning.plan:
+            raise ValueError(
+                f"{self.recipe} draws its own data and starts from nothing: --data, --from, "
+                "--steps, --mpp and --plan are for the recipes of the paper"
+            )
         train_and_watch(
             RECIPES[self.recipe](scale=self.scale),
-            self.to,
+            self._to(),
             settings=self.machine.settings(),
             evaluate_every=self.evaluate_every,
             command=_command(),
         )
 
+    def _as_the_paper(self) -> None:
+        from vilt_core.training.begin import begin, read_data
+        from vilt_core.training.engine import is_main
+        from vilt_core.training.finetuning import sample_count
+        from vilt_core.training.monitor import train_and_watch
+
+        paper = self._paper({})
+        if self.planning.plan and not self.data:
+            self._tell_plan(paper, f"{paper.data} as published")
+            return
+        data = read_data(paper, self.data)
+        paper = self._paper({"examples": sample_count(data)})
+        if self.planning.plan:
+            self._tell_plan(paper, f"{data.name}, {data.split}")
+            for line in data.missing:
+                print(f"missing  {line}")
+            return
+        start = paper.start if self.start is None else _source(self.start)
+        bundle, account = begin(paper, start, data=data)
+        if is_main():
+            print("\n".join(account))
+        train_and_watch(
+            paper.recipe,
+            self._to(),
+            start=bundle,
+            data={paper.kind: data},
+            settings=self.machine.settings(),
+            command=_command(),
+        )
+
+    def _paper(self, found: dict):
+        from vilt_core.training.paper import PAPER
+
+        if self.recipe == "vilt-b32-pretrain":
+            found |= {"patch_masking": self.mpp} | ({"steps": self.steps} if self.steps else {})
+        elif self.steps or self.mpp:
+            raise ValueError(f"--steps and --mpp are for pre-training, got {self.recipe}")
+        return PAPER[self.recipe](scale=self.scale, **found)
+
+    def _tell_plan(self, paper, data: str) -> None:
+        from vilt_core.training.plan import plan, render
+
+        found = plan(
+            paper,
+            data=data,
+            devices=self.planning.devices,
+            gpu=self.planning.gpu,
+            utilisation=self.planning.share(),
+            accumulate=self.machine.accumulate,
+            checkpointing=self.machine.checkpointing,
+            sharded=self.machine.shard,
+        )
+        print(render(found))
+
+    def _to(self) -> Path:
+        return Path("runs") / self.recipe if self.to is None else self.to
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finetune:
-    """Train a model further on questions about the sticker world."""
+    """Train a model further: on your own data, or on questions about the sticker world."""
 
+    data: Path | None = None  # FILE of JSON lines, or FOLDER of any known format; none: stickers
+    task: Literal["vqa", "nlvr2", "retrieval"] = "vqa"  # of --data
+    val: Path | None = None  # FILE or FOLDER that is scored, not learned; else the val of --data
     start: Annotated[str, arg(name="from")] = "vilt-mini"
     to: Path = Path("runs/finetuned")
-    steps: int = 2000
-    learning_rate: float = 3e-4
-    batch_size: int = 128
-    seed: int = 1  # of the scenes; 0 are those that vilt-mini has seen
-    evaluate_every: int = 1000
+    epochs: float | None = None  # over --data; chosen by their size unless given
+    steps: int | None = None  # on stickers; 2000 unless given
+    learning_rate: float | None = None  # at its peak; 5e-4 on --data, 3e-4 on stickers
+    batch_size: int | None = None  # 128; smaller on small --data
+    image_size: int | None = None  # shorter side that is read, pixels; that of --from, or smaller
+    min_count: int = 1  # how many questions an answer needs to be learned; 9 as published
+    augment: bool = False  # RandAugment on --data: for photographs
+    seed: int = 1  # of the order, or of the scenes; 0 are those that vilt-mini has seen
+    evaluate_every: int = 1000  # steps on stickers; on --data it is an epoch
     machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
 
     def run(self) -> None:
         """Do it."""
+        if self.data is not None:
+            self._on_own_data(self.data)
+            return
+        own = (self.val, self.epochs, self.image_size)
+        if self.task != "vqa" or self.augment or self.min_count != 1 or any(map(bool, own)):
+            raise ValueError(
+                "--task, --val, --epochs, --image-size, --min-count and --augment are for data of "
+                "your own: expected --data"
+            )
         from vilt_core.interop.lab import load_folder
+        from vilt_core.training.finetuning import finetuning
         from vilt_core.training.monitor import train_and_watch
-        from vilt_core.training.recipes import finetuning
 
         recipe = finetuning(
-            steps=self.steps,
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
+            steps=2000 if self.steps is None else self.steps,
+            learning_rate=self.learning_rate or 3e-4,
+            batch_size=self.batch_size or 128,
             seed=self.seed,
         )
         train_and_watch(
@@ -142,6 +262,71 @@ class Finetune:
             evaluate_every=self.evaluate_every,
             command=_command(),
         )
+
+    def _on_own_data(self, source: Path) -> None:
+        """Fit a model to data, train it on them, and say what came of it."""
+        if self.steps is not None:
+            raise ValueError("--steps are of the sticker world: --data are trained for --epochs")
+        from vilt_core.interop.opening import open_bundle
+        from vilt_core.training.adapt import adapt
+        from vilt_core.training.engine import is_main
+        from vilt_core.training.finetuning import (
+            finetune,
+            fitting_size,
+            held_out_of,
+            own_data,
+            training_data,
+        )
+        from vilt_core.training.outcome import scores, write_report
+
+        data = training_data(source, task=self.task)
+        held_out = held_out_of(source, self.val, task=self.task)
+        bundle = open_bundle(_source(self.start))
+        size = fitting_size(bundle, data) if self.image_size is None else self.image_size
+        adapted = adapt(
+            bundle,
+            task=self.task,
+            data=data,
+            image_size=size,
+            min_count=self.min_count,
+        )
+        recipe = own_data(
+            data,
+            task=self.task,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate or 5e-4,
+            augment=self.augment,
+            seed=self.seed,
+        )
+        if is_main():
+            print(*adapted.account, sep="\n")
+        settings, command = self.machine.settings(), _command()
+        model = finetune(
+            adapted.bundle,
+            recipe,
+            self.to,
+            data=data,
+            held_out=held_out,
+            task=self.task,
+            settings=settings,
+            command=command,
+        )
+        if is_main():
+            found = None if held_out is None else scores(model, task=self.task, on=held_out)
+            write_report(self.to, account=adapted.account, found=found)
+            self._tell(model, adapted.account, found)
+
+    def _tell(self, model: Path, account: tuple[str, ...], found: dict | None) -> None:
+        from vilt_core.training.outcome import summary
+
+        print("", *account, sep="\n")
+        print("", *summary(found), sep="\n")
+        if self.task == "vqa":
+            print(f"\n  python -m vilt_core answer PICTURE QUESTION --model {model}")
+        else:
+            print(f"\n  python -m vilt_core evaluate {model} --task {self.task} --on FILE")
+        print(f"  VILT_LAB_MODEL={model} python app.py")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,6 +512,49 @@ class Data:
             raise SystemExit(1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ablate:
+    """Repeat the ablation of the paper's Table 5 on stickers; stop and start it as you like."""
+
+    to: Path = Path("runs/ablation")  # for the models; what is done there is not done again
+    report: Path = Path("docs")  # for ablation.md, its plot and its numbers
+    only: UseAppendAction[tuple[str, ...]] = ()  # arms by name; all of the table otherwise
+    seeds: int = 3
+    steps: int = 800  # of pre-training: the paper's 100K
+    finetune_steps: int = 250  # on questions, and as many on statements
+    backbone_steps: int = 3000  # once a seed
+    batch_size: int = 64
+    gallery: int = 50  # pictures of retrieval
+    machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
+
+    def run(self) -> None:
+        """Do it."""
+        from tqdm import tqdm
+
+        from vilt_core.evaluation.ablation_page import write_ablation
+        from vilt_core.training.ablation import Grid
+        from vilt_core.training.ablation_run import chosen_arms, collect, run_grid
+
+        grid = Grid(
+            steps=self.steps,
+            finetune_steps=self.finetune_steps,
+            backbone_steps=self.backbone_steps,
+            batch_size=self.batch_size,
+            gallery=self.gallery,
+        )
+        arms, settings = chosen_arms(self.steps, self.only), self.machine.settings()
+        with tqdm(unit="step") as bar:
+            for at in run_grid(grid, self.to, arms=arms, seeds=self.seeds, settings=settings):
+                if at.step == at.steps:
+                    bar.write(f"seed {at.seed}, {at.piece}: {at.steps} steps")
+                bar.set_description(f"seed {at.seed}, {at.piece}", refresh=False)
+                bar.total = at.steps
+                bar.update(at.step - bar.n)
+        found = collect(grid, self.to, settings=settings)
+        for path in write_ablation(found, self.report, command=_command()):
+            print(path)
+
+
 def _command() -> str:
     return " ".join(["python -m vilt_core", *sys.argv[1:]])
 
@@ -362,6 +590,7 @@ def main() -> None:
             "bench": Bench,
             "data": Data,
             "world": World,
+            "ablate": Ablate,
         },
         prog="python -m vilt_core",
         description="See, question, take apart and train a vision-and-language transformer.",

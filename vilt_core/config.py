@@ -84,4 +84,4 @@ def vilt_mini(*, vocab_size: int, answers: int, patch_classes: int = 0) -> ViltC
 def vilt_mini_gpu(*, vocab_size: int, answers: int, patch_classes: int = 0) -> ViltConfig:
     """The paper's geometry at a smaller scale: 192 x 192 pictures give its grid of 12 x 12."""
     mini = vilt_mini(vocab_size=vocab_size, answers=answers, patch_classes=patch_classes)
-    return replace(mini, image_size=192)
+    return replace(mini, image_size=192, tasks=("itm", "mlm", "nlvr2"), modality_types=3)

@@ -2,9 +2,9 @@
 
     python scripts/gpu/train.py OUT [--scale 0.001] [--device cpu]
 
-Needs torch, accelerate, tokenizers, safetensors, jaxtyping, einops, numpy, pillow, tqdm and tensorboard, no
-network. OUT/model is the folder to copy to assets/models/vilt-mini. ``--scale 0.001 --device cpu``
-rehearses on a CPU.
+Needs torch, accelerate, tokenizers, safetensors, jaxtyping, einops, numpy, pillow, tqdm and
+tensorboard, no network. OUT/model is the folder to copy to assets/models/vilt-mini.
+``--scale 0.001 --device cpu`` rehearses on a CPU.
 """
 
 import argparse

@@ -1,8 +1,18 @@
+import shutil
+from pathlib import Path
+
 import pytest
 
 from app.models import catalogue
+from vilt_core.predictor import load
 
 TASKS = {"answer", "match", "fill", "align"}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """Away from whatever was trained in the folder of this checkout."""
+    monkeypatch.chdir(tmp_path)
 
 
 def test_every_model_does_every_task():
@@ -55,3 +65,58 @@ def test_a_name_of_the_hub_has_to_be_fetched():
 
 def test_the_photograph_model_may_be_the_one_to_open_with():
     assert next(iter(catalogue({"VILT_LAB_MODEL": "ViLT-B/32"}))) == "ViLT-B/32"
+
+
+@pytest.fixture
+def run(tiny_folder, tmp_path):
+    """A finished training beside others, made by copying a small model."""
+
+    def run(name: str) -> Path:
+        return Path(shutil.copytree(tiny_folder, tmp_path / "runs" / name / "model"))
+
+    return run
+
+
+def test_trainings_are_offered_last_under_the_names_of_their_runs(run, tmp_path, monkeypatch):
+    for name in ("shapes", "mine"):
+        run(name)
+    models = catalogue({"VILT_LAB_RUNS": str(tmp_path / "runs")})
+    assert list(models) == ["vilt-mini", "ViLT-B/32", "mine", "shapes"]
+    assert models["mine"].at_once
+    assert load(models["mine"].checkpoints["answer"].source).name == "tiny"
+    monkeypatch.chdir(tmp_path)
+    assert list(catalogue({})) == list(models)
+
+
+@pytest.mark.parametrize(
+    ("file", "left"),
+    [
+        ("config.json", 0),
+        ("config.json", 100),
+        ("tokenizer.json", None),
+        ("model.safetensors", None),
+        ("model.safetensors", -1),
+    ],
+)
+def test_a_damaged_training_is_left_out_and_the_log_says_so(run, tmp_path, caplog, file, left):
+    damaged = run("broken") / file
+    run("mine")
+    content = damaged.read_bytes()
+    damaged.unlink()
+    if left is not None:
+        damaged.write_bytes(content[:left])
+    models = catalogue({"VILT_LAB_RUNS": str(tmp_path / "runs")})
+    assert list(models) == ["vilt-mini", "ViLT-B/32", "mine"]
+    assert "broken" in caplog.text
+
+
+def test_a_training_that_is_chosen_comes_first_and_once(run, tmp_path):
+    environment = {"VILT_LAB_MODEL": str(run("mine")), "VILT_LAB_RUNS": str(tmp_path / "runs")}
+    assert list(catalogue(environment)) == ["mine", "vilt-mini", "ViLT-B/32"]
+
+
+def test_a_training_that_is_named_like_another_model_keeps_its_path(run, tmp_path):
+    path = run("vilt-mini")
+    models = catalogue({"VILT_LAB_RUNS": str(tmp_path / "runs")})
+    assert list(models) == ["vilt-mini", "ViLT-B/32", str(path)]
+    assert models["vilt-mini"].checkpoints["answer"].source == "vilt-mini"

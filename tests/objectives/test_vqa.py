@@ -7,6 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from vilt_core.objectives import vqa, vqa_single
+from vilt_core.objectives.mlm import IGNORED
 
 ANSWERS = 7
 
@@ -58,3 +59,13 @@ def test_half_precision_is_computed_in_float32(logits):
     targets = torch.nn.functional.one_hot(truth, ANSWERS).float()
     assert vqa(half, targets).dtype == vqa_single(half, truth).dtype == torch.float32
     assert_close(vqa(half, targets), vqa(half.float(), targets))
+
+
+def test_answers_outside_the_list_are_not_asked_about():
+    torch.manual_seed(0)
+    logits, answers = torch.randn(4, 3, requires_grad=True), torch.tensor([2, IGNORED, 0, IGNORED])
+    assert_close(vqa_single(logits, answers), vqa_single(logits[::2], answers[::2]))
+    none = vqa_single(logits, torch.full((4,), IGNORED))
+    assert float(none) == 0
+    none.backward()
+    assert (logits.grad == 0).all()

@@ -11,8 +11,9 @@ from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder
 from vilt_core.training import TrainingStopped, step
 from vilt_core.training.engine import Settings
+from vilt_core.training.finetuning import finetuning
 from vilt_core.training.loop import Record, new_bundle, train
-from vilt_core.training.recipes import RECIPES, finetuning
+from vilt_core.training.recipes import RECIPES
 from vilt_core.training.stages import Recipe
 
 OFTEN = Settings(device="cpu", save_every=2)

@@ -9,6 +9,7 @@ from torch.nn.functional import cosine_similarity, gelu
 from vilt_core.config import ViltConfig
 from vilt_core.models.vilt import Vilt
 from vilt_core.training.transfer import (
+    add_heads,
     seed_words_from_pictures,
     start_rank_from_itm,
     start_second_image_type,
@@ -162,3 +163,23 @@ def test_models_that_cannot_start_so_are_refused(pretrained):
     model.itm = None
     with pytest.raises(ValueError, match="with an ITM head"):
         start_rank_from_itm(model)
+
+
+def test_new_heads_leave_the_rest_as_it_was(pretrained):
+    model, text, image = pretrained
+    before, state = model(text, image).pooled, torch.get_rng_state()
+    add_heads(model, nlvr2=True, patch_classes=5)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.testing.assert_close(model(text, image).pooled, before)
+    assert model.config.tasks[-1] == "nlvr2"
+    assert model.naming(before).shape == (len(before), 5)
+    again = reopened(model)
+    torch.testing.assert_close(again.nlvr2.pair(before, before), model.nlvr2.pair(before, before))
+
+
+def test_heads_that_are_there_stay(pretrained):
+    model, _, _ = pretrained
+    add_heads(model, nlvr2=True, patch_classes=5)
+    heads = model.nlvr2, model.naming, model.config
+    add_heads(model, nlvr2=True, patch_classes=5)
+    assert (model.nlvr2, model.naming, model.config) == heads

@@ -132,7 +132,7 @@ def cost_of(
             Component(
                 name=f"head of {name}",
                 parameters=_parameters(getattr(model, name)),
-                flops=_flops(apply),
+                flops=count_flops(apply),
                 milliseconds=statistics.median(_timed(apply, device) for _ in range(runs)),
             )
             for name, apply in heads.items()
@@ -269,7 +269,8 @@ def _counting():
         yield counter
 
 
-def _flops(work: Callable[[], object]) -> int:
+def count_flops(work: Callable[[], object]) -> int:
+    """Floating point operations of a piece of work, two a multiplication and addition."""
     with _counting() as counter:
         work()
     return counter.get_total_flops()
@@ -302,7 +303,7 @@ def _paper(model: nn.Module) -> Paper | None:
     def counted(height: int, width: int, *, tokens: int) -> int:
         picture = projection.weight.new_zeros(1, 3, height, width)
         sequence = projection.weight.new_zeros(1, tokens, model.config.width)
-        return _flops(lambda: (projection(picture), model.encoder(sequence)))
+        return count_flops(lambda: (projection(picture), model.encoder(sequence)))
 
     return Paper(
         counted_parameters=parameters,

@@ -144,12 +144,12 @@ def counts(batch: Batch) -> dict[str, int]:
         found["itm"] = found["wpa"] = int(matching_rows(batch).sum())
     if batch.hidden is not None:
         found["mpp"] = int(batch.hidden.sum())
-    for name, truth in (
-        ("vqa", batch.answers if batch.scores is None else batch.scores),
-        ("nlvr2", batch.statements),
-    ):
-        if truth is not None:
-            found[name] = len(truth)
+    if batch.scores is not None:
+        found["vqa"] = len(batch.scores)
+    elif batch.answers is not None:
+        found["vqa"] = int((batch.answers != IGNORED).sum())
+    if batch.statements is not None:
+        found["nlvr2"] = len(batch.statements)
     if batch.kind == "ranking":
         found["ranking"] = len(batch.image.pixels)
     return found

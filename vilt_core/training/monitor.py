@@ -1,7 +1,7 @@
 """A run as a person watches it: progress bar, TensorBoard, scores on the way, a summary."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -31,6 +31,7 @@ def train_and_watch(
     start: Bundle | None = None,
     data: Mapping[str, DataSet] | None = None,
     settings: Settings | None = None,
+    look: Callable[[Bundle], Mapping[str, float]] | None = None,
     evaluate_every: int = 1000,
 ) -> Path:
     """Run a recipe to its end; returns the folder of the finished model.
@@ -42,7 +43,9 @@ def train_and_watch(
         start: a trained model to go on from, in place; a fresh one otherwise.
         data: examples by kind; the sticker world where there are none.
         settings: of the machine.
-        evaluate_every: steps between two looks at fresh training-split questions of the world.
+        look: scores of the model on its way, by name; of a run on stickers the accuracy on fresh
+            questions of the training split, where nothing else is given.
+        evaluate_every: steps between two looks.
 
     Raises:
         TrainingStopped: the run cannot go on; says from which state it can.
@@ -51,7 +54,8 @@ def train_and_watch(
     settings = settings or Settings()
     checked_device(settings.device)
     bundle = _begin(recipe, folder) if start is None else start
-    watched = data is None and bundle.model.vqa is not None and not settings.sharded
+    if look is None and data is None and bundle.model.vqa is not None:
+        look = _look
     running = train(recipe, folder, bundle=bundle, data=data, settings=settings)
     if not is_main():
         for _ in running:
@@ -61,8 +65,9 @@ def train_and_watch(
         for record in running:
             watcher.note(record)
             ended = record.step % evaluate_every == 0 or record.step == record.steps
-            if watched and ended and record.stage != "backbone":
-                watcher.score("accuracy/vqa", _look(bundle), record)
+            watched = not settings.sharded and record.stage != "backbone"
+            if look is not None and watched and ended:
+                watcher.score(look(bundle), record)
             if record.saved:
                 _summarise(recipe, folder / "model", command, settings, record.seconds)
     return folder / "model"
@@ -111,10 +116,14 @@ class Watcher:
         self._board.add_scalar("optimiser/gradient norm", record.gradient_norm, step)
         self._board.add_scalar("seconds/waited for data", record.waited, step)
 
-    def score(self, name: str, value: float, record: Record) -> None:
-        """Keep a score that was measured after a step."""
+    def score(self, found: Mapping[str, float], record: Record) -> None:
+        """Show the scores that were measured after a step, and keep them."""
         assert self._board is not None
-        self._board.add_scalar(name, value, self._first[record.stage] + record.step)
+        step = self._first[record.stage] + record.step
+        for name, value in found.items():
+            self._board.add_scalar(name, value, step)
+        shown = ", ".join(f"{name} {value:.1%}" for name, value in found.items())
+        self._bar.write(f"after {step} steps: {shown}")
 
     def _take_up(self, step: int) -> None:
         """Forget what an earlier sitting noted beyond the state that it left."""
@@ -131,11 +140,11 @@ def _begin(recipe: Recipe, folder: Path) -> Bundle:
     return new_bundle(recipe, tokenizer=Tokenizer.from_file(words) if words.is_file() else None)
 
 
-def _look(bundle: Bundle) -> float:
+def _look(bundle: Bundle) -> dict[str, float]:
     """Accuracy on fresh scenes of the training split; the test split is left for the end."""
     asked = list(islice(world_questions("train"), _WATCHED_QUESTIONS))
     scores = worth(asked, predict_answers(bundle, asked))
-    return sum(scores) / len(scores)
+    return {"accuracy/vqa": sum(scores) / len(scores)}
 
 
 def _summarise(

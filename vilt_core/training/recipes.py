@@ -81,6 +81,33 @@ def vilt_mini(*, scale: float = 1.0) -> Recipe:
     return scaled(Recipe(name="vilt-mini", stages=stages), scale)
 
 
+def vilt_mini_pairs(*, scale: float = 1.0) -> Recipe:
+    """The shipped model taught statements over two pictures, and more of everything else.
+
+    Starts from ``vilt_mini``'s end with a fresh NLVR2 head: 0.1 million rows more.
+
+    Args:
+        scale: multiplies the steps of the stage.
+    """
+    stage = Stage(
+        name="pairs",
+        steps=750,
+        warmup=0.04,
+        mix={"captions": 0.25, "questions": 0.45, "statements": 0.3},
+        learning_rate=4e-4,
+        noun_mask_rate=0.4,
+        hard_negatives=0.4,
+        naming_weight=0.25,
+        naming_depth=6,
+        mentioning_weight=0.5,
+        mentioning_depth=7,
+        grounding_weight=0.5,
+        inked=0.3,
+        question_mix=EVEN_QUESTIONS | {"existence": 1.5, "spatial": 2.0, "count": 1.5},
+    )
+    return scaled(Recipe(name="vilt-mini", stages=(stage,), seed=2), scale)
+
+
 def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
     """The model to ship from one GPU in half an hour: a grid of 12 x 12, 20 million pictures.
 
@@ -103,7 +130,7 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
             steps=12000,
             horizon=24000,
             warmup=0.04,
-            mix={"captions": 0.7, "questions": 0.3},
+            mix={"captions": 0.6, "questions": 0.25, "statements": 0.15},
             batch_size=512,
             learning_rate=1e-3,
             noun_mask_rate=0.3,
@@ -119,7 +146,7 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
             name="finetune",
             steps=20000,
             warmup=0.02,
-            mix={"captions": 0.3, "questions": 0.7},
+            mix={"captions": 0.25, "questions": 0.5, "statements": 0.25},
             batch_size=512,
             learning_rate=8e-4,
             naming_weight=0.25,
@@ -131,22 +158,6 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
         ),
     )
     return scaled(Recipe(name="vilt-mini-gpu", stages=stages, config=config.vilt_mini_gpu), scale)
-
-
-def finetuning(*, steps: int, learning_rate: float, batch_size: int, seed: int = 1) -> Recipe:
-    """Go on from a trained model: questions, with a share of captions for the other heads."""
-    stage = Stage(
-        name="finetune",
-        steps=steps,
-        mix={"captions": 0.25, "questions": 0.75},
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        noun_mask_rate=0.4,
-        hard_negatives=0.3,
-        grounding_weight=0.5,
-        inked=0.3,
-    )
-    return Recipe(name="finetuned", stages=(stage,), seed=seed)
 
 
 RECIPES: dict[str, Callable[..., Recipe]] = {

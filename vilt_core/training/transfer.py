@@ -16,7 +16,8 @@ from torch import nn
 
 from vilt_core.config import TASKS
 from vilt_core.data.text import Tokenizer
-from vilt_core.layers.heads import RankHead
+from vilt_core.layers.heads import Nlvr2Head, RankHead
+from vilt_core.layers.init import initialise
 from vilt_core.models.vilt import Vilt
 from vilt_core.world.sprites import sprites
 
@@ -105,3 +106,29 @@ def start_second_image_type(model: Vilt) -> None:
     grown = torch.cat([types, types[1:]])
     model.fusion.types = nn.Embedding.from_pretrained(grown, freeze=False)
     model.config = replace(model.config, modality_types=3)
+
+
+def add_heads(model: Vilt, *, nlvr2: bool = False, patch_classes: int = 0) -> None:
+    """Give a model heads that it lacks, fresh ones, in place; the config follows.
+
+    Args:
+        model: what gets them; heads that it has stay as they are.
+        nlvr2: the head of statements over two pictures, with a type for the second one.
+        patch_classes: of the two heads that read patches while training; 0 adds none.
+    """
+    config, device = model.config, next(model.parameters()).device
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        if nlvr2 and model.nlvr2 is None:
+            if config.modality_types == 2:
+                start_second_image_type(model)
+            model.config = replace(model.config, tasks=(*config.tasks, "nlvr2"))
+            model.nlvr2 = Nlvr2Head(config.width)
+            initialise(model.nlvr2)
+        if patch_classes and model.naming is None:
+            model.config = replace(model.config, patch_classes=patch_classes)
+            model.naming = nn.Linear(config.width, patch_classes)
+            model.mentioning = nn.Linear(config.width, 1)
+            initialise(model.naming)
+            initialise(model.mentioning)
+    model.to(device)

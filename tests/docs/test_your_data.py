@@ -1,0 +1,23 @@
+"""What docs/your-data.md says is so: its drawing writes what its command reads."""
+
+import re
+from pathlib import Path
+
+from vilt_core.data.folders import open_data
+from vilt_core.training.adapt import own_answers
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
+
+
+def test_its_drawing_writes_what_its_command_reads(tmp_path, monkeypatch):
+    [code] = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "draw.py", "exec"), {})
+    found = open_data(tmp_path / "cloth", split="train")
+    assert len(found.examples) == 3 * 300
+    assert len(open_data(tmp_path / "cloth", split="val").examples) == 3 * 100
+    assert all(f"`--{option}`" in TEXT for option in ("epochs", "image-size", "min-count"))
+    new = [answer for answer in own_answers(found) if answer not in ("yes", "no")]
+    assert f"Answers that are new: {len(new)} ({', '.join(new)})." in TEXT
+    assert found.examples[0].image.open().size == (64, 64)

@@ -1,0 +1,215 @@
+"""Laws of training on somebody's own data: from JSON lines to a model that opens."""
+
+import copy
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+import vilt_core
+from vilt_core.data.examples import DataSet, ImageFile, QuestionExample
+from vilt_core.data.folders import open_data
+from vilt_core.interop.lab import load_folder
+from vilt_core.predictor import MODELS
+from vilt_core.training import finetuning
+from vilt_core.training.adapt import adapt
+from vilt_core.training.engine import Settings
+from vilt_core.training.finetuning import (
+    EPOCHS,
+    default_batch_size,
+    default_epochs,
+    finetune,
+    fitting_size,
+    held_out_of,
+    look_every,
+    own_data,
+    training_data,
+)
+from vilt_core.training.outcome import headline, scores, summary
+
+OFTEN = Settings(device="cpu", precision="float32", save_every=3)
+COLORS = {"crimson": (200, 20, 40), "azure": (20, 90, 220)}
+
+
+def lines_of(task: str, at: int) -> list[dict]:
+    name = list(COLORS)[at % 2]
+    if task == "vqa":
+        return [
+            {"image": f"{at}.png", "question": "what colour is it?", "answer": name},
+            {"image": f"{at}.png", "question": "is it azure?", "answer": "no" if at % 2 else "yes"},
+        ]
+    if task == "nlvr2":
+        images = [f"{at}.png", f"{(at + 1) % 12}.png"]
+        return [{"images": images, "statement": "both are azure", "label": False}]
+    return [{"image": f"{at}.png", "captions": [f"it is {name}", f"a {name} square"]}]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder of twelve squares in two colours, as a user would write it."""
+
+    def data(task: str = "vqa", *, splits: tuple[str, ...] = ("train", "val")) -> Path:
+        folder = tmp_path / "squares"
+        folder.mkdir()
+        for at in range(12):
+            image = Image.new("RGB", (48, 48), "white")
+            color = list(COLORS.values())[at % 2]
+            ImageDraw.Draw(image).rectangle((at, 2 * at, at + 20, 2 * at + 20), fill=color)
+            image.save(folder / f"{at}.png")
+        lines = [json.dumps(line) for at in range(12) for line in lines_of(task, at)]
+        for split in splits:
+            (folder / f"{split}.jsonl").write_text("\n".join(lines))
+        return folder
+
+    return data
+
+
+def start(bundle):
+    return replace(bundle, model=copy.deepcopy(bundle.model))
+
+
+def trained(bundle, source, to, *, task="vqa", settings=OFTEN, **choices):
+    data = training_data(source, task=task)
+    held_out = held_out_of(source, None, task=task)
+    size = fitting_size(bundle, data)
+    adapted = adapt(start(bundle), task=task, data=data, image_size=size)
+    recipe = own_data(data, task=task, batch_size=8, **choices)
+    return finetune(
+        adapted.bundle, recipe, to, data=data, held_out=held_out, task=task, settings=settings
+    )
+
+
+def test_from_json_lines_to_a_model_that_answers_with_its_own_words(data, tmp_path):
+    source = data()
+    model = trained(load_folder(MODELS / "vilt-mini"), source, tmp_path / "mine", epochs=8.0)
+    predictor = vilt_core.load(model)
+    assert predictor.name == "mine"
+    assert set(predictor.answers) == {"crimson", "azure", "yes", "no"}
+    for at, color in enumerate(COLORS):
+        first = predictor.answer(source / f"{at}.png", "what colour is it?")[0]
+        assert first.text == color
+    found = scores(model, task="vqa", on=held_out_of(source, None, task="vqa"))
+    assert found["accuracy"] == 1.0
+    assert found["text_only"] < 1.0
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
+    tiny_bundle, data, tmp_path, monkeypatch
+):
+    source = data()
+    whole = trained(tiny_bundle, source, tmp_path / "whole", epochs=3.0)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finetuning, "scores", stop)
+        patch.setattr(finetuning, "look_every", lambda *_, **__: 5)
+        with pytest.raises(KeyboardInterrupt):
+            trained(tiny_bundle, source, tmp_path / "stopped", epochs=3.0)
+    assert torch.load(tmp_path / "stopped" / "run.pt", weights_only=True)["step"] == 3
+    again = trained(tiny_bundle, source, tmp_path / "stopped", epochs=3.0)
+    one, other = (load_folder(folder).model.state_dict() for folder in (whole, again))
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        ("vqa", {"accuracy", "text_only"}),
+        ("nlvr2", {"accuracy", "text_only", "consistency"}),
+        ("retrieval", {"text_to_image/r1", "image_to_text/r10"}),
+    ],
+)
+def test_every_task_is_learned_scored_and_told(tiny_bundle, data, tmp_path, task, names):
+    source = data(task)
+    model = trained(tiny_bundle, source, tmp_path / "mine", task=task, epochs=1.0)
+    found = scores(model, task=task, on=held_out_of(source, None, task=task))
+    assert names <= set(headline(found))
+    told = "\n".join(summary(found))
+    assert all(name in told for name in names)
+    assert "squares:val" in told
+
+
+def test_what_is_scored_is_val_and_never_test(data):
+    source = data(splits=("train", "test"))
+    assert held_out_of(source, None, task="vqa") is None
+    assert held_out_of(source / "train.jsonl", None, task="vqa") is None
+    given = held_out_of(source, source / "test.jsonl", task="vqa")
+    assert given is not None
+    assert len(given.examples) == 24
+    assert "nothing is scored" in summary(None)[0]
+
+
+def test_the_val_of_the_same_folder_is_scored(data):
+    found = held_out_of(data(), None, task="vqa")
+    assert found is not None
+    assert found.split == "val"
+
+
+def test_epochs_count_every_caption(data):
+    found = open_data(data("retrieval"), split="train")
+    [stage] = own_data(found, task="retrieval", epochs=2.0, batch_size=6).stages
+    assert stage.steps == 2 * 24 / 6
+    assert stage.mix == {"ranking": 1.0}
+
+
+@pytest.mark.parametrize("samples", [1, 640, 5_000, 35_000, 10_000_000])
+def test_small_data_are_seen_more_often_and_large_ones_no_less_than_a_few_times(samples):
+    epochs = default_epochs(samples, batch_size=128)
+    assert EPOCHS[0] <= epochs <= EPOCHS[1]
+    assert epochs >= default_epochs(samples * 2, batch_size=128)
+
+
+@pytest.mark.parametrize(
+    ("samples", "size"),
+    [(1, 16), (24, 16), (639, 16), (640, 32), (1279, 32), (1280, 64), (2560, 128), (10**7, 128)],
+)
+def test_small_data_are_taken_in_small_batches(samples, size):
+    assert default_batch_size(samples, task="vqa") == size
+    assert default_batch_size(samples, task="nlvr2") == size // 2
+    assert default_batch_size(samples, task="retrieval") == max(size // 16, 4)
+
+
+@pytest.mark.parametrize("epochs", [0.0, -1.0, math.inf, math.nan])
+def test_epochs_that_are_none_are_refused(data, epochs):
+    found = open_data(data(), split="train")
+    with pytest.raises(ValueError, match="epochs must be finite and greater than 0"):
+        own_data(found, task="vqa", epochs=epochs)
+
+
+def test_looks_are_epochs_apart(data):
+    found = open_data(data(), split="train")
+    for batch_size in (4, 8, 24):
+        steps = look_every(found, batch_size=batch_size)
+        assert steps * batch_size % len(found.examples) == 0
+        assert steps >= finetuning.LEAST_APART
+
+
+def sized(tmp_path, *sides: int) -> DataSet:
+    for at, side in enumerate(sides):
+        Image.new("RGB", (side, side + 9)).save(tmp_path / f"{at}.png")
+    images = [ImageFile(tmp_path / f"{at}.png") for at in range(len(sides))]
+    examples = [
+        QuestionExample(image=image, question="what?", answers=("cat",), id="") for image in images
+    ]
+    return DataSet(name="sized", split="train", kind="questions", examples=examples)
+
+
+@pytest.mark.parametrize(
+    ("sides", "read"),
+    [((30, 20), 64), ((64,), 64), ((70,), 128), ((64, 65), 128), ((500,), 128)],
+)
+def test_pictures_of_half_the_size_or_less_are_not_enlarged_as_far(tmp_path, sides, read):
+    assert fitting_size(load_folder(MODELS / "vilt-mini"), sized(tmp_path, *sides)) == read
+
+
+def test_pictures_that_cannot_be_read_have_no_say_in_the_size(tmp_path):
+    found = sized(tmp_path, 500, 40)
+    (tmp_path / "0.png").write_bytes(b"")
+    assert fitting_size(load_folder(MODELS / "vilt-mini"), found) == 64

@@ -1,0 +1,64 @@
+"""What a recipe of the paper begins with: its data, and the model that it trains."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from vilt_core.data.examples import DataSet
+from vilt_core.data.folders import join, open_data
+from vilt_core.interop.bert import read_tokenizer
+from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.opening import open_bundle
+from vilt_core.interop.timm import from_timm
+from vilt_core.training.adapt import adapt
+from vilt_core.training.paper import PaperRecipe, most_patches
+
+ANSWERED = 9  # questions that an answer of VQA v2 must have, as published
+
+
+def read_data(paper: PaperRecipe, folders: Iterable[Path]) -> DataSet:
+    """What the folders hold for a recipe, joined: its training split, and no other.
+
+    Raises:
+        ValueError: no folder, or one without data of the recipe's kind or split.
+    """
+    opened = [open_data(folder, split=paper.split, kind=paper.kind) for folder in folders]
+    if not opened:
+        raise ValueError(f"{paper.recipe.name} needs --data FOLDER with {paper.kind}")
+    return join(opened)
+
+
+def begin(
+    paper: PaperRecipe, start: str, *, data: DataSet, answered: int = ANSWERED
+) -> tuple[Bundle, tuple[str, ...]]:
+    """The model that a recipe trains, and an account of what it has from where.
+
+    Args:
+        paper: the recipe.
+        start: of pre-training a ViT, as ``from_timm`` takes it, beside whose file a tokenizer may
+            lie (BERT's otherwise); of a fine-tuning whatever ``open_bundle`` opens.
+        data: what is trained on.
+        answered: how many questions an answer must have to be one of the classes.
+
+    Raises:
+        ValueError: nothing there, or a model that cannot be trained so.
+    """
+    if paper.task is None:
+        return _from_vit(paper, start), (f"Pre-training starts from the ViT {start}.",)
+    adapted = adapt(open_bundle(start), task=paper.task, data=data, min_count=answered)
+    model = adapted.bundle.model
+    model.config = replace(model.config, max_patches=most_patches(model.config))
+    return replace(adapted.bundle, name=paper.recipe.name), adapted.account
+
+
+def _from_vit(paper: PaperRecipe, start: str) -> Bundle:
+    beside = Path(start).parent if Path(start).is_file() else Path(start)
+    tokenizer = read_tokenizer(beside, max_tokens=paper.sizes.max_text_tokens)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(paper.recipe.seed)
+        model = from_timm(start, config=replace(paper.sizes, vocab_size=len(tokenizer)))
+    return Bundle(
+        name=paper.recipe.name, model=model, tokenizer=tokenizer, answers=(), domain="photographs"
+    )

@@ -1,0 +1,214 @@
+"""Going on from a trained model: with the sticker world's questions, or with somebody's own data.
+
+python -m vilt_core finetune --task vqa --data FOLDER --from vilt-mini --to runs/mine
+"""
+
+import math
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from vilt_core.data.examples import DataSet, Example, StatementExample
+from vilt_core.data.folders import open_data, recognise
+from vilt_core.data.sequences import caption_counts
+from vilt_core.interop.bundle import Bundle
+from vilt_core.training.adapt import KIND_OF
+from vilt_core.training.engine import Settings
+from vilt_core.training.monitor import train_and_watch
+from vilt_core.training.outcome import headline, scores
+from vilt_core.training.stages import Recipe, Stage
+
+LEAST_STEPS = 2000  # where nobody says how many epochs, and ``EPOCHS`` allow it
+EPOCHS = (4, 60)  # at least, and at most
+BATCH_SIZES = (16, 128)  # of questions, at least and at most, where nobody says how large
+STEPS_AN_EPOCH = 20  # of small data, before their batches grow
+_PASSES = {"vqa": 1, "nlvr2": 2, "retrieval": 16}  # of the model, for one example
+WATCHED = {"vqa": 1000, "nlvr2": 1000, "retrieval": 50}  # examples scored after each epoch
+LEAST_APART = 100  # steps, of two such looks where an epoch is short
+_MEASURED = 50  # pictures whose size is looked at
+_MIX = {"vqa": "questions", "nlvr2": "statements", "retrieval": "ranking"}
+
+
+def finetuning(*, steps: int, learning_rate: float, batch_size: int, seed: int = 1) -> Recipe:
+    """Go on in the sticker world: questions, with a share of captions for the other heads."""
+    stage = Stage(
+        name="finetune",
+        steps=steps,
+        mix={"captions": 0.25, "questions": 0.75},
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        noun_mask_rate=0.4,
+        hard_negatives=0.3,
+        grounding_weight=0.5,
+        inked=0.3,
+    )
+    return Recipe(name="finetuned", stages=(stage,), seed=seed)
+
+
+def own_data(
+    data: DataSet,
+    *,
+    task: str,
+    epochs: float | None = None,
+    batch_size: int | None = None,
+    learning_rate: float = 5e-4,
+    augment: bool = False,
+    seed: int = 1,
+) -> Recipe:
+    """Somebody's own data and nothing else, for as many epochs as their size asks for.
+
+    Args:
+        data: what is learned.
+        task: "vqa", "nlvr2" or "retrieval".
+        epochs: how often each example is seen; a caption is an example. By their number otherwise.
+        batch_size: examples a step; by their number otherwise.
+        learning_rate: at its peak.
+        augment: RandAugment, as the paper fine-tunes; it hides colours and places, so that it is
+            for photographs.
+        seed: of the order.
+
+    Raises:
+        ValueError: no examples, or epochs or a batch size that are no number above 0.
+    """
+    samples = sample_count(data)
+    if not samples:
+        raise ValueError(f"{data.name} {data.split} has no examples to train on")
+    if batch_size is None:
+        batch_size = default_batch_size(samples, task=task)
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if epochs is None:
+        epochs = default_epochs(samples, batch_size=batch_size)
+    if not 0 < epochs < math.inf:
+        raise ValueError(f"epochs must be finite and greater than 0, got {epochs}")
+    stage = Stage(
+        name=task,
+        steps=max(round(epochs * samples / batch_size), 1),
+        mix={_MIX[task]: 1.0},
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        augment=augment,
+    )
+    return Recipe(name="own-data", stages=(stage,), seed=seed)
+
+
+def fitting_size(bundle: Bundle, data: DataSet) -> int:
+    """The picture size for data: the model's own, unless all are at most half as large.
+
+    To enlarge small pictures adds patches and no detail: a training on four times the patches takes
+    three times as long. Four patches a side are the least.
+    """
+    own, patch = bundle.processing.size, bundle.model.config.patch_size
+    places = range(0, len(data.examples), max(len(data.examples) // _MEASURED, 1))
+    largest = max((_shorter_side(data.examples[place]) for place in places), default=own)
+    if 2 * largest > own:
+        return own
+    return max(math.ceil(largest / patch), 4) * patch
+
+
+def _shorter_side(example: Example) -> int:
+    """Of its first picture, pixels; 0 where that cannot be read."""
+    first = example.images[0] if isinstance(example, StatementExample) else example.image
+    with suppress(ValueError):
+        return min(first.open().size)
+    return 0
+
+
+def sample_count(data: DataSet) -> int:
+    """Examples of an epoch: a picture counts once with each of its captions."""
+    if data.kind == KIND_OF["retrieval"]:
+        return int(caption_counts(data.examples).sum())
+    return len(data.examples)
+
+
+def default_batch_size(samples: int, *, task: str) -> int:
+    """The largest power of two that leaves ``STEPS_AN_EPOCH``, between the ``BATCH_SIZES``.
+
+    Less where an example is read several times, so that a step takes no longer; at least 4.
+    """
+    least, most = BATCH_SIZES
+    size = min(max(1 << (samples // STEPS_AN_EPOCH or 1).bit_length() - 1, least), most)
+    return max(size // _PASSES[task], 4)
+
+
+def default_epochs(samples: int, *, batch_size: int) -> int:
+    """Epochs for ``LEAST_STEPS`` steps, between the bounds of ``EPOCHS``."""
+    least, most = EPOCHS
+    return min(max(math.ceil(LEAST_STEPS * batch_size / samples), least), most)
+
+
+def look_every(data: DataSet, *, batch_size: int) -> int:
+    """Steps between two looks at held-out data: an epoch, or as many as last ``LEAST_APART``."""
+    epoch = max(sample_count(data) / batch_size, 1)
+    return round(epoch * math.ceil(LEAST_APART / epoch))
+
+
+def training_data(source: Path, *, task: str) -> DataSet:
+    """What is learned: a file, or the training split of a folder.
+
+    Raises:
+        ValueError: nothing of the task's kind there.
+    """
+    return open_data(source, split="train", kind=KIND_OF[task])
+
+
+def held_out_of(source: Path, val: Path | None, *, task: str) -> DataSet | None:
+    """What is scored: a file, the "val" of a folder, or that of the training data's own folder.
+
+    Raises:
+        ValueError: ``val`` is given, and nothing of the task's kind is there.
+    """
+    kind = KIND_OF[task]
+    if val is not None:
+        return open_data(val, split="val", kind=kind)
+    if source.is_dir():
+        found = (one for one in recognise(source) if one.kind == kind)
+        if any("val" in one.splits for one in found):
+            return open_data(source, split="val", kind=kind)
+    return None
+
+
+def finetune(
+    bundle: Bundle,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    data: DataSet,
+    held_out: DataSet | None,
+    task: str,
+    settings: Settings | None = None,
+    command: str = "",
+) -> Path:
+    """Train an adapted model, or go on where ``folder`` holds the run unfinished.
+
+    Nothing is chosen by the held-out scores: they are for the eye, after each epoch, and the model
+    is that of the last step.
+
+    Args:
+        bundle: from ``adapt``; trained in place.
+        recipe: from ``own_data``.
+        folder: of the run, which gives the model its name.
+        data: what is learned.
+        held_out: what is looked at on the way, at most ``WATCHED`` of it.
+        task: "vqa", "nlvr2" or "retrieval".
+        settings: of the machine.
+        command: what the user typed, kept with the model.
+
+    Returns:
+        The folder of the model.
+    """
+
+    def look(bundle: Bundle) -> dict[str, float]:
+        assert held_out is not None
+        return headline(scores(bundle, task=task, on=held_out, limit=WATCHED[task]))
+
+    return train_and_watch(
+        recipe,
+        folder,
+        command=command,
+        start=replace(bundle, name=folder.resolve().name),
+        data={data.kind: data},
+        settings=settings,
+        look=None if held_out is None else look,
+        evaluate_every=look_every(data, batch_size=recipe.stages[0].batch_size),
+    )

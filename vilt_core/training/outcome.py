@@ -1,0 +1,70 @@
+"""What came of a fine-tuning: its scores on held-out data, told and kept."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from vilt_core.data.examples import DataSet
+from vilt_core.evaluation import evaluate
+from vilt_core.evaluation.inference import Progress
+from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.lab import load_folder
+
+RANKED = 100  # pictures among which retrieval is scored: each meets each caption
+_HEADLINES = {
+    "vqa": ("accuracy", "text_only"),
+    "nlvr2": ("accuracy", "consistency", "text_only"),
+}
+
+
+def scores(
+    model: Bundle | Path,
+    *,
+    task: str,
+    on: DataSet,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """What ``evaluate`` finds, of retrieval among at most ``RANKED`` pictures.
+
+    Args:
+        model: in memory, or a folder that the lab wrote.
+        task: "vqa", "nlvr2" or "retrieval".
+        on: held-out data.
+        limit: examples at most.
+        progress: told (done, total) after every batch.
+    """
+    if task == "retrieval":
+        limit = min(limit or RANKED, RANKED)
+    bundle = load_folder(model) if isinstance(model, Path) else model
+    return evaluate(bundle, task=task, on=on, limit=limit, progress=progress)
+
+
+def headline(found: dict[str, Any]) -> dict[str, float]:
+    """The few numbers of an evaluation that a curve is drawn of."""
+    if found["task"] == "retrieval":
+        return {
+            f"{way}/{name}": found[way][name]
+            for way in ("text_to_image", "image_to_text")
+            for name in ("r1", "r10")
+        }
+    return {name: found[name] for name in _HEADLINES[found["task"]] if found[name] is not None}
+
+
+def write_report(folder: Path, *, account: tuple[str, ...], found: dict[str, Any] | None) -> None:
+    """Keep beside a run what was adapted, and what the result scores: ``finetuned.json``."""
+    report = {"account": list(account), "scores": found}
+    path = folder / "finetuned.json"
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def summary(found: dict[str, Any] | None) -> list[str]:
+    """The scores as a person reads them, a line each."""
+    if found is None:
+        return ["Nothing was held out, so nothing is scored: --val names what is."]
+    lines = [f"On {found['examples']} held-out examples of {found['data']}:"]
+    lines += [f"{name:>24} {value:7.1%}" for name, value in headline(found).items()]
+    lines += [
+        f"{kind:>24} {value:7.1%}" for kind, value in found.get("by_type", {}).items() if value
+    ]
+    return lines
