@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from vilt_core.__main__ import Machine, Planning, Train
+from vilt_core.commands.machine import Machine
+from vilt_core.commands.train import Planning, Train
 from vilt_core.config import ViltConfig
 from vilt_core.data.examples import ImageFile
 from vilt_core.interop.bundle import Bundle

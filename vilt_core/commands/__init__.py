@@ -1,0 +1,1 @@
+"""What ``python -m vilt_core`` can do: a dataclass a command, whose fields are its options."""

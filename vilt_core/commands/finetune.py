@@ -1,0 +1,126 @@
+"""``finetune``: go on from a trained model, on stickers or on one's own data."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import OmitArgPrefixes, arg
+
+from vilt_core.commands.machine import Machine
+from vilt_core.commands.typed import source_of, typed_command
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finetune:
+    """Train a model further: on your own data, or on questions about the sticker world."""
+
+    data: Path | None = None  # FILE of JSON lines, or FOLDER of any known format; none: stickers
+    task: Literal["vqa", "nlvr2", "retrieval"] = "vqa"  # of --data
+    val: Path | None = None  # FILE or FOLDER that is scored, not learned; else the val of --data
+    start: Annotated[str, arg(name="from")] = "vilt-mini"
+    to: Path = Path("runs/finetuned")
+    epochs: float | None = None  # over --data; chosen by their size unless given
+    steps: int | None = None  # on stickers; 2000 unless given
+    learning_rate: float | None = None  # at its peak; 5e-4 on --data, 3e-4 on stickers
+    batch_size: int | None = None  # 128; smaller on small --data
+    image_size: int | None = None  # shorter side that is read, pixels; that of --from, or smaller
+    min_count: int = 1  # how many questions an answer needs to be learned; 9 as published
+    augment: bool = False  # RandAugment on --data: for photographs
+    seed: int = 1  # of the order, or of the scenes; 0 are those that vilt-mini has seen
+    evaluate_every: int = 1000  # steps on stickers; on --data it is an epoch
+    machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
+
+    def run(self) -> None:
+        """Do it."""
+        if self.data is not None:
+            self._on_own_data(self.data)
+            return
+        own = (self.val, self.epochs, self.image_size)
+        if self.task != "vqa" or self.augment or self.min_count != 1 or any(map(bool, own)):
+            raise ValueError(
+                "--task, --val, --epochs, --image-size, --min-count and --augment are for data of "
+                "your own: expected --data"
+            )
+        from vilt_core.interop.lab import load_folder
+        from vilt_core.training.finetuning import finetuning
+        from vilt_core.training.monitor import train_and_watch
+
+        recipe = finetuning(
+            steps=2000 if self.steps is None else self.steps,
+            learning_rate=self.learning_rate or 3e-4,
+            batch_size=self.batch_size or 128,
+            seed=self.seed,
+        )
+        train_and_watch(
+            recipe,
+            self.to,
+            start=load_folder(source_of(self.start)),
+            settings=self.machine.settings(),
+            evaluate_every=self.evaluate_every,
+            command=typed_command(),
+        )
+
+    def _on_own_data(self, source: Path) -> None:
+        """Fit a model to data, train it on them, and say what came of it."""
+        if self.steps is not None:
+            raise ValueError("--steps are of the sticker world: --data are trained for --epochs")
+        from vilt_core.interop.opening import open_bundle
+        from vilt_core.training.adapt import adapt
+        from vilt_core.training.engine import is_main
+        from vilt_core.training.finetuning import (
+            finetune,
+            fitting_size,
+            held_out_of,
+            own_data,
+            training_data,
+        )
+        from vilt_core.training.outcome import scores, write_report
+
+        data = training_data(source, task=self.task)
+        held_out = held_out_of(source, self.val, task=self.task)
+        bundle = open_bundle(source_of(self.start))
+        size = fitting_size(bundle, data) if self.image_size is None else self.image_size
+        adapted = adapt(
+            bundle,
+            task=self.task,
+            data=data,
+            image_size=size,
+            min_count=self.min_count,
+        )
+        recipe = own_data(
+            data,
+            task=self.task,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate or 5e-4,
+            augment=self.augment,
+            seed=self.seed,
+        )
+        if is_main():
+            print(*adapted.account, sep="\n")
+        settings, command = self.machine.settings(), typed_command()
+        model = finetune(
+            adapted.bundle,
+            recipe,
+            self.to,
+            data=data,
+            held_out=held_out,
+            task=self.task,
+            settings=settings,
+            command=command,
+        )
+        if is_main():
+            found = None if held_out is None else scores(model, task=self.task, on=held_out)
+            write_report(self.to, account=adapted.account, found=found)
+            self._tell(model, adapted.account, found)
+
+    def _tell(self, model: Path, account: tuple[str, ...], found: dict | None) -> None:
+        from vilt_core.training.outcome import summary
+
+        print("", *account, sep="\n")
+        print("", *summary(found), sep="\n")
+        if self.task == "vqa":
+            print(f"\n  python -m vilt_core answer PICTURE QUESTION --model {model}")
+        else:
+            print(f"\n  python -m vilt_core evaluate {model} --task {self.task} --on FILE")
+        print(f"  VILT_LAB_MODEL={model} python app.py")

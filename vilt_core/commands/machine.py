@@ -1,0 +1,33 @@
+"""Where training runs and how: options that several commands share."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """How the work of training is done; none of it changes what is learned, but for rounding."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of matrix products
+    workers: int = 0  # processes that prepare batches; 0 prepares them in the training process
+    accumulate: int = 1  # parts in which each process takes its share of a batch
+    compile: bool = False  # blocks through torch.compile
+    checkpointing: bool = False  # keep no activation within blocks: less memory, more time
+    shard: bool = False  # FSDP: each process keeps a part of the weights
+    save_every: int = 250  # steps between two states on disk
+
+    def settings(self):
+        """The same as the engine calls it."""
+        from vilt_core.training.engine import Settings
+
+        return Settings(
+            device=self.device,
+            precision=self.precision,
+            workers=self.workers,
+            accumulate=self.accumulate,
+            compiled=self.compile,
+            checkpointing=self.checkpointing,
+            sharded=self.shard,
+            save_every=self.save_every,
+        )

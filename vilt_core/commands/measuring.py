@@ -1,0 +1,101 @@
+"""Measure models from the shell: ``evaluate`` and ``bench``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from vilt_core.commands.typed import source_of, to_file, typed_command, write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Score a model, beside what chance or the words alone would score."""
+
+    model: Positional[str] = "vilt-mini"
+    task: Literal["vqa", "matching", "nlvr2", "retrieval", "alignment", "cost"] = "vqa"
+    on: str = "world:test"  # or world:style, world:composition, a .jsonl FILE, FOLDER or FOLDER:val
+    limit: int | None = None  # examples at most; of retrieval, pictures
+    json: Path | None = None  # where to write what is printed
+    submission: Path | None = None  # where to write the answers for the server of VQA
+    report: Path | None = (
+        None  # score everything; write tables and a plot here, and the model's card
+    )
+    study: Path | None = None  # compare ways to draw the alignment; write the table here
+
+    def run(self) -> None:
+        """Do it."""
+        if self.task == "cost":
+            self._tell_cost()
+            return
+        from tqdm import tqdm
+
+        from vilt_core.evaluation import evaluate
+        from vilt_core.evaluation.pages import publish_results, publish_study
+
+        source = source_of(self.model)
+        with tqdm(unit="example", delay=1, leave=False) as bar:
+
+            def show(*progress) -> None:
+                *label, done, total = progress
+                if done < bar.n or bar.total != total:
+                    bar.reset(total)
+                bar.set_description(" ".join(label))
+                bar.update(done - bar.n)
+
+            if self.report is not None:
+                publish_results(Path(source), self.report, command=typed_command(), progress=show)
+            if self.study is not None:
+                publish_study(Path(source), self.study, command=typed_command(), progress=show)
+            if self.report is not None or self.study is not None:
+                return
+            found = evaluate(
+                source,
+                task=self.task,
+                on=self.on,
+                limit=self.limit,
+                progress=show,
+                submission=self.submission,
+            )
+        write_json(found, self.json)
+
+    def _tell_cost(self) -> None:
+        """Of a model, or of a family such as "vilt" at its published size."""
+        from vilt_core.evaluation.cost import cost_at_own_size, cost_json, cost_markdown
+        from vilt_core.interop.opening import open_bundle
+        from vilt_core.models import MODELS, build
+
+        source = self.model
+        model = build(source) if source in MODELS else open_bundle(source_of(source)).model
+        cost = cost_at_own_size(model)
+        print(cost_markdown(cost))
+        if self.json is not None:
+            to_file(cost_json(cost, name=self.model), self.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Race the lab against what people use today, and measure what is promised of its speed."""
+
+    what: Positional[Literal["inference", "transport", "training", "scoring", "throughput"]]
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seconds: float = 10.0  # for each case, beyond the rounds that are run anyway
+    limit: int = 1000  # pictures, and texts, that are scored
+    rehearsal: bool = False  # with a tiny model, to see that all of it runs
+    json: Path | None = None  # where to write the numbers; benchmarks/published.py reads them
+
+    def run(self) -> None:
+        """Do it."""
+        from vilt_core.bench import bench, markdown
+
+        found = bench(
+            self.what,
+            device=self.device,
+            seconds=self.seconds,
+            limit=self.limit,
+            rehearsal=self.rehearsal,
+        )
+        print(markdown(found))
+        if self.json is not None:
+            to_file({"command": typed_command(), **found}, self.json)

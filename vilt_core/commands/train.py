@@ -1,0 +1,139 @@
+"""``train``: from nothing, from a ViT, or from what was pre-trained; and the plan of it."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import OmitArgPrefixes, UseAppendAction, arg
+
+from vilt_core.commands.machine import Machine
+from vilt_core.commands.typed import source_of, typed_command
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planning:
+    """What a recipe of the paper would take."""
+
+    plan: bool = False  # tell it, and do not start; works before the data are there
+    devices: int = 1  # GPUs that are counted with
+    gpu: Literal["V100", "A100", "H100", "H200"] = "A100"  # V100: the paper's; it has no bfloat16
+    utilisation: float | None = None  # share of the GPU's peak; assumed to be 0.4
+    bench: Path | None = None  # or measured: what bench training --json FILE wrote on such a GPU
+
+    def share(self) -> tuple[float, str]:
+        """The share of the peak, and how it is known."""
+        from vilt_core.training.plan import ASSUMED_UTILISATION, measured_utilisation
+
+        if self.utilisation is not None:
+            return self.utilisation, "as given"
+        if self.bench is not None:
+            return measured_utilisation(json.loads(self.bench.read_text(encoding="utf-8")))
+        return ASSUMED_UTILISATION, "assumed; --bench FILE takes a measured share"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train a model of the lab from nothing, or repeat a training of the paper on its own data.
+
+    A run that was stopped goes on if it is started again.
+    """
+
+    recipe: Literal[
+        "vilt-mini",
+        "vilt-mini-gpu",
+        "vilt-b32-pretrain",
+        "vilt-b32-vqav2",
+        "vilt-b32-nlvr2",
+        "vilt-b32-coco",
+        "vilt-b32-flickr30k",
+    ] = "vilt-mini"
+    data: UseAppendAction[tuple[Path, ...]] = ()  # of the paper's recipes; several are joined
+    start: Annotated[str | None, arg(name="from")] = None  # a ViT to pre-train, else a model
+    to: Path | None = None  # runs/RECIPE
+    steps: int | None = None  # of pre-training: the paper's 100000, or its 200000 by default
+    mpp: bool = False  # predict masked patches besides, in pre-training
+    evaluate_every: int = 1000  # steps
+    scale: float = 1.0  # of every stage's steps: 0.01 for a rehearsal
+    planning: OmitArgPrefixes[Planning] = field(default_factory=Planning)
+    machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
+
+    def run(self) -> None:
+        """Do it."""
+        from vilt_core.training.paper import PAPER
+
+        (self._as_the_paper if self.recipe in PAPER else self._on_stickers)()
+
+    def _on_stickers(self) -> None:
+        from vilt_core.training.monitor import train_and_watch
+        from vilt_core.training.recipes import RECIPES
+
+        if self.data or self.start or self.steps or self.mpp or self.planning.plan:
+            raise ValueError(
+                f"{self.recipe} draws its own data and starts from nothing: --data, --from, "
+                "--steps, --mpp and --plan are for the recipes of the paper"
+            )
+        train_and_watch(
+            RECIPES[self.recipe](scale=self.scale),
+            self._to(),
+            settings=self.machine.settings(),
+            evaluate_every=self.evaluate_every,
+            command=typed_command(),
+        )
+
+    def _as_the_paper(self) -> None:
+        from vilt_core.training.begin import begin, read_data
+        from vilt_core.training.engine import is_main
+        from vilt_core.training.finetuning import sample_count
+        from vilt_core.training.monitor import train_and_watch
+
+        paper = self._paper({})
+        if self.planning.plan and not self.data:
+            self._tell_plan(paper, f"{paper.data} as published")
+            return
+        data = read_data(paper, self.data)
+        paper = self._paper({"examples": sample_count(data)})
+        if self.planning.plan:
+            self._tell_plan(paper, f"{data.name}, {data.split}")
+            for line in data.missing:
+                print(f"missing  {line}")
+            return
+        start = paper.start if self.start is None else source_of(self.start)
+        bundle, account = begin(paper, start, data=data)
+        if is_main():
+            print("\n".join(account))
+        train_and_watch(
+            paper.recipe,
+            self._to(),
+            start=bundle,
+            data={paper.kind: data},
+            settings=self.machine.settings(),
+            command=typed_command(),
+        )
+
+    def _paper(self, found: dict):
+        from vilt_core.training.paper import PAPER
+
+        if self.recipe == "vilt-b32-pretrain":
+            found |= {"patch_masking": self.mpp} | ({"steps": self.steps} if self.steps else {})
+        elif self.steps or self.mpp:
+            raise ValueError(f"--steps and --mpp are for pre-training, got {self.recipe}")
+        return PAPER[self.recipe](scale=self.scale, **found)
+
+    def _tell_plan(self, paper, data: str) -> None:
+        from vilt_core.training.plan import plan, render
+
+        found = plan(
+            paper,
+            data=data,
+            devices=self.planning.devices,
+            gpu=self.planning.gpu,
+            utilisation=self.planning.share(),
+            accumulate=self.machine.accumulate,
+            checkpointing=self.machine.checkpointing,
+            sharded=self.machine.shard,
+        )
+        print(render(found))
+
+    def _to(self) -> Path:
+        return Path("runs") / self.recipe if self.to is None else self.to
