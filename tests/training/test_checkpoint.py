@@ -28,7 +28,7 @@ def trained() -> tuple[nn.Module, torch.optim.Optimizer]:
 
 
 def progress(step: int) -> Progress:
-    return Progress(stage=1, step=step, seconds=12.5, lesson="to add")
+    return Progress(stage=1, step=step, seconds=12.5, lesson="to add", noted=0)
 
 
 def test_a_state_comes_back_as_it_was(tmp_path, trained):

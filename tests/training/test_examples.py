@@ -1,6 +1,7 @@
 """Laws of rows from data sets: every sample once, each row by itself, and truths that are true."""
 
 import json
+import pickle
 import random
 from collections import Counter
 from dataclasses import replace
@@ -238,3 +239,27 @@ def test_the_order_is_that_of_the_file_whatever_the_set_is(tmp_path):
     Path(tmp_path / "train.jsonl").write_text("\n".join(lines))
     found = [text for one in open_data(tmp_path).examples for text in one.captions]
     assert found == said
+
+
+def test_captions_without_words_and_pictures_without_captions_are_passed_over(rows_of, sets):
+    first, second, *rest = sets["captions"].examples
+    odd = (replace(first, captions=("\u200b",)), replace(second, captions=()), *rest)
+    source = rows_of(mixgen=0.5)
+    data = {"captions": replace(sets["captions"], examples=odd)}
+    again = ExampleRows(source.stage, data=data, reading=source.reading, seed=0)
+    rows = [row for step in range(4) for row in again.rows(step, range(ROWS))]
+    assert any("expected a caption with words" in name for row in rows for name in row.broken)
+    assert all(len(row.texts[0]) > 2 for row in rows)
+
+
+def test_statements_without_labels_cannot_be_trained_on(rows_of, sets):
+    secret = tuple(replace(one, label=None) for one in sets["statements"].examples)
+    source = rows_of("statements")
+    data = {"statements": replace(sets["statements"], examples=secret)}
+    with pytest.raises(ValueError, match="keeps its labels secret"):
+        ExampleRows(source.stage, data=data, reading=source.reading, seed=0)
+
+
+def test_rows_travel_to_processes_that_are_spawned(rows_of):
+    again = pickle.loads(pickle.dumps(rows_of()))
+    assert same(again.rows(0, range(1))[0], rows_of().rows(0, range(1))[0])

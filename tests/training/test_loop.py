@@ -109,7 +109,9 @@ def test_a_gradient_that_is_not_finite_stops_the_run_and_names_the_last_good_sta
     monkeypatch.setattr(
         step, "weighted_sum", lambda found, stage: sum(found.values()) * float("nan")
     )
-    with pytest.raises(TrainingStopped, match=r"step 1 of pretrain is not finite.*run\.pt"):
+    with pytest.raises(
+        TrainingStopped, match=r"the gradient of step 1 of pretrain is not finite.*run\.pt"
+    ):
         next(running)
     assert (tmp_path / "run.pt").read_bytes() == good
 
@@ -156,7 +158,7 @@ def test_recipes_scale_and_have_shares_that_sum_to_one(name):
     rehearsal: Recipe = RECIPES[name](scale=0.01)
     for stage, short in zip(recipe.stages, rehearsal.stages, strict=True):
         assert sum(stage.mix.values()) == pytest.approx(1)
-        assert set(stage.mix) <= {"patches", "captions", "questions"}
+        assert set(stage.mix) <= {"patches", "captions", "questions", "statements"}
         assert short.steps == round(stage.steps * 0.01)
         assert stage.horizon is None or stage.horizon >= stage.steps
 

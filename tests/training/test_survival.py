@@ -142,8 +142,8 @@ def test_a_broken_picture_is_passed_over_counted_and_named(tiny_bundle, tmp_path
 
 
 def test_too_many_broken_pictures_stop_the_run(tiny_bundle, tmp_path, captions):
-    with pytest.raises(TrainingStopped, match=r"\d+ of \d+ pictures could not be read.*than 1%"):
-        list(run(tiny_bundle, tmp_path / "run", captions(6, broken=4)))
+    with pytest.raises(TrainingStopped, match=r"\d+ of \d+ pictures could not be used.*than 1%"):
+        list(run(tiny_bundle, tmp_path / "run", captions(6, broken=3)))
 
 
 def test_nothing_but_broken_pictures_stop_the_run_at_once(tiny_bundle, tmp_path, captions):

@@ -22,6 +22,7 @@ class Ablate:
     backbone_steps: int = 2500  # once a seed
     batch_size: int = 64
     gallery: int = 50  # pictures of retrieval
+    hard_negatives: float = 0.5  # of the false pairs of matching; the paper has none
     machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
 
     def run(self) -> None:
@@ -38,6 +39,7 @@ class Ablate:
             backbone_steps=self.backbone_steps,
             batch_size=self.batch_size,
             gallery=self.gallery,
+            hard_negatives=self.hard_negatives,
         )
         arms, settings = chosen_arms(self.steps, self.only), self.machine.settings()
         with tqdm(unit="step") as bar:

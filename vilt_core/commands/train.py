@@ -41,6 +41,7 @@ class Train:
 
     recipe: Literal[
         "vilt-mini",
+        "vilt-mini-pairs",
         "vilt-mini-gpu",
         "vilt-b32-pretrain",
         "vilt-b32-vqav2",
@@ -65,17 +66,25 @@ class Train:
         (self._as_the_paper if self.recipe in PAPER else self._on_stickers)()
 
     def _on_stickers(self) -> None:
+        from vilt_core.interop.lab import load_folder
         from vilt_core.training.monitor import train_and_watch
         from vilt_core.training.recipes import RECIPES
 
-        if self.data or self.start or self.steps or self.mpp or self.planning.plan:
+        recipe, bundle = RECIPES[self.recipe](scale=self.scale), None
+        if self.data or self.steps or self.mpp or self.planning.plan:
             raise ValueError(
-                f"{self.recipe} draws its own data and starts from nothing: --data, --from, "
-                "--steps, --mpp and --plan are for the recipes of the paper"
+                f"{self.recipe} draws its own data: --data, --steps, --mpp and --plan are for the "
+                "recipes of the paper"
             )
+        if recipe.prepare is not None:
+            bundle = load_folder(source_of(self.start or "vilt-mini"))
+            recipe.prepare(bundle.model)
+        elif self.start:
+            raise ValueError(f"{self.recipe} starts from nothing, got --from {self.start}")
         train_and_watch(
-            RECIPES[self.recipe](scale=self.scale),
+            recipe,
             self._to(),
+            start=bundle,
             settings=self.machine.settings(),
             evaluate_every=self.evaluate_every,
             command=typed_command(),

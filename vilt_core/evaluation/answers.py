@@ -91,14 +91,19 @@ def soft_targets(answers: Sequence[str], places: Mapping[str, int]) -> dict[int,
     """The training target of a question: the worth of each answer that the model can give.
 
     Args:
-        answers: as people gave them; all of their spellings count together.
+        answers: as people gave them; all of their spellings count together. The published steps
+            are made for ten people; of fewer than four an answer is worth what it scores.
         places: of each answer of the model, normalised, in its list.
 
     Returns:
         Places with values in (0, 1]; all others are 0. Answers outside the list are left out.
     """
     said = Counter(map(normalise_answer, answers))
-    return {places[a]: soft_target(count) for a, count in said.items() if a in places}
+    if len(answers) < _FULL_PANEL:
+        worth = answer_scores(answers)
+    else:
+        worth = {answer: soft_target(count) for answer, count in said.items()}
+    return {places[answer]: value for answer, value in worth.items() if answer in places}
 
 
 def answer_kind(answers: Sequence[str]) -> str:

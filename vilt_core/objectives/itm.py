@@ -6,10 +6,11 @@ from torch.nn.functional import cross_entropy
 
 
 def itm(logits: Float[Tensor, "b 2"], matched: Bool[Tensor, " b"]) -> Float[Tensor, ""]:
-    """Cross-entropy of (does not match, matches) against the truth.
+    """Cross-entropy of (does not match, matches) against the truth; 0 where there is no pair.
 
     Args:
         logits: scores of the two classes; row 1 of the head is "matches", as published.
         matched: the truth.
     """
-    return cross_entropy(logits.float(), matched.long())
+    total = cross_entropy(logits.float(), matched.long(), reduction="sum")
+    return total / max(len(matched), 1)

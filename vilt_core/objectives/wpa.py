@@ -28,7 +28,8 @@ def wpa(
     """Transport distance of the matching pairs minus that of the others, over the batch size.
 
     The plan is a constant: gradients flow through the costs alone, as published. The value may be
-    negative, since it rewards distance where text and image do not belong together.
+    negative, since it rewards distance where text and image do not belong together; of no pairs at
+    all it is 0.
 
     Args:
         text: final states of the text tokens.
@@ -39,6 +40,8 @@ def wpa(
         beta: inverse of the step size of IPOT.
         iterations: outer iterations of IPOT.
     """
+    if not len(text):
+        return text.sum() * 0.0
     cost = cosine_cost(text.float(), image.float())
     plan = ipot(cost.detach(), text_mask, image_mask, beta=beta, iterations=iterations)
     distance = transport_cost(cost, plan)

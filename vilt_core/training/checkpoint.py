@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-_KEYS = {"model", "optimizer", "stage", "step", "seconds", "lesson"}
+_KEYS = {"model", "optimizer", "stage", "step", "seconds", "lesson", "noted"}
 # What torch raises for files cut short, with flipped bits or by others; a list grown by trying.
 _DAMAGED = (
     pickle.UnpicklingError,
@@ -30,6 +30,7 @@ class Progress:
     stage: int
     step: int
     seconds: float  # spent training so far
+    noted: int  # lines of the log that led here
     lesson: str  # what is learned from what; a run goes on with nothing else
 
 
@@ -50,6 +51,7 @@ def run_state(model: nn.Module, optimizer, progress: Progress) -> dict:
         "step": progress.step,
         "seconds": progress.seconds,
         "lesson": progress.lesson,
+        "noted": progress.noted,
     }
 
 
@@ -67,9 +69,11 @@ def write_run(path: Path, state: dict) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError:
+    except (OSError, RuntimeError) as error:  # torch may stumble over a full disk by itself
         part.unlink(missing_ok=True)
-        raise
+        if isinstance(error, OSError):
+            raise
+        raise OSError(f"{path.parent} took only a part of it; is the disk full?") from error
 
 
 def take_up_optimizer(optimizer, model: nn.Module, state: dict) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
+from accelerate.utils import gather_object
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
@@ -112,6 +113,10 @@ class Engine:
             return nullcontext()
         return nullcontext() if last else self.accelerator.no_sync(module)
 
+    def everybodys_names(self, own: tuple[str, ...]) -> tuple[str, ...]:
+        """What every process names, one after the other; all have to call."""
+        return tuple(gather_object(list(own)))
+
     def own_chance(self) -> AbstractContextManager:
         """What is drawn within leaves the global sources of chance as they were."""
         return torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else [])
@@ -137,7 +142,8 @@ class Engine:
 
 def is_main() -> bool:
     """Whether this process is the one that writes and shows."""
-    return int(os.environ.get("RANK", "0")) == 0
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    return alone or int(os.environ.get("RANK", "0")) == 0
 
 
 def checked_device(device: str) -> str:

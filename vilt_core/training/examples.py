@@ -32,9 +32,16 @@ ATTEMPTS = 20  # pictures tried in place of one that cannot be read
 Pixels = Float[Tensor, "3 height width"]
 
 
+@lru_cache(maxsize=4)
 def order(length: int, *, seed: int, epoch: int) -> np.ndarray:
     """The examples of one epoch in their order: every one once."""
     return np.random.default_rng((seed, epoch)).permutation(length)
+
+
+@lru_cache(maxsize=4)
+def matching_places(size: int, *, name: str, seed: int, step: int) -> frozenset[int]:
+    """Exactly half of the rows of a batch, in no order, as the paper's code draws them."""
+    return frozenset(random.Random(f"{name}/{seed}/{step}").sample(range(size), size // 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +74,8 @@ class ExampleRows:
             normalise_answer(answer): place for place, answer in enumerate(reading.answers)
         }
         self.agreed = "questions" in self.data and _agreed(self.data["questions"])
-        self._order = lru_cache(maxsize=4)(order)
-        self._matching = lru_cache(maxsize=4)(self._matching_places)
+        if "statements" in self.data:
+            _labelled(self.data["statements"])
 
     def kind(self, step: int) -> str:
         """What the batch of a step is made of, drawn from the stage's mix."""
@@ -94,14 +101,12 @@ class ExampleRows:
             draw = self._draw(step, place)
             make = makers[kind]
             if kind == "captions":
-                make = partial(self._caption, matched=place in self._matching(step))
+                half = matching_places(
+                    self.stage.batch_size, name=self.stage.name, seed=self.seed, step=step
+                )
+                make = partial(self._caption, matched=place in half)
             found += self._readable(make, kind, position, draw)
         return found
-
-    def _matching_places(self, step: int) -> frozenset[int]:
-        """Exactly half of the rows, in no order, as the paper's code draws them."""
-        size = self.stage.batch_size
-        return frozenset(self._draw(step, size).sample(range(size), size // 2))
 
     def _draw(self, *place: int) -> random.Random:
         return random.Random(f"{self.stage.name}/{self.seed}/{place}")
@@ -112,7 +117,7 @@ class ExampleRows:
         """The rows of the example at a position; of another one where its picture is broken."""
         total = int(self.starts[kind][-1])
         epoch, place = divmod(position, total)
-        at = int(self._order(total, seed=self.seed, epoch=epoch)[place])
+        at = int(order(total, seed=self.seed, epoch=epoch)[place])
         broken: list[str] = []
         for _ in range(ATTEMPTS):
             try:
@@ -144,6 +149,8 @@ class ExampleRows:
         shown = pixels if matched else self._pixels(self._other("captions", seen, draw).image, draw)
         encoded = self.reading.tokenizer.encode([text])
         ids = encoded.batch.ids[0]
+        if not (encoded.words >= 0).any():
+            raise ValueError(f"{seen.image.name}: expected a caption with words, got {text!r:.60}")
         masked, labels = mask_words(
             ids,
             encoded.words[0],
@@ -203,9 +210,12 @@ class ExampleRows:
 
     def _any(self, kind: str, draw: random.Random) -> CaptionExample:
         examples = self.data[kind].examples
-        found = examples[draw.randrange(len(examples))]
-        assert isinstance(found, CaptionExample)
-        return found
+        for _ in range(ATTEMPTS):
+            found = examples[draw.randrange(len(examples))]
+            assert isinstance(found, CaptionExample)
+            if found.captions:
+                return found
+        raise ValueError(f"expected captions, found none with {ATTEMPTS} pictures")
 
     def _mixed(self, pixels: Pixels, text: str, draw: random.Random) -> tuple[Pixels, str]:
         """Two examples in one, as often as the stage says."""
@@ -249,15 +259,16 @@ def _agreed(data: DataSet) -> bool:
     Raises:
         ValueError: a question without any.
     """
-    counts = set()
-    for example in data.examples:
-        assert isinstance(example, QuestionExample)
-        counts.add(len(example.answers))
-        if 0 in counts:
-            raise ValueError(f"{data.name} {data.split} keeps its answers secret, or lacks them")
-        if max(counts) > 1:
-            return False
-    return True
+    counts = {len(getattr(example, "answers", ())) for example in data.examples}
+    if 0 in counts:
+        raise ValueError(f"{data.name} {data.split} keeps its answers secret, or lacks some")
+    return counts == {1}
+
+
+def _labelled(data: DataSet) -> None:
+    """Refuse statements of which nobody says whether they are true."""
+    if any(getattr(example, "label", None) is None for example in data.examples):
+        raise ValueError(f"{data.name} {data.split} keeps its labels secret, or lacks some")
 
 
 def _starts(data: DataSet) -> np.ndarray:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,6 +17,7 @@ from vilt_core.training.checkpoint import Progress, run_state, write_run
 from vilt_core.training.engine import Engine
 from vilt_core.training.stages import Recipe
 
+LOG = "log.jsonl"  # a line a step, in the folder of the run
 BROKEN_SHARE, BROKEN_ALLOWED = 0.01, 20  # of unreadable pictures
 
 
@@ -46,6 +48,8 @@ class Keeper:
         self._lesson = lesson
         self._begun = time.monotonic() - (state["seconds"] if state else 0.0)
         self._seen, self._broken = 0.0, 0.0
+        if engine.is_main:
+            self._forget_beyond(state)
 
     @property
     def seconds(self) -> float:
@@ -63,13 +67,32 @@ class Keeper:
         self._broken += totals["broken"]
         if self._broken > max(BROKEN_ALLOWED, BROKEN_SHARE * self._seen):
             raise self.stopped(
-                f"{self._broken:.0f} of {self._seen:.0f} pictures could not be read, which is more "
+                f"{self._broken:.0f} of {self._seen:.0f} pictures could not be used, which is more "
                 f"than {BROKEN_SHARE:.0%}"
             )
 
-    def save(self, optimizer: torch.optim.Optimizer, *, stage: int, step: int) -> None:
+    def note(self, at: int, record: Any) -> None:
+        """A line of the log, before the state that it belongs to is saved."""
+        if self.engine.is_main:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / LOG).open("a", encoding="utf-8") as log:
+                log.write(json.dumps({"at": at, **asdict(record)}) + "\n")
+
+    def _forget_beyond(self, state: dict | None) -> None:
+        """Keep of the log what led to the state; all or nothing of the new one is written."""
+        log = self.folder / LOG
+        if not log.is_file():
+            return
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        part = log.with_suffix(".part")
+        part.write_text("".join(lines[: state["noted"] if state else 0]), encoding="utf-8")
+        part.replace(log)
+
+    def save(self, optimizer: torch.optim.Optimizer, *, stage: int, step: int, noted: int) -> None:
         """Write the state and the model, each whole or not at all."""
-        progress = Progress(stage=stage, step=step, seconds=self.seconds, lesson=self._lesson)
+        progress = Progress(
+            stage=stage, step=step, seconds=self.seconds, lesson=self._lesson, noted=noted
+        )
         state = run_state(self.bundle.model, optimizer, progress)
         path = self.folder / "run.pt"
         if self.engine.is_main:

@@ -1,5 +1,6 @@
 """The training loop: a straight line that yields one record a step and prints nothing."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Record:
     seconds: float  # since the run began, earlier sittings counted in
     waited: float  # seconds of this step in which no batch was ready
     saved: bool  # whether the state on disk is this step's
-    broken: tuple[str, ...] = ()  # pictures of this process that could not be read
+    broken: tuple[str, ...] = ()  # pictures that could not be read
 
 
 def new_bundle(recipe: Recipe, *, tokenizer: Tokenizer | None = None) -> Bundle:
@@ -124,6 +125,7 @@ def train(
             engine=engine,
             keeper=keeper,
             place=place,
+            before=sum(earlier.steps for earlier in recipe.stages[:place]),
             seed=recipe.seed,
         )
     engine.finish()
@@ -161,9 +163,10 @@ def _stage(
     engine: Engine,
     keeper: Keeper,
     place: int,
+    before: int,
     seed: int,
 ) -> Iterator[Record]:
-    """The steps of one stage."""
+    """The steps of one stage, ``before`` which there were others."""
     waiting = time.monotonic()
     for step, parts in enumerate(load(batches, workers=engine.settings.workers), batches.first):
         waited = time.monotonic() - waiting
@@ -177,14 +180,17 @@ def _stage(
         with engine.own_chance():
             torch.manual_seed(step_seed(seed, stage.name, step, engine.rank))  # dropout's
             found, norm = update(module, parts, stage=stage, totals=totals, engine=engine)
-        if not norm < float("inf"):
-            raise keeper.stopped(f"the gradient of step {step + 1} of {stage.name} is not finite")
+        if not all(map(math.isfinite, (norm, *found.values()))):
+            raise keeper.stopped(
+                f"the loss or the gradient of step {step + 1} of {stage.name} is not finite"
+            )
         optimizer.step()
+        broken = tuple(name for part in parts for name in part.broken)
+        if totals["broken"]:
+            broken = engine.everybodys_names(broken)
         last = step + 1 == stage.steps
         due = last or (step + 1) % engine.settings.save_every == 0
-        if due:
-            keeper.save(optimizer, stage=place + last, step=0 if last else step + 1)
-        yield Record(
+        record = Record(
             stage=stage.name,
             step=step + 1,
             steps=stage.steps,
@@ -195,8 +201,17 @@ def _stage(
             seconds=keeper.seconds,
             waited=waited,
             saved=due,
-            broken=tuple(name for part in parts for name in part.broken),
+            broken=broken,
         )
+        keeper.note(before + step + 1, record)
+        if due:
+            keeper.save(
+                optimizer,
+                stage=place + last,
+                step=0 if last else step + 1,
+                noted=before + step + 1,
+            )
+        yield record
         waiting = time.monotonic()
 
 
@@ -239,7 +254,7 @@ def _told(parts: Sequence[Batch] | Failure) -> dict[str, float]:
         for name, count in counts(part).items():
             told[name] += count
         told["broken"] += len(part.broken)
-        told["pictures"] += len(part.image.pixels)
+        told["pictures"] += len(part.image.pixels) + len(part.broken)
     return told
 
 

@@ -84,7 +84,6 @@ class Watcher:
         self._folder = folder
         self._bar = tqdm(total=sum(stage.steps for stage in recipe.stages), unit="step")
         self._board: SummaryWriter | None = None
-        self._log = folder / "log.jsonl"
         self._broken = 0
 
     def __enter__(self) -> "Watcher":
@@ -99,10 +98,8 @@ class Watcher:
         """Show a step and keep it."""
         step = self._first[record.stage] + record.step
         if self._board is None:
-            self._take_up(step)
-        assert self._board is not None
-        with self._log.open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"at": step, **asdict(record)}) + "\n")
+            # What an earlier sitting drew beyond the state that it left is forgotten.
+            self._board = SummaryWriter(str(self._folder / "tensorboard"), purge_step=step)
         self._broken += len(record.broken)
         for name in record.broken:
             self._bar.write(f"passed over: {name}")
@@ -124,14 +121,6 @@ class Watcher:
             self._board.add_scalar(name, value, step)
         shown = ", ".join(f"{name} {value:.1%}" for name, value in found.items())
         self._bar.write(f"after {step} steps: {shown}")
-
-    def _take_up(self, step: int) -> None:
-        """Forget what an earlier sitting noted beyond the state that it left."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._board = SummaryWriter(str(self._folder / "tensorboard"), purge_step=step)
-        if self._log.is_file():
-            whole = self._log.read_text(encoding="utf-8").splitlines(keepends=True)
-            self._log.write_text("".join(whole[: step - 1]), encoding="utf-8")
 
 
 def _begin(recipe: Recipe, folder: Path) -> Bundle:

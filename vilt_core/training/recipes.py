@@ -5,9 +5,12 @@ python -m vilt_core train --recipe vilt-mini --to runs/vilt-mini
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from vilt_core import config
 from vilt_core.training.stages import EVEN_QUESTIONS, Recipe, Stage, scaled
+from vilt_core.training.stickers import patch_classes
+from vilt_core.training.transfer import add_heads
 
 
 def vilt_mini(*, scale: float = 1.0) -> Recipe:
@@ -84,7 +87,7 @@ def vilt_mini(*, scale: float = 1.0) -> Recipe:
 def vilt_mini_pairs(*, scale: float = 1.0) -> Recipe:
     """The shipped model taught statements over two pictures, and more of everything else.
 
-    Starts from ``vilt_mini``'s end with a fresh NLVR2 head: 0.1 million rows more.
+    Starts from ``vilt_mini``'s end (``--from``) with a fresh NLVR2 head: 0.1 million rows more.
 
     Args:
         scale: multiplies the steps of the stage.
@@ -105,7 +108,8 @@ def vilt_mini_pairs(*, scale: float = 1.0) -> Recipe:
         inked=0.3,
         question_mix=EVEN_QUESTIONS | {"existence": 1.5, "spatial": 2.0, "count": 1.5},
     )
-    return scaled(Recipe(name="vilt-mini", stages=(stage,), seed=2), scale)
+    heads = partial(add_heads, nlvr2=True, patch_classes=patch_classes())
+    return scaled(Recipe(name="vilt-mini", stages=(stage,), seed=2, prepare=heads), scale)
 
 
 def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
@@ -162,5 +166,6 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
 
 RECIPES: dict[str, Callable[..., Recipe]] = {
     "vilt-mini": vilt_mini,
+    "vilt-mini-pairs": vilt_mini_pairs,
     "vilt-mini-gpu": vilt_mini_gpu,
 }

@@ -6,6 +6,7 @@ from typing import Literal
 
 from vilt_core import config
 from vilt_core.config import ViltConfig
+from vilt_core.models.vilt import Vilt
 
 EVEN_QUESTIONS = {
     "existence": 1.0,
@@ -66,6 +67,8 @@ class Recipe:
     config: Callable[..., ViltConfig] = config.vilt_mini  # of a fresh model
     vocab_size: int = 940  # of the tokenizer; ignored where a trained model is the start
     seed: int = 0
+    # What a trained model gets before the first step; None where the recipe starts from nothing.
+    prepare: Callable[[Vilt], None] | None = None
 
 
 def drawn(shares: dict[str, float], draw: Callable[[], float]) -> str:

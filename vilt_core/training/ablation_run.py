@@ -1,0 +1,252 @@
+"""The ablation's grid, run piece by piece: what is done is kept, what is begun goes on.
+
+    FOLDER/grid.json                              what all arms have in common
+    FOLDER/backbone/SEED/model                    where all arms of a seed start
+    FOLDER/pretraining/NAME/SEED/model            shared by arms that differ in fine-tuning alone
+    FOLDER/ARM/SEED/questions, .../statements     fine-tuned models
+    FOLDER/ARM/SEED/results.json                  all scores of an arm and a seed
+
+A piece is done when its folder has a results.json; the state it would go on from is deleted then.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vilt_core.config import TASKS
+from vilt_core.data.text import Tokenizer
+from vilt_core.evaluation import evaluate
+from vilt_core.evaluation.machine import hardware, versions
+from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.folders import json_text, read_object, write_together
+from vilt_core.interop.lab import load_folder, save_folder
+from vilt_core.models.vilt import Vilt
+from vilt_core.training.ablation import Arm, Grid, backbone, finetuning, pretraining, table_five
+from vilt_core.training.engine import Settings, checked_device
+from vilt_core.training.loop import new_bundle, train
+from vilt_core.training.stages import Recipe
+from vilt_core.training.transfer import add_heads, seed_words_from_pictures
+
+RESULTS = "results.json"
+UNTOLD = ("model", "seconds")  # of a measure: what the clock or a name says, not the model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where the grid stands: in which piece, of which seed, after which of its steps."""
+
+    piece: str
+    seed: int
+    step: int
+    steps: int
+
+
+def chosen_arms(steps: int, only: Sequence[str] = ()) -> tuple[Arm, ...]:
+    """The arms of these names, in the order of the table; all where none is named.
+
+    Raises:
+        ValueError: a name that no arm has.
+    """
+    arms = table_five(steps)
+    names = [arm.name for arm in arms]
+    if strange := sorted(set(only) - set(names)):
+        raise ValueError(f"arms are {', '.join(names)}, got {', '.join(strange)}")
+    return tuple(arm for arm in arms if not only or arm.name in only)
+
+
+def run_grid(
+    grid: Grid,
+    folder: Path,
+    *,
+    arms: Sequence[Arm],
+    seeds: int = 3,
+    settings: Settings | None = None,
+) -> Iterator[Progress]:
+    """Train and measure every arm with every seed, but for what is done; seed after seed.
+
+    Yields after every step of training.
+
+    Args:
+        grid: what the arms have in common.
+        folder: of this ablation; made where it is missing.
+        arms: of ``table_five``, for the grid's own steps.
+        seeds: how many, counted from 0.
+        settings: of the machine.
+
+    Raises:
+        TrainingStopped: see ``train``; the same call goes on from the last good state.
+        ValueError: a folder that was begun with another grid, or a device that is not there.
+    """
+    settings = settings or Settings()
+    checked_device(settings.device)
+    _claim(grid, folder)
+    for seed in range(seeds):
+        for arm in arms:
+            if not (folder / arm.name / str(seed) / RESULTS).is_file():
+                yield from _run_arm(grid, arm, folder, seed=seed, settings=settings)
+
+
+def _claim(grid: Grid, folder: Path) -> None:
+    """Mark a folder as this grid's."""
+    path, own = folder / "grid.json", asdict(grid)
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_together({path: lambda part: part.write_text(json_text(own), encoding="utf-8")})
+    found = read_object(path)
+    if differing := sorted(name for name in found.keys() | own if found.get(name) != own.get(name)):
+        said = ", ".join(
+            f"{name} {found.get(name)} there and {own.get(name)} here" for name in differing
+        )
+        raise ValueError(f"{folder} was begun with another grid ({said}): use another folder")
+
+
+def _run_arm(
+    grid: Grid, arm: Arm, folder: Path, *, seed: int, settings: Settings
+) -> Iterator[Progress]:
+    """Everything of one arm and one seed that is not done yet."""
+    start = folder / "backbone" / str(seed)
+    if not (start / RESULTS).is_file():
+        yield from _run_backbone(grid, start, seed=seed, settings=settings)
+    pretrained = folder / "pretraining" / arm.pretraining / str(seed)
+    yield from _piece(
+        f"pretraining {arm.pretraining}",
+        pretraining(grid, arm, seed=seed),
+        pretrained,
+        start=partial(_to_pretrain, start / "start", arm),
+        measure=partial(_look_pretrained, grid),
+        settings=settings,
+    )
+    own = folder / arm.name / str(seed)
+    for on, measure in (("questions", _look_questions), ("statements", _look_statements)):
+        yield from _piece(
+            f"{arm.name}, {on}",
+            finetuning(grid, arm, on=on, seed=seed),
+            own / on,
+            start=partial(_to_finetune, pretrained / "model", on),
+            measure=partial(measure, grid),
+            settings=settings,
+        )
+    pieces = (pretrained, own / "questions", own / "statements")
+    scores: dict[str, Any] = {}
+    for piece in pieces:
+        scores |= read_object(piece / RESULTS)
+    _write_results(own, {"arm": asdict(arm), "seed": seed, **scores})
+
+
+def _run_backbone(grid: Grid, folder: Path, *, seed: int, settings: Settings) -> Iterator[Progress]:
+    """The model that all arms of a seed start from: patches know their names, and so do words."""
+    words = folder / "model" / "tokenizer.json"
+    recipe = backbone(grid, seed=seed)
+    bundle = new_bundle(recipe, tokenizer=Tokenizer.from_file(words) if words.is_file() else None)
+    yield from _steps("backbone", recipe, folder, bundle=bundle, settings=settings)
+    pieces = seed_words_from_pictures(bundle.model, bundle.tokenizer, bundle.answers)
+    save_folder(bundle, folder / "start")
+    _write_results(folder, {"words_seeded": pieces})
+
+
+def _piece(
+    name: str,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    start: Callable[[], Bundle],
+    measure: Callable[[Bundle], dict[str, Any]],
+    settings: Settings,
+) -> Iterator[Progress]:
+    """Train one model and measure it, unless that is done."""
+    if (folder / RESULTS).is_file():
+        return
+    yield from _steps(name, recipe, folder, bundle=start(), settings=settings)
+    bundle = load_folder(folder / "model")  # as it is on disk: the scores are those of the file
+    bundle.model.to(checked_device(settings.device))
+    _write_results(folder, measure(bundle))
+
+
+def _steps(
+    name: str, recipe: Recipe, folder: Path, *, bundle: Bundle, settings: Settings
+) -> Iterator[Progress]:
+    for record in train(recipe, folder, bundle=bundle, settings=settings):
+        yield Progress(piece=name, seed=recipe.seed, step=record.step, steps=record.steps)
+
+
+def _write_results(folder: Path, found: dict[str, Any]) -> None:
+    """The scores of a piece; with them it is done, and nothing goes on from its state."""
+    text = json_text(found)
+    write_together({folder / RESULTS: lambda part: part.write_text(text, encoding="utf-8")})
+    (folder / "run.pt").unlink(missing_ok=True)
+
+
+def _to_pretrain(start: Path, arm: Arm) -> Bundle:
+    """The backbone; with a head and a mask token for masked patches where the arm has them."""
+    bundle = load_folder(start)
+    if not arm.masked_patches:
+        return bundle
+    tasks = {*bundle.model.config.tasks, "mpp"}
+    config = replace(bundle.model.config, tasks=tuple(task for task in TASKS if task in tasks))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = Vilt(config)
+    model.load_state_dict(model.state_dict() | bundle.model.state_dict())
+    return replace(bundle, model=model)
+
+
+def _to_finetune(pretrained: Path, on: str) -> Bundle:
+    """A pre-trained model, with a fresh head and a type for the second picture for statements."""
+    bundle = load_folder(pretrained)
+    if on == "statements":
+        add_heads(bundle.model, nlvr2=True)
+    return bundle
+
+
+def _look_pretrained(grid: Grid, bundle: Bundle) -> dict[str, Any]:
+    """Retrieval by the ITM head, zero-shot, and where the alignment points."""
+    return {
+        "retrieval": _scores(bundle, "retrieval", "world:test", grid.gallery),
+        "alignment": _scores(bundle, "alignment", "world:test", grid.captions),
+    }
+
+
+def _look_questions(grid: Grid, bundle: Bundle) -> dict[str, Any]:
+    return {
+        "vqa": _scores(bundle, "vqa", "world:test", grid.questions),
+        "vqa_style": _scores(bundle, "vqa", "world:style", grid.questions),
+    }
+
+
+def _look_statements(grid: Grid, bundle: Bundle) -> dict[str, Any]:
+    return {"nlvr2": _scores(bundle, "nlvr2", "world:test", grid.questions)}
+
+
+def _scores(bundle: Bundle, task: str, on: str, limit: int) -> dict[str, Any]:
+    found = evaluate(bundle, task=task, on=on, limit=limit)
+    return {name: value for name, value in found.items() if name not in UNTOLD}
+
+
+def collect(grid: Grid, folder: Path, *, settings: Settings | None = None) -> dict[str, Any]:
+    """All results that are there, of all arms of the table.
+
+    Returns:
+        {"grid", "hardware", "versions", "arms": [{"name", ..., "runs": [results.json, ...]}]}.
+
+    Raises:
+        ValueError: no arm is done, or a file that cannot be read.
+    """
+    arms = []
+    for arm in table_five(grid.steps):
+        paths = sorted(
+            (folder / arm.name).glob(f"*/{RESULTS}"), key=lambda path: int(path.parent.name)
+        )
+        arms.append(asdict(arm) | {"runs": [read_object(path) for path in paths]})
+    if not any(arm["runs"] for arm in arms):
+        raise ValueError(f"expected at least one finished arm in {folder}, found none")
+    device = torch.device(checked_device((settings or Settings()).device))
+    return {
+        "grid": asdict(grid),
+        "hardware": hardware(device),
+        "versions": versions(),
+        "arms": arms,
+    }
