@@ -78,7 +78,7 @@ def measure_throughput(setting: Setting) -> dict[str, Any]:
             rows.append(_row(case, times["ours"], "without alignment", times["theirs"]))
             extra = times["ours"] / times["theirs"] - 1
             notes.append(
-                f"{subject.name}: {1000 * size / times['ours']:,.0f} pictures a second with "
+                f"{subject.name}: {1000 * size / times['ours']:.3g} pictures a second with "
                 f"matching, masked words and alignment, which adds {extra:.1%} to a step."
             )
             for workers in _workers():
