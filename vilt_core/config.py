@@ -60,6 +60,12 @@ class ViltConfig:
             )
 
 
+def with_task(config: ViltConfig, task: str) -> ViltConfig:
+    """The same with one head more, in the order of ``TASKS``."""
+    tasks = {*config.tasks, task}
+    return replace(config, tasks=tuple(one for one in TASKS if one in tasks))
+
+
 def vilt_b32(*, vocab_size: int = 30522, answers: int = 0) -> ViltConfig:
     """ViLT-B/32 as published: 87.4 M parameters in the blocks and the patch projection."""
     return ViltConfig(vocab_size=vocab_size, answers=answers)

@@ -17,8 +17,7 @@ from typing import Any
 
 import torch
 
-from vilt_core.config import TASKS
-from vilt_core.data.text import Tokenizer
+from vilt_core.config import with_task
 from vilt_core.evaluation import evaluate
 from vilt_core.evaluation.machine import hardware, versions
 from vilt_core.interop.bundle import Bundle
@@ -27,7 +26,7 @@ from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.models.vilt import Vilt
 from vilt_core.training.ablation import Arm, Grid, backbone, finetuning, pretraining, table_five
 from vilt_core.training.engine import Settings, checked_device
-from vilt_core.training.loop import new_bundle, train
+from vilt_core.training.loop import bundle_of_run, train
 from vilt_core.training.stages import Recipe
 from vilt_core.training.transfer import add_heads, seed_words_from_pictures
 
@@ -139,9 +138,8 @@ def _run_arm(
 
 def _run_backbone(grid: Grid, folder: Path, *, seed: int, settings: Settings) -> Iterator[Progress]:
     """The model that all arms of a seed start from: patches know their names, and so do words."""
-    words = folder / "model" / "tokenizer.json"
     recipe = backbone(grid, seed=seed)
-    bundle = new_bundle(recipe, tokenizer=Tokenizer.from_file(words) if words.is_file() else None)
+    bundle = bundle_of_run(recipe, folder)
     yield from _steps("backbone", recipe, folder, bundle=bundle, settings=settings)
     pieces = seed_words_from_pictures(bundle.model, bundle.tokenizer, bundle.answers)
     save_folder(bundle, folder / "start")
@@ -185,8 +183,7 @@ def _to_pretrain(start: Path, arm: Arm) -> Bundle:
     bundle = load_folder(start)
     if not arm.masked_patches:
         return bundle
-    tasks = {*bundle.model.config.tasks, "mpp"}
-    config = replace(bundle.model.config, tasks=tuple(task for task in TASKS if task in tasks))
+    config = with_task(bundle.model.config, "mpp")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = Vilt(config)

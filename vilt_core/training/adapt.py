@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from vilt_core.config import TASKS
+from vilt_core.config import TASKS, with_task
 from vilt_core.data.examples import CaptionExample, DataSet, QuestionExample
 from vilt_core.evaluation.answers import normalise_answer
 from vilt_core.interop.bundle import Bundle
-from vilt_core.layers.heads import Nlvr2Head, RankHead, VqaHead
+from vilt_core.layers.heads import RankHead, VqaHead
 from vilt_core.layers.init import initialise
 from vilt_core.layers.positions import resize_grid
 from vilt_core.models.vilt import Vilt
-from vilt_core.training.transfer import start_rank_from_itm, start_second_image_type
+from vilt_core.training.transfer import add_heads, start_rank_from_itm
 from vilt_core.training.vocabulary import fit_words, some_of
 
 KIND_OF = {"vqa": "questions", "nlvr2": "statements", "retrieval": "captions"}  # by task
@@ -125,7 +125,7 @@ def own_answers(data: DataSet, *, at_least: int = 1) -> Counter[str]:
 def _fit_answers(bundle: Bundle, data: DataSet, *, min_count: int) -> tuple[Bundle, list[str]]:
     """A head with the answers of the data; known ones keep their rows."""
     every = own_answers(data)
-    answers = tuple(own_answers(data, at_least=min_count))
+    answers = tuple(answer for answer, count in every.items() if count >= min_count)
     if not answers:
         raise ValueError(f"{data.name} has no answer that {min_count} questions share")
     places: dict[str, int] = {}
@@ -183,12 +183,9 @@ def _fit_heads(model: Vilt, task: str) -> list[str]:
 
 
 def _fit_pairs(model: Vilt) -> str:
-    if model.config.modality_types < 3:
-        start_second_image_type(model)
     if model.nlvr2 is not None:
         return "Head of pairs: kept."
-    model.nlvr2 = _fresh(Nlvr2Head(model.config.width), model)
-    _add_task(model, "nlvr2")
+    add_heads(model, nlvr2=True)
     return "Head of pairs: made anew; the second picture's type starts as that of the first."
 
 
@@ -199,7 +196,7 @@ def _fit_ranking(model: Vilt) -> str:
         start_rank_from_itm(model)
         return "Head of ranking: starts as the matching head's row for a match."
     model.rank = _fresh(RankHead(model.config.width), model)
-    _add_task(model, "rank")
+    model.config = with_task(model.config, "rank")
     return "Head of ranking: made anew."
 
 
@@ -209,8 +206,3 @@ def _fresh(head, model: Vilt):
         torch.manual_seed(0)
         initialise(head)
     return head.to(model.pooler.dense.weight)
-
-
-def _add_task(model: Vilt, name: str) -> None:
-    tasks = {*model.config.tasks, name}
-    model.config = replace(model.config, tasks=tuple(task for task in TASKS if task in tasks))

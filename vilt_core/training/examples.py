@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
 from vilt_core.data.augmentation import draw_masked_patches, mixgen, rand_augment
@@ -226,13 +225,10 @@ class ExampleRows:
         return mixgen((pixels, text), drawn_in)
 
     def _pixels(self, image: StoredImage, draw: random.Random) -> Pixels:
-        return self._read(image.open(), draw)
-
-    def _read(self, image: Image.Image, draw: random.Random) -> Pixels:
-        to = self.reading.processing
+        to, opened = self.reading.processing, image.open()
         if self.stage.augment:
-            image = rand_augment(image, draw)
-        return to_pixels(image, size=to.size, patch_size=to.patch_size, mean=to.mean, std=to.std)
+            opened = rand_augment(opened, draw)
+        return to_pixels(opened, size=to.size, patch_size=to.patch_size, mean=to.mean, std=to.std)
 
     def _sampled(self, row: Row, draw: random.Random, *, predict: bool) -> Row:
         """The row with the patches that are read, of which some are to be predicted."""
@@ -276,5 +272,5 @@ def _starts(data: DataSet) -> np.ndarray:
     if not len(data.examples):
         raise ValueError(f"{data.name} {data.split} has no examples to train on")
     if data.kind == "captions":
-        return np.cumsum([0, *caption_counts(data.examples)])
+        return np.concatenate(([0], np.cumsum(caption_counts(data.examples))))
     return np.arange(len(data.examples) + 1)

@@ -71,12 +71,12 @@ class Keeper:
                 f"than {BROKEN_SHARE:.0%}"
             )
 
-    def note(self, at: int, record: Any) -> None:
+    def note(self, record: Any) -> None:
         """A line of the log, before the state that it belongs to is saved."""
         if self.engine.is_main:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / LOG).open("a", encoding="utf-8") as log:
-                log.write(json.dumps({"at": at, **asdict(record)}) + "\n")
+                log.write(json.dumps(asdict(record)) + "\n")
 
     def _forget_beyond(self, state: dict | None) -> None:
         """Keep of the log what led to the state; all or nothing of the new one is written."""

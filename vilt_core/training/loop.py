@@ -33,6 +33,7 @@ from vilt_core.world.questions import answers
 class Record:
     """What one step of training leaves behind."""
 
+    at: int  # step of the run, counted from 1
     stage: str
     step: int  # of the stage, counted from 1
     steps: int
@@ -62,6 +63,12 @@ def new_bundle(recipe: Recipe, *, tokenizer: Tokenizer | None = None) -> Bundle:
         torch.manual_seed(recipe.seed)
         model = Vilt(config)
     return Bundle(name=recipe.name, model=model, tokenizer=tokenizer, answers=answers())
+
+
+def bundle_of_run(recipe: Recipe, folder: Path) -> Bundle:
+    """A fresh model; an unfinished run keeps its words, whatever the world's language is by now."""
+    words = folder / "model" / "tokenizer.json"
+    return new_bundle(recipe, tokenizer=Tokenizer.from_file(words) if words.is_file() else None)
 
 
 def train(
@@ -191,6 +198,7 @@ def _stage(
         last = step + 1 == stage.steps
         due = last or (step + 1) % engine.settings.save_every == 0
         record = Record(
+            at=before + step + 1,
             stage=stage.name,
             step=step + 1,
             steps=stage.steps,
@@ -203,13 +211,13 @@ def _stage(
             saved=due,
             broken=broken,
         )
-        keeper.note(before + step + 1, record)
+        keeper.note(record)
         if due:
             keeper.save(
                 optimizer,
                 stage=place + last,
                 step=0 if last else step + 1,
-                noted=before + step + 1,
+                noted=record.at,
             )
         yield record
         waiting = time.monotonic()

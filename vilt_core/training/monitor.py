@@ -11,13 +11,12 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from vilt_core.data.examples import DataSet
-from vilt_core.data.text import Tokenizer
 from vilt_core.evaluation.machine import hardware
 from vilt_core.evaluation.sources import world_questions
 from vilt_core.evaluation.vqa import predict_answers, worth
 from vilt_core.interop.bundle import Bundle
 from vilt_core.training.engine import Settings, checked_device, is_main
-from vilt_core.training.loop import Record, new_bundle, train
+from vilt_core.training.loop import Record, bundle_of_run, train
 from vilt_core.training.stages import Recipe
 
 _WATCHED_QUESTIONS = 512
@@ -53,7 +52,7 @@ def train_and_watch(
     """
     settings = settings or Settings()
     checked_device(settings.device)
-    bundle = _begin(recipe, folder) if start is None else start
+    bundle = bundle_of_run(recipe, folder) if start is None else start
     if look is None and data is None and bundle.model.vqa is not None:
         look = _look
     running = train(recipe, folder, bundle=bundle, data=data, settings=settings)
@@ -74,13 +73,9 @@ def train_and_watch(
 
 
 class Watcher:
-    """The progress bar, the log and the curves of one run, continued where it is taken up."""
+    """The progress bar and the curves of one run, continued where it is taken up."""
 
     def __init__(self, recipe: Recipe, folder: Path):
-        self._first = {
-            stage.name: sum(s.steps for s in recipe.stages[:at])
-            for at, stage in enumerate(recipe.stages)
-        }
         self._folder = folder
         self._bar = tqdm(total=sum(stage.steps for stage in recipe.stages), unit="step")
         self._board: SummaryWriter | None = None
@@ -96,7 +91,7 @@ class Watcher:
 
     def note(self, record: Record) -> None:
         """Show a step and keep it."""
-        step = self._first[record.stage] + record.step
+        step = record.at
         if self._board is None:
             # What an earlier sitting drew beyond the state that it left is forgotten.
             self._board = SummaryWriter(str(self._folder / "tensorboard"), purge_step=step)
@@ -116,17 +111,10 @@ class Watcher:
     def score(self, found: Mapping[str, float], record: Record) -> None:
         """Show the scores that were measured after a step, and keep them."""
         assert self._board is not None
-        step = self._first[record.stage] + record.step
         for name, value in found.items():
-            self._board.add_scalar(name, value, step)
+            self._board.add_scalar(name, value, record.at)
         shown = ", ".join(f"{name} {value:.1%}" for name, value in found.items())
-        self._bar.write(f"after {step} steps: {shown}")
-
-
-def _begin(recipe: Recipe, folder: Path) -> Bundle:
-    """A fresh model; an unfinished run keeps its words, whatever the world's language is by now."""
-    words = folder / "model" / "tokenizer.json"
-    return new_bundle(recipe, tokenizer=Tokenizer.from_file(words) if words.is_file() else None)
+        self._bar.write(f"after {record.at} steps: {shown}")
 
 
 def _look(bundle: Bundle) -> dict[str, float]:

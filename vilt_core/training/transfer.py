@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from vilt_core.config import TASKS
+from vilt_core.config import with_task
 from vilt_core.data.text import Tokenizer
 from vilt_core.layers.heads import Nlvr2Head, RankHead
 from vilt_core.layers.init import initialise
@@ -85,8 +85,7 @@ def start_rank_from_itm(model: Vilt) -> None:
     rank.dense.weight.copy_(matching.weight[1:])
     rank.dense.bias.copy_(matching.bias[1:])
     model.rank = rank
-    tasks = {*model.config.tasks, "rank"}
-    model.config = replace(model.config, tasks=tuple(task for task in TASKS if task in tasks))
+    model.config = with_task(model.config, "rank")
     model.itm.requires_grad_(False)
 
 
@@ -122,7 +121,7 @@ def add_heads(model: Vilt, *, nlvr2: bool = False, patch_classes: int = 0) -> No
         if nlvr2 and model.nlvr2 is None:
             if config.modality_types == 2:
                 start_second_image_type(model)
-            model.config = replace(model.config, tasks=(*config.tasks, "nlvr2"))
+            model.config = with_task(model.config, "nlvr2")
             model.nlvr2 = Nlvr2Head(config.width)
             initialise(model.nlvr2)
         if patch_classes and model.naming is None:
