@@ -138,6 +138,15 @@ def test_damaged_shards(tmp_path):
         assert told in text
 
 
+def test_a_damaged_shard_without_statistics_is_told_once(tmp_path):
+    write_shard(tmp_path / "00000.tar", {"0.jpg": jpeg(), "0.txt": b"a cat", "1.jpg": jpeg()})
+    path = tmp_path / "00000.tar"
+    path.write_bytes(path.read_bytes().rstrip(b"\0"))
+    damaged, alone = only(check_data(tmp_path)).missing
+    assert "00000.tar ends at byte" in damaged
+    assert "has a picture and no caption: 1" in alone
+
+
 def test_unlabelled_statements_and_one_file(tmp_path, paint):
     paint(tmp_path / "a.png")
     write(tmp_path / "mine.jsonl", [{"image": "a.png", "statement": "a cat"}])

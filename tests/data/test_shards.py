@@ -1,6 +1,7 @@
 import io
 import json
 import pickle
+import random
 import tarfile
 
 import pytest
@@ -165,6 +166,45 @@ def test_a_damaged_header_ends_a_shard_with_a_note(tmp_path):
     damaged, short = examples.damage()
     assert "is damaged or cut short at byte" in damaged
     assert short == "00000.tar holds 1 whole samples, not 3 as 00000_stats.json says"
+
+
+def samples_of(path):
+    examples = ShardExamples([path])
+    found = [(one.id, one.captions, one.image.open().tobytes()) for one in examples]
+    return found, examples.noticed()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_flipped_bit_of_a_header_is_noticed_or_does_no_harm(tmp_path, format):
+    """Of headers alone: contents, and the long names of pax and GNU, have no checksum in a tar."""
+    path = write_shard(tmp_path / "whole.tar", 2, format=format, mtime=1e9 + 0.5)
+    content, (expected, nothing) = path.read_bytes(), samples_of(path)
+    assert len(expected) == 2
+    assert nothing == ()
+    blocks = range(0, len(content), 512)
+    headers = [at for at in blocks if content[at + 257 : at + 262] == b"ustar"]
+    draw = random.Random(format)
+    places = (range(8 * 512), range(8 * 124, 8 * 136))  # anywhere; and in sizes, the worst place
+    bits = [8 * at + bit for at in headers for place in places for bit in draw.sample(place, 20)]
+    flipped = tmp_path / "flipped.tar"
+    for bit in bits:
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        flipped.write_bytes(changed)
+        found, noticed = samples_of(flipped)
+        assert found == expected[: len(found)]
+        assert noticed or found == expected
+
+
+def test_a_shard_cut_short_is_told_when_it_is_opened(tmp_path):
+    for number, stats in enumerate((None, None, 2)):
+        path = write_shard(tmp_path / f"0000{number}.tar", 2, stats=stats)
+        if number:
+            path.write_bytes(path.read_bytes()[:4000])
+    data = shards.read(tmp_path, split="train")
+    [told] = data.missing  # the last will be missed when its second sample is asked for
+    assert "00001.tar is damaged or cut short at byte 3,584 of 4,000" in told
+    assert len(data.examples) == 2 + 1 + 2
 
 
 def test_a_damaged_picture_names_shard_and_key(tmp_path):

@@ -282,6 +282,14 @@ def test_the_account_names_what_was_kept_and_what_is_new(trained):
     assert "Heads dropped: naming, mentioning" in account
 
 
+def test_the_account_begins_with_what_is_missing_of_the_data(trained):
+    lines = tuple(f"the shard {number}" for number in range(7))
+    account = adapt(trained, task="vqa", data=replace(STRANGE, missing=lines)).account
+    assert account[:5] == tuple(f"Missing: {line}." for line in lines[:5])
+    assert account[5] == "Missing: 2 things more, see data check."
+    assert account[6:] == adapt(trained, task="vqa", data=STRANGE).account
+
+
 def test_data_of_another_kind_and_unknown_tasks_are_refused(trained):
     with pytest.raises(ValueError, match="nlvr2 learns from statements, got mine, of questions"):
         adapt(trained, task="nlvr2", data=STRANGE)

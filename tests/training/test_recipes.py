@@ -236,6 +236,17 @@ def test_pretraining_joins_all_four_sets_and_starts_as_the_vit(start, vit):
     assert torch.equal(bundle.model.patch_embedding.projection.weight, projection)
 
 
+def test_a_shard_cut_short_is_told_before_the_training(root, vit, tmp_path):
+    write_shards(tmp_path / "sbu")
+    shard = tmp_path / "sbu" / "00000.tar"
+    shard.write_bytes(shard.read_bytes()[:6000])
+    paper = PAPER["vilt-b32-pretrain"](sizes=SIZES)
+    data = read_data(paper, [root / "conceptual", tmp_path / "sbu"])
+    _, account = begin(paper, str(vit), data=data)
+    assert account[0].startswith("Missing: sbu: 00000.tar is")
+    assert account[-1] == f"Pre-training starts from the ViT {vit}."
+
+
 def test_retrieval_starts_as_matching(start):
     _, _, bundle = start("vilt-b32-coco")
     itm, rank = bundle.model.itm, bundle.model.rank

@@ -135,7 +135,7 @@ def _check_split(data: DataSet, split: str, tell: Progress) -> SplitReport:
         named_absent=tuple(tally.named_absent),
         decoded=len(tried),
         broken=tuple(_broken(tried)),
-        missing=data.missing + damage,
+        missing=tuple(dict.fromkeys(data.missing + damage)),  # a shard may be told of in both
     )
 
 

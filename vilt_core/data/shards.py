@@ -55,12 +55,13 @@ def read(root: Path, *, split: str, name: str = NAME) -> DataSet:
     tars = [tar for tar in _tars(root) if _split(tar, root) == split]
     if not tars:
         raise ValueError(f"expected shards (00000.tar, ...) of {split} in {root}, found none")
-    missing = tuple(
+    gone = tuple(
         f"the shard {tar}, of which {tar.stem}{_STATS} is there"
         for tar in _announced(root)
         if _split(tar, root) == split and not tar.is_file()
     )
     examples = ShardExamples(tars)
+    missing = gone + examples.noticed()
     return DataSet(name=name, split=split, kind=KIND, examples=examples, missing=missing)
 
 
@@ -68,7 +69,8 @@ class ShardExamples(MadeOnDemand[CaptionExample]):
     """The samples of several shards, each with one caption.
 
     A shard counts as many samples as its statistics say. If they say too much, what is not there
-    raises ValueError when it is asked for, as a damaged picture does.
+    raises ValueError when it is asked for, as a damaged picture does. Without statistics only what
+    is there counts: what a damaged shard lost is ``noticed`` at once.
     """
 
     one_caption_each = True
@@ -120,6 +122,10 @@ class ShardExamples(MadeOnDemand[CaptionExample]):
         if shard not in self._indices:
             self._indices[shard] = index_shard(self.tars[shard])
         return self._indices[shard]
+
+    def noticed(self) -> tuple[str, ...]:
+        """What is wrong with the shards that were read so far, a sentence each."""
+        return tuple(note for found in self._indices.values() for note in found.notes)
 
     def damage(self, progress: Callable[[int, int], None] | None = None) -> tuple[str, ...]:
         """What is wrong with the shards, a sentence each: reads all that were not read yet.

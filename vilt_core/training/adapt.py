@@ -25,6 +25,7 @@ from vilt_core.training.vocabulary import fit_words, some_of
 
 KIND_OF = {"vqa": "questions", "nlvr2": "statements", "retrieval": "captions"}  # by task
 OWN = "own data"  # the domain of what began in the sticker world, and has left it
+_MISSING_NAMED = 5  # of what is missing of the data
 _TRAINING_ONLY = ("naming", "mentioning")  # heads of the sticker world
 
 
@@ -33,7 +34,7 @@ class Adapted:
     """A model ready to be trained on other data."""
 
     bundle: Bundle
-    account: tuple[str, ...]  # what was kept and what was made, a sentence or two each
+    account: tuple[str, ...]  # what is missing, was kept and was made, a sentence or two each
 
 
 def adapt(
@@ -71,7 +72,18 @@ def adapt(
     if task == "vqa":
         bundle, answers = _fit_answers(bundle, data, min_count=min_count)
     heads = _fit_heads(model, task)
-    return Adapted(bundle=bundle, account=(*words, *answers, pictures, *heads))
+    account = (*missing_of(data), *words, *answers, pictures, *heads)
+    return Adapted(bundle=bundle, account=account)
+
+
+def missing_of(data: DataSet) -> list[str]:
+    """What is missing of the data that a run learns from, a sentence each, for its account.
+
+    A run learns from what is left: whoever starts it is to know that.
+    """
+    told = [f"Missing: {line}." for line in data.missing[:_MISSING_NAMED]]
+    more = len(data.missing) - _MISSING_NAMED
+    return [*told, f"Missing: {more:,} things more, see data check."] if more > 0 else told
 
 
 def _texts(data: DataSet) -> Iterator[str]:

@@ -12,7 +12,7 @@ from vilt_core.interop.bert import read_tokenizer
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.opening import open_bundle
 from vilt_core.interop.timm import from_timm
-from vilt_core.training.adapt import adapt
+from vilt_core.training.adapt import adapt, missing_of
 from vilt_core.training.paper import PaperRecipe, most_patches
 
 ANSWERED = 9  # questions that an answer of VQA v2 must have, as published
@@ -33,7 +33,7 @@ def read_data(paper: PaperRecipe, folders: Iterable[Path]) -> DataSet:
 def begin(
     paper: PaperRecipe, start: str, *, data: DataSet, answered: int = ANSWERED
 ) -> tuple[Bundle, tuple[str, ...]]:
-    """The model that a recipe trains, and an account of what it has from where.
+    """The model that a recipe trains; an account of what it has from where and what data lack.
 
     Args:
         paper: the recipe.
@@ -46,7 +46,8 @@ def begin(
         ValueError: nothing there, or a model that cannot be trained so.
     """
     if paper.task is None:
-        return _from_vit(paper, start), (f"Pre-training starts from the ViT {start}.",)
+        account = (*missing_of(data), f"Pre-training starts from the ViT {start}.")
+        return _from_vit(paper, start), account
     adapted = adapt(open_bundle(start), task=paper.task, data=data, min_count=answered)
     model = adapted.bundle.model
     model.config = replace(model.config, max_patches=most_patches(model.config))
