@@ -122,6 +122,24 @@ def test_a_line_that_is_none_is_told_in_a_sentence(tmp_path, lines, complaint):
         read_file(file)
 
 
+@pytest.mark.parametrize(
+    "half",
+    [
+        rb'"caption": "a \uD800 cat"',
+        rb'"captions": ["a cat", "\udc31"]',
+        b'"caption": "a cat", "id": "\xed\xa0\xbd"',
+    ],
+)
+def test_half_a_character_is_told_with_its_line(tmp_path, half):
+    whole = rb'{"image": "a.png", "caption": "\ud83d\udc31 is a cat, \\ud800 is none"}'
+    file = tmp_path / "train.jsonl"
+    file.write_bytes(whole + b'\n{"image": "b.png", ' + half + b"}\n")
+    with pytest.raises(ValueError, match=r"^train\.jsonl line 2 must be valid Unicode, got half"):
+        read_file(file)
+    file.write_bytes(whole)
+    assert read_file(file).examples[0].captions == (r"🐱 is a cat, \ud800 is none",)
+
+
 def test_a_file_that_ends_within_a_line(tmp_path):
     file = tmp_path / "train.jsonl"
     file.write_text('{"image": "a.png", "caption": "one"}\n{"image": "b.p')

@@ -85,6 +85,17 @@ def test_a_long_text_is_cut_and_keeps_its_sep(tokenizer, words):
     assert [word.tokens for word in tokenizer.words(text)] == [(i + 1,) for i in range(length - 2)]
 
 
+@pytest.mark.parametrize("text", ["\ud800", "the cat on \ude00 the mat", "cat " * 99 + "\udfff"])
+def test_half_a_character_is_refused_in_a_sentence_wherever_it_comes_in(tokenizer, text):
+    for read in (lambda text: tokenizer.encode(["a cat", text]), tokenizer.count, tokenizer.words):
+        with pytest.raises(ValueError, match=r"^the text must be valid Unicode") as caught:
+            read(text)
+        assert type(caught.value) is ValueError
+        assert str(caught.value).isascii()
+    whole = tokenizer.encode(["a cat \U0001f431"]).batch.ids
+    assert (whole == tokenizer.unknown).any()
+
+
 def test_no_texts_are_refused(tokenizer):
     with pytest.raises(ValueError, match="at least one text"):
         tokenizer.encode([])
@@ -165,7 +176,9 @@ def test_the_mask_may_be_in_any_letter_case(tokenizer):
         ("cat " * 15, "at most 14 tokens for this model, got 15"),
         ("cat " * 2_500, "at most 14 tokens for this model, got 2,500"),
         ("cat " * 2_501, "at most 10,000 characters, got 10,004"),
-        ("a cat \ud83d", "valid Unicode, got half a character at 6"),
+        ("a cat \ud83d", r"valid Unicode, got half a character at the end of 'a cat \ud83d'"),
+        ("\ud800", r"got half a character at the end of '\ud800'"),
+        ("\udc31\ud83d cat", r"got half a character at the end of '\udc31'"),
         (None, "must be a string, got NoneType"),
         (b"cat", "must be a string, got bytes"),
         (3, "must be a string, got int"),

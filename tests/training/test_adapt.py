@@ -290,6 +290,11 @@ def test_the_account_begins_with_what_is_missing_of_the_data(trained):
     assert account[6:] == adapt(trained, task="vqa", data=STRANGE).account
 
 
+def test_half_a_character_in_the_data_is_told(trained):
+    with pytest.raises(ValueError, match=r"^the text must be valid Unicode, .*'a cat \\ud800'"):
+        adapt(trained, task="nlvr2", data=statements("a dog", "a cat \ud800"))
+
+
 def test_data_of_another_kind_and_unknown_tasks_are_refused(trained):
     with pytest.raises(ValueError, match="nlvr2 learns from statements, got mine, of questions"):
         adapt(trained, task="nlvr2", data=STRANGE)

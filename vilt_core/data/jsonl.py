@@ -9,6 +9,7 @@ beside. Here a file becomes lines for evaluation; jsonl_sets.py makes data sets 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from vilt_core.data.json_files import shown
+from vilt_core.data.text import check_unicode
 from vilt_core.world.grammar import Mention
+
+# Halves of characters beyond 65,535, escaped or not: most are pairs, which make a whole one.
+_PERHAPS_HALF = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +125,7 @@ def read_lines(path: str | Path) -> Iterator[Line]:
     """The lines of a file that are not blank.
 
     Raises:
-        ValueError: no such file, or a line that is no JSON object.
+        ValueError: no such file, a line that is no JSON object, or half a character in one.
     """
     path = Path(path)
     if not path.is_file():
@@ -139,6 +144,9 @@ def read_lines(path: str | Path) -> Iterator[Line]:
                 raise ValueError(
                     f"{path.name} line {number}: expected an object {{...}}, got {shown(fields)}"
                 )
+            if _PERHAPS_HALF.search(raw):
+                written = json.dumps(fields, ensure_ascii=False)
+                check_unicode(written, what=f"{path.name} line {number}")
             yield Line(path, number, fields)
 
 

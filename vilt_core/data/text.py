@@ -20,6 +20,7 @@ from vilt_core.types import TextBatch
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_CHARACTERS = 10_000  # of a text that a person hands in; the time to split one grows with it
+_QUOTED = 20  # characters before half a one, in the error
 _MASK = re.compile(re.escape("[MASK]"), re.IGNORECASE)
 
 
@@ -127,10 +128,12 @@ class Tokenizer:
         A cut text keeps its [SEP]. Whoever must not lose words asks ``count`` or ``check`` first.
 
         Raises:
-            ValueError: no text at all.
+            ValueError: no text at all, or half a character in one.
         """
         if not texts:
             raise ValueError("expected at least one text, got none")
+        for text in texts:
+            check_unicode(text)
         rows = self.backend.encode_batch(list(texts))
         limit = self.max_tokens
         length = min(max(len(row.ids) for row in rows), limit)
@@ -149,14 +152,23 @@ class Tokenizer:
         return EncodedText(batch=TextBatch(ids=ids, mask=mask), words=words, spans=spans)
 
     def count(self, text: str) -> int:
-        """How many tokens a text needs, [CLS] and [SEP] included."""
+        """How many tokens a text needs, [CLS] and [SEP] included.
+
+        Raises:
+            ValueError: half a character in it.
+        """
+        check_unicode(text)
         return len(self.backend.encode(text).ids)
 
     def words(self, text: str) -> list[Word]:
         """The words of a text in order, as far as ``max_tokens`` reach; "[MASK]" counts as one.
 
         Every token but [CLS] and [SEP] belongs to exactly one of them.
+
+        Raises:
+            ValueError: half a character in it.
         """
+        check_unicode(text)
         row = self.backend.encode(text)
         pieces: dict[int, list[int]] = {}
         for at, word in enumerate(row.word_ids[: self.max_tokens - 1]):
@@ -178,8 +190,8 @@ class Tokenizer:
             noun: what to call it in the error.
 
         Raises:
-            ValueError: no string, nothing to read in it, no piece of it in the vocabulary, or more
-                than the model can take: texts are never cut in silence.
+            ValueError: no string, half a character in it, nothing to read, no piece of it in the
+                vocabulary, or more than the model can take: texts are never cut in silence.
         """
         if not isinstance(text, str):
             raise ValueError(f"the {noun} must be a string, got {type(text).__name__}")
@@ -187,14 +199,9 @@ class Tokenizer:
             raise ValueError(
                 f"the {noun} must have at most {MAX_CHARACTERS:,} characters, got {len(text):,}"
             )
+        check_unicode(text, what=f"the {noun}")
         if not any(character.isalnum() for character in text):
             raise ValueError(f"the {noun} must have at least one letter or digit, got {text!r:.60}")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"the {noun} must be valid Unicode, got half a character at {error.start}"
-            ) from error
         text = _MASK.sub("[MASK]", text)
         row = self.backend.encode(text)
         room, needed = self.max_tokens - 2, len(row.ids) - 2  # [CLS] and [SEP]
@@ -207,6 +214,21 @@ class Tokenizer:
         if not any(character.isalnum() for character in known):
             raise ValueError(f"this model knows none of these words: {text!r:.60}")
         return text
+
+
+def check_unicode(text: str, *, what: str = "the text") -> None:
+    r"""Refuse half a character, such as "\ud800": JSON may hold it, no tokenizer takes it.
+
+    Raises:
+        ValueError: there is one.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        quoted = text[max(error.start - _QUOTED, 0) : error.start + 1]
+        raise ValueError(
+            f"{what} must be valid Unicode, got half a character at the end of {quoted!r}"
+        ) from error
 
 
 def _wordpiece(vocab: dict[str, int]) -> tokenizers.Tokenizer:

@@ -9,7 +9,7 @@ import tokenizers
 import torch
 from torch import Tensor, nn
 
-from vilt_core.data.text import Tokenizer
+from vilt_core.data.text import Tokenizer, check_unicode
 from vilt_core.models.vilt import Vilt
 
 LARGE = 10_000  # pieces; a vocabulary of everyday language, whose pieces have all been learned
@@ -68,10 +68,14 @@ def words_said(tokenizer: Tokenizer, texts: Mapping[str, int]) -> Counter[str]:
     Args:
         tokenizer: whose idea of letters and of words.
         texts: each with how often it stands in the data.
+
+    Raises:
+        ValueError: half a character in one.
     """
     backend = tokenizer.backend
     said: Counter[str] = Counter()
     for text, times in texts.items():
+        check_unicode(text)
         plain = backend.normalizer.normalize_str(text) if backend.normalizer else text
         for word, _ in backend.pre_tokenizer.pre_tokenize_str(plain):
             said[word] += times
