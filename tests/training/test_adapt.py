@@ -20,10 +20,11 @@ from vilt_core.data.examples import (
 )
 from vilt_core.data.folders import open_data
 from vilt_core.data.image import Processing
+from vilt_core.data.text import Tokenizer
 from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.layers.positions import resize_grid
 from vilt_core.training.adapt import OWN, adapt, own_answers
-from vilt_core.training.vocabulary import LARGE, LONGEST_TEXT, MOST_NEW
+from vilt_core.training.vocabulary import LARGE, LONGEST_TEXT, MOST_NEW, token_counts
 from vilt_core.types import ImageBatch
 
 PICTURE = ImageFile(Path("never-opened.png"))
@@ -206,6 +207,43 @@ def test_the_size_of_published_processing_follows(trained):
 def test_sizes_of_no_whole_patches_are_refused(trained, size):
     with pytest.raises(ValueError, match=f"patches of 16 pixels, got {size}"):
         adapt(trained, task="vqa", data=STRANGE, image_size=size)
+
+
+class Counting:
+    """A tokenizer's backend that notes how many texts it is handed at once."""
+
+    def __init__(self, backend):
+        self.backend, self.handed = backend, []
+
+    def __getattr__(self, name):
+        return getattr(self.backend, name)
+
+    def encode_batch(self, texts):
+        self.handed.append(len(texts))
+        return self.backend.encode_batch(texts)
+
+
+@pytest.mark.parametrize("portion", [1, 3, 7, 8])
+def test_texts_are_taken_apart_by_portions_to_the_same_end(trained, monkeypatch, portion):
+    texts = ["cat " * (number % 5) for number in range(7)]
+    words = Tokenizer(trained.tokenizer.backend)
+    monkeypatch.setattr(words, "backend", Counting(words.backend))
+    monkeypatch.setattr("vilt_core.training.vocabulary.PORTION", portion)
+    assert token_counts(words, texts) == [words.count(text) for text in texts]
+    assert max(words.backend.handed) <= portion
+    assert sum(words.backend.handed) == len(texts)
+    assert token_counts(words, []) == []
+
+
+def test_portions_change_nothing_of_the_model_and_its_account(trained, monkeypatch):
+    data = questions(*((f"{'cat ' * n}zeppelin", "yes") for n in range(60)))
+    whole = adapt(trained, task="vqa", data=data)
+    monkeypatch.setattr("vilt_core.training.vocabulary.PORTION", 7)
+    parts = adapt(trained, task="vqa", data=data)
+    assert parts.account == whole.account
+    assert parts.bundle.model.config == whole.bundle.model.config
+    vocabularies = [one.bundle.tokenizer.backend.get_vocab() for one in (parts, whole)]
+    assert vocabularies[0] == vocabularies[1]
 
 
 def test_longer_texts_are_read_whole_as_far_as_that_goes(trained):

@@ -2,8 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import tokenizers
 import torch
@@ -16,6 +17,7 @@ LARGE = 10_000  # pieces; a vocabulary of everyday language, whose pieces have a
 MOST_NEW = 500  # words
 AT_LEAST = 2  # times that a new word is said
 LONGEST_TEXT = 128  # tokens; what is longer is cut
+PORTION = 5_000  # texts taken apart at once: some 3 kB each until they are counted
 _SHOWN = 8  # words of a list in an account
 
 
@@ -50,7 +52,7 @@ def fit_words(
         why = ", a large one" if len(tokenizer) >= LARGE else ""
         account.append(f"Vocabulary: kept as it is, {len(tokenizer)} pieces{why}.")
     tokenizer = learn_words(model, tokenizer, words)
-    lengths = [len(row.ids) for row in tokenizer.backend.encode_batch(list(texts))]
+    lengths = token_counts(tokenizer, texts)
     longest, before = max(lengths, default=0), model.config.max_text_tokens
     tokenizer = make_room(model, tokenizer, min(longest, LONGEST_TEXT))
     room = model.config.max_text_tokens
@@ -80,6 +82,15 @@ def words_said(tokenizer: Tokenizer, texts: Mapping[str, int]) -> Counter[str]:
         for word, _ in backend.pre_tokenizer.pre_tokenize_str(plain):
             said[word] += times
     return said
+
+
+def token_counts(tokenizer: Tokenizer, texts: Iterable[str]) -> list[int]:
+    """How many tokens each text needs, in memory for ``PORTION`` of them."""
+    counts: list[int] = []
+    left = iter(texts)
+    while some := list(islice(left, PORTION)):
+        counts += [len(row.ids) for row in tokenizer.backend.encode_batch(some)]
+    return counts
 
 
 def new_words(tokenizer: Tokenizer, said: Mapping[str, int]) -> list[str]:
