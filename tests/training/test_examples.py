@@ -21,6 +21,7 @@ from vilt_core.data.examples import (
 )
 from vilt_core.data.folders import open_data
 from vilt_core.data.image import Processing, to_pixels
+from vilt_core.objectives import patch_colours
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import NOT_ASKED, Row, collate, counts
 from vilt_core.training.examples import ExampleRows, Reading, order
@@ -218,6 +219,23 @@ def test_patches_to_predict_are_among_those_read(rows_of):
         assert not shown.hidden.any()
     asked = collate("captions", rows, pad=0)
     assert counts(asked)["mpp"] == sum(int(row.hidden.sum()) for row in rows)
+
+
+def test_patches_are_labelled_with_the_colours_of_the_pictures(rows_of, pictures):
+    for row in rows_of(patch_mask_rate=0.5).rows(0, range(ROWS)):
+        index = which(row, pictures)
+        colours = patch_colours(row.pixels[None], PATCH)[0]
+        assert colours.tolist() == [[40 * index, 20, 250 - 40 * index]] * row.hidden.numel()
+
+
+@pytest.mark.parametrize("levels", [{"mean": (0.48, 0.46, 0.41)}, {"std": (0.27, 0.26, 0.28)}])
+def test_pictures_of_other_levels_are_refused_where_patches_are_labelled(rows_of, sets, levels):
+    source = rows_of()
+    other = replace(source.reading, processing=replace(source.reading.processing, **levels))
+    ExampleRows(source.stage, data=sets, reading=other, seed=0)
+    masking = replace(source.stage, patch_mask_rate=0.15)
+    with pytest.raises(ValueError, match=r"of mean and std 0\.5, got mean \(.*\) and std \("):
+        ExampleRows(masking, data=sets, reading=other, seed=0)
 
 
 def test_mixed_pairs_say_both_captions_of_a_blend(rows_of, pictures):

@@ -19,7 +19,7 @@ def patch_colours(
     """The mean red, green and blue of every patch, as levels 0 to 255, in raster order.
 
     Args:
-        pixels: pictures in [-1, 1].
+        pixels: pictures in [-1, 1], as a mean and a deviation of 0.5 make them.
         patch_size: side of a patch, pixels.
 
     Raises:

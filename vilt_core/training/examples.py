@@ -18,7 +18,7 @@ from vilt_core.data.examples import (
     StatementExample,
     StoredImage,
 )
-from vilt_core.data.image import Processing, to_pixels
+from vilt_core.data.image import HALF, Processing, to_pixels
 from vilt_core.data.sequences import caption_counts
 from vilt_core.data.text import Tokenizer, mask_words
 from vilt_core.evaluation.answers import normalise_answer, soft_targets
@@ -64,6 +64,8 @@ class ExampleRows:
         wanted = {"ranking": "captions"}
         if strange := {wanted.get(kind, kind) for kind in stage.mix} - set(data):
             raise ValueError(f"stage {stage.name} needs {sorted(strange)}, got {sorted(data)}")
+        if stage.patch_mask_rate:
+            _coloured(reading.processing)
         self.stage = stage
         self.reading = reading
         self.seed = seed
@@ -265,6 +267,15 @@ def _labelled(data: DataSet) -> None:
     """Refuse statements of which nobody says whether they are true."""
     if any(getattr(example, "label", None) is None for example in data.examples):
         raise ValueError(f"{data.name} {data.split} keeps its labels secret, or lacks some")
+
+
+def _coloured(pictures: Processing) -> None:
+    """Refuse pictures whose colours ``patch_colours`` does not know: it takes them in [-1, 1]."""
+    if (pictures.mean, pictures.std) != (HALF, HALF):
+        raise ValueError(
+            "masked patches are predicted of pictures of mean and std 0.5, "
+            f"got mean {pictures.mean} and std {pictures.std}"
+        )
 
 
 def _starts(data: DataSet) -> np.ndarray:
