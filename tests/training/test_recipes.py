@@ -20,12 +20,15 @@ from vilt_core.commands.machine import Machine
 from vilt_core.commands.train import Planning, Train
 from vilt_core.config import ViltConfig
 from vilt_core.data.examples import ImageFile
+from vilt_core.data.folders import open_data
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.models.vilt import Vilt
-from vilt_core.training.begin import begin, read_data
+from vilt_core.training import finetuning
+from vilt_core.training.begin import begin, read_data, read_held_out
 from vilt_core.training.engine import Settings
 from vilt_core.training.loop import Record, train
+from vilt_core.training.outcome import scores
 from vilt_core.training.paper import PAPER, PaperRecipe
 from vilt_core.world.captions import caption
 from vilt_core.world.rendering import paint
@@ -118,14 +121,15 @@ def write_vqa(folder: Path) -> None:
 
 
 def write_nlvr2(folder: Path) -> None:
-    lines = []
-    for index in range(PICTURES // 2):
-        one = {"identifier": f"train-{index}-0-0", "sentence": said(index), "directory": 1}
-        lines.append(json.dumps(one | {"label": ("True", "False")[index % 2]}))
-        for side in (0, 1):
-            name = f"train-{index}-0-img{side}.png"
-            write(folder / "images" / "train" / "1" / name, picture(2 * index + side))
-    write(folder / "data" / "train.json", "\n".join(lines).encode())
+    for part in ("train", "dev", "test1"):
+        lines = []
+        for index in range(PICTURES // 2):
+            one = {"identifier": f"{part}-{index}-0-0", "sentence": said(index), "directory": 1}
+            lines.append(json.dumps(one | {"label": ("True", "False")[index % 2]}))
+            for side in (0, 1):
+                content = b"nobody opens this" if part == "test1" else picture(2 * index + side)
+                write(folder / "images" / part / "1" / f"{part}-{index}-0-img{side}.png", content)
+        write(folder / "data" / f"{part}.json", "\n".join(lines).encode())
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +296,98 @@ def test_no_picture_of_another_split_is_opened(name, start, tmp_path, monkeypatc
     assert opened
     for path in opened:
         assert path.read_bytes() != b"nobody opens this"
+
+
+@pytest.mark.parametrize("name", sorted(FOLDERS))
+def test_what_is_watched_is_neither_learned_nor_the_test_split(name, root):
+    paper, folders = PAPER[name](), [root / each for each in FOLDERS[name]]
+    held_out = read_held_out(paper, folders)
+    if paper.task is None:
+        assert held_out is None
+        return
+    learned = read_data(paper, folders)
+    test = (
+        open_data(folders[0], split="test", kind=paper.kind) if name != "vilt-b32-vqav2" else None
+    )
+    pictures = [
+        {image for one in each.examples for image in getattr(one, "images", None) or (one.image,)}
+        for each in (held_out, learned, test)
+        if each is not None
+    ]
+    assert all(pictures)
+    assert pictures[0].isdisjoint(set().union(*pictures[1:]))
+    assert held_out.split == ("rest_val" if test is None else "val")
+
+
+def test_of_several_folders_what_they_hold_out_is_joined_and_of_none_nothing(root, tmp_path):
+    paper = PAPER["vilt-b32-nlvr2"]()
+    once = read_held_out(paper, [root / "nlvr2"])
+    twice = read_held_out(paper, [root / "nlvr2", root / "nlvr2", root / "coco"])
+    assert len(twice.examples) == 2 * len(once.examples) == PICTURES
+    write_nlvr2(tmp_path)
+    (tmp_path / "data" / "dev.json").unlink()
+    assert read_held_out(paper, [tmp_path]) is None
+
+
+def watched(monkeypatch, capsys, *, recipe: str, root: Path, start: Path, to: Path, every: int = 1):
+    """Train by the command, a look after so many steps; what it says."""
+    monkeypatch.setattr(finetuning, "look_every", lambda *_, **__: every)
+    monkeypatch.setitem(PAPER, recipe, lambda *, original=PAPER[recipe], **_: small(original()))
+    data = (root / FOLDERS[recipe][0],)
+    machine = Machine(device="cpu", precision="float32")
+    Train(recipe=recipe, data=data, start=str(start), to=to, machine=machine).run()
+    told = capsys.readouterr()
+    [curves] = (to / "tensorboard").iterdir()
+    return told.out + told.err, curves.read_bytes()
+
+
+def test_a_finetuning_is_scored_on_val_on_its_way(root, pretrained, tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def noted(bundle, *, task, on, limit):
+        asked.append((task, on.split, limit, bundle.model.training))
+        return scores(bundle, task=task, on=on, limit=limit)
+
+    monkeypatch.setattr(finetuning, "scores", noted)
+    said, curves = watched(
+        monkeypatch, capsys, recipe="vilt-b32-nlvr2", root=root, start=pretrained, to=tmp_path
+    )
+    assert asked == [("nlvr2", "val", finetuning.WATCHED["nlvr2"], True)] * 2
+    for at in (1, 2):
+        assert f"after {at} steps: accuracy " in said
+    for name in (b"accuracy", b"consistency", b"text_only"):
+        assert name in curves
+
+
+def test_what_cannot_be_scored_is_told_and_ends_no_run(
+    root, pretrained, tmp_path, monkeypatch, capsys
+):
+    said, _ = watched(
+        monkeypatch, capsys, recipe="vilt-b32-coco", root=root, start=pretrained, to=tmp_path
+    )
+    for at in (1, 2):
+        assert f"after {at} steps: not scored: " in said
+    assert load_folder(tmp_path / "model").model.rank is not None
+
+
+def test_looking_changes_nothing_of_what_is_learned(
+    root, pretrained, tmp_path, monkeypatch, capsys
+):
+    found = []
+    for every in (1, 2):
+        to = tmp_path / str(every)
+        with monkeypatch.context() as patch:
+            watched(
+                patch,
+                capsys,
+                recipe="vilt-b32-nlvr2",
+                root=root,
+                start=pretrained,
+                to=to,
+                every=every,
+            )
+        found.append(values(load_folder(to / "model").model))
+    assert all(torch.equal(value, found[1][name]) for name, value in found[0].items())
 
 
 def test_what_is_missing_is_told(root):

@@ -54,7 +54,7 @@ class Train:
     to: Path | None = None  # runs/RECIPE
     steps: int | None = None  # of pre-training: the paper's 100000, or its 200000 by default
     mpp: bool = False  # predict masked patches besides, in pre-training
-    evaluate_every: int = 1000  # steps
+    evaluate_every: int = 1000  # steps on stickers; of the paper's fine-tunings it is an epoch
     scale: float = 1.0  # of every stage's steps: 0.01 for a rehearsal
     planning: OmitArgPrefixes[Planning] = field(default_factory=Planning)
     machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
@@ -91,9 +91,9 @@ class Train:
         )
 
     def _as_the_paper(self) -> None:
-        from vilt_core.training.begin import begin, read_data
+        from vilt_core.training.begin import begin, read_data, read_held_out
         from vilt_core.training.engine import is_main
-        from vilt_core.training.finetuning import sample_count
+        from vilt_core.training.finetuning import look_every, looking_at, sample_count
         from vilt_core.training.monitor import train_and_watch
 
         paper = self._paper({})
@@ -111,12 +111,15 @@ class Train:
         bundle, account = begin(paper, start, data=data)
         if is_main():
             print("\n".join(account))
+        held_out = read_held_out(paper, self.data)
         train_and_watch(
             paper.recipe,
             self._to(),
             start=bundle,
             data={paper.kind: data},
             settings=self.machine.settings(),
+            look=None if paper.task is None else looking_at(held_out, task=paper.task),
+            evaluate_every=look_every(data, batch_size=paper.stage.batch_size),
             command=typed_command(),
         )
 

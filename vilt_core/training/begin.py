@@ -13,6 +13,7 @@ from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.opening import open_bundle
 from vilt_core.interop.timm import from_timm
 from vilt_core.training.adapt import adapt, missing_of
+from vilt_core.training.finetuning import held_out_of
 from vilt_core.training.paper import PaperRecipe, most_patches
 
 ANSWERED = 9  # questions that an answer of VQA v2 must have, as published
@@ -28,6 +29,19 @@ def read_data(paper: PaperRecipe, folders: Iterable[Path]) -> DataSet:
     if not opened:
         raise ValueError(f"{paper.recipe.name} needs --data FOLDER with {paper.kind}")
     return join(opened)
+
+
+def read_held_out(paper: PaperRecipe, folders: Iterable[Path]) -> DataSet | None:
+    """What the folders hold out of a fine-tuning, joined: never a test split; None of nothing.
+
+    Raises:
+        ValueError: files that cannot be read.
+    """
+    if paper.task is None:
+        return None
+    found = [held_out_of(folder, None, task=paper.task, split=paper.held_out) for folder in folders]
+    opened = [one for one in found if one is not None]
+    return join(opened) if opened else None
 
 
 def begin(

@@ -14,7 +14,7 @@ from vilt_core.data.sequences import caption_counts
 from vilt_core.interop.bundle import Bundle
 from vilt_core.training.adapt import KIND_OF
 from vilt_core.training.engine import Settings
-from vilt_core.training.monitor import train_and_watch
+from vilt_core.training.monitor import Look, train_and_watch
 from vilt_core.training.outcome import headline, scores
 from vilt_core.training.stages import Recipe, Stage
 
@@ -152,8 +152,14 @@ def training_data(source: Path, *, task: str) -> DataSet:
     return open_data(source, split="train", kind=KIND_OF[task])
 
 
-def held_out_of(source: Path, val: Path | None, *, task: str) -> DataSet | None:
+def held_out_of(source: Path, val: Path | None, *, task: str, split: str = "val") -> DataSet | None:
     """What is scored: a file, the "val" of a folder, or that of the training data's own folder.
+
+    Args:
+        source: of the training data.
+        val: what is given to be scored, if anything is.
+        task: "vqa", "nlvr2" or "retrieval".
+        split: of the training data's own folder, where it is called otherwise.
 
     Raises:
         ValueError: ``val`` is given, and nothing of the task's kind is there.
@@ -163,9 +169,19 @@ def held_out_of(source: Path, val: Path | None, *, task: str) -> DataSet | None:
         return open_data(val, split="val", kind=kind)
     if source.is_dir():
         found = (one for one in recognise(source) if one.kind == kind)
-        if any("val" in one.splits for one in found):
-            return open_data(source, split="val", kind=kind)
+        if any(split in one.splits for one in found):
+            return open_data(source, split=split, kind=kind)
     return None
+
+
+def looking_at(held_out: DataSet | None, *, task: str) -> Look | None:
+    """The scores of a model on its way, on at most ``WATCHED`` of what is held out, if anything is.
+
+    Nothing is chosen by them: they are for the eye.
+    """
+    if held_out is None:
+        return None
+    return lambda bundle: headline(scores(bundle, task=task, on=held_out, limit=WATCHED[task]))
 
 
 def finetune(
@@ -181,8 +197,7 @@ def finetune(
 ) -> Path:
     """Train an adapted model, or go on where ``folder`` holds the run unfinished.
 
-    Nothing is chosen by the held-out scores: they are for the eye, after each epoch, and the model
-    is that of the last step.
+    Held-out data are looked at after each epoch; the model is that of the last step.
 
     Args:
         bundle: from ``adapt``; trained in place.
@@ -197,11 +212,6 @@ def finetune(
     Returns:
         The folder of the model.
     """
-
-    def look(bundle: Bundle) -> dict[str, float]:
-        assert held_out is not None
-        return headline(scores(bundle, task=task, on=held_out, limit=WATCHED[task]))
-
     return train_and_watch(
         recipe,
         folder,
@@ -209,6 +219,6 @@ def finetune(
         start=replace(bundle, name=folder.resolve().name),
         data={data.kind: data},
         settings=settings,
-        look=None if held_out is None else look,
+        look=looking_at(held_out, task=task),
         evaluate_every=look_every(data, batch_size=recipe.stages[0].batch_size),
     )

@@ -19,6 +19,8 @@ from vilt_core.training.engine import Settings, checked_device, is_main
 from vilt_core.training.loop import Record, bundle_of_run, train
 from vilt_core.training.stages import Recipe
 
+Look = Callable[[Bundle], Mapping[str, float]]  # a model on its way to its scores, by name
+
 _WATCHED_QUESTIONS = 512
 
 
@@ -30,7 +32,7 @@ def train_and_watch(
     start: Bundle | None = None,
     data: Mapping[str, DataSet] | None = None,
     settings: Settings | None = None,
-    look: Callable[[Bundle], Mapping[str, float]] | None = None,
+    look: Look | None = None,
     evaluate_every: int = 1000,
 ) -> Path:
     """Run a recipe to its end; returns the folder of the finished model.
@@ -66,7 +68,7 @@ def train_and_watch(
             ended = record.step % evaluate_every == 0 or record.step == record.steps
             watched = not settings.sharded and record.stage != "backbone"
             if look is not None and watched and ended:
-                watcher.score(look(bundle), record)
+                watcher.score(look, bundle, record)
             if record.saved:
                 _summarise(recipe, folder / "model", command, settings, record.seconds)
     return folder / "model"
@@ -108,9 +110,17 @@ class Watcher:
         self._board.add_scalar("optimiser/gradient norm", record.gradient_norm, step)
         self._board.add_scalar("seconds/waited for data", record.waited, step)
 
-    def score(self, found: Mapping[str, float], record: Record) -> None:
-        """Show the scores that were measured after a step, and keep them."""
+    def score(self, look: Look, bundle: Bundle, record: Record) -> None:
+        """Measure the model after a step, show the scores and keep them.
+
+        They are for the eye: a picture that cannot be read ends no run, and is told.
+        """
         assert self._board is not None
+        try:
+            found = look(bundle)
+        except (OSError, ValueError) as error:
+            self._bar.write(f"after {record.at} steps: not scored: {error}")
+            return
         for name, value in found.items():
             self._board.add_scalar(name, value, record.at)
         shown = ", ".join(f"{name} {value:.1%}" for name, value in found.items())

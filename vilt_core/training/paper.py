@@ -50,6 +50,7 @@ class PaperRecipe:
     sizes: ViltConfig  # of the model that is trained
     kind: str  # of the data
     split: str = "train"  # of the data
+    held_out: str = "val"  # a split of the data that is scored on the way and not learned
     data: str  # what the paper trains on, for a person
     examples: int  # captions, questions or statements that make an epoch
     task: Literal["vqa", "nlvr2", "retrieval"] | None  # None: a ViT is pre-trained
@@ -126,6 +127,7 @@ def vilt_b32_vqav2(
         sizes=replace(sizes, answers=3129, max_patches=most_patches(sizes)),
         kind="questions",
         split="trainval",
+        held_out="rest_val",  # most of "val" is trained on
         data="VQA v2",
         examples=examples,
         task="vqa",
