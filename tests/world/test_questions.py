@@ -125,7 +125,10 @@ def test_held_out_pairs_are_only_spoken_of_in_composition(asked):
         subject = one.answer
         if one.kind == "spatial":
             first = one.mentions[0]
-            subject = singular_of(one.text[first.noun_start : first.noun_end])
+            noun = one.text[first.noun_start : first.noun_end]
+            if noun in category_terms():  # "a red shape above a dog" names no noun above it
+                continue
+            subject = singular_of(noun)
         held_out += relation != "near" and is_held_out(subject, relation)
     if asked[0][0].split == "composition":
         assert held_out > 50

@@ -94,12 +94,24 @@ _IS_WHERE = (
     "{is} {subject} {relation} {landmark} in the picture?",
     "do you see {subject} {relation} {landmark}?",
 )  # fmt: skip
+_IS_ANY = (
+    "is there {a} {relation} {b}?", "is there {a} {relation} {b}?", "is {a} {relation} {b}?",
+    "can you see {a} {relation} {b}?",
+)  # fmt: skip
 _NEAR_SHARE = 0.3  # of the spatial questions, in scenes that offer "next to" for both answers
+_ANY_SHARE = 0.4  # of the spatial questions: of any cat and any dog
 
 
 def spatial(inventory: Inventory, draw) -> Asked | None:
-    """Is the cat to the left of the dog?"""
+    """Is the cat to the left of the dog, is a cat to the left of a dog?"""
     wanted = draw() < 0.5
+    if draw() < _ANY_SHARE:
+        return _any(inventory, wanted, draw) or _the(inventory, wanted, draw)
+    return _the(inventory, wanted, draw) or _any(inventory, wanted, draw)
+
+
+def _the(inventory: Inventory, wanted: bool, draw) -> Asked | None:
+    """About a whole kind, and a sticker that is alone of its kind."""
     plain = _plain_relations(inventory)
     near = {answer: [f for f in found if f[1] == "near"] for answer, found in plain.items()}
     if near[True] and near[False] and draw() < _NEAR_SHARE:
@@ -146,3 +158,40 @@ def _plain_relations(inventory: Inventory) -> dict[bool, list[tuple[Group, str, 
                 elif truths == {False} and word == "near":
                     plain[False].append((subject, word, landmark))
     return plain
+
+
+def _any(inventory: Inventory, wanted: bool, draw) -> Asked | None:
+    """About any cat and any dog, any red shape and any animal.
+
+    Only of two groups for which some directions are plainly true and others plainly not, so that
+    their names say nothing of the answer.
+    """
+    sorts = (inventory.kinds, inventory.shapes, inventory.paints, inventory.categories)
+    sorts = [groups for groups in sorts if groups]
+    for _ in range(_TRIES):
+        (a, own), (b, marks) = (choose(choose(sorts, draw), draw) for _ in range(2))
+        answers = {word: _any_related(inventory, own, word, marks) for word in OPPOSITE}
+        said = [w for w in OPPOSITE if a.key != "noun" or sayable(a.name, w, inventory.scene.split)]
+        words = [word for word in said if answers[word] is wanted]
+        if words and any(answers[word] is (not wanted) for word in said):
+            word = choose(words, draw)
+            phrase = fill(
+                choose(_IS_ANY, draw),
+                a=singular(a, own),
+                relation=relation_words(word, draw),
+                b=singular(b, marks),
+            )
+            return phrase, wanted, ("exists", ("related", word, a.program, b.program))
+    return None
+
+
+_TRIES = 8  # of two groups, until a direction is true of them and another is not
+
+
+def _any_related(
+    inventory: Inventory, own: tuple[int, ...], word: str, marks: tuple[int, ...]
+) -> bool | None:
+    """Whether any of them is in the relation to any mark: None where that is too close to tell."""
+    things = inventory.scene.objects
+    truths = {related(things[i], word, things[j]) for i in own for j in marks if i != j}
+    return True if True in truths else None if None in truths else False if truths else None

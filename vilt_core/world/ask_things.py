@@ -4,7 +4,17 @@ The words alone must not give the answer away. So "yes" or "no" is drawn first, 
 about is then drawn in the same way for both; a count is drawn first among those the scene offers.
 """
 
-from vilt_core.world.grammar import ALL, STICKER, Phrase, Term, fill, plural, shape_terms, singular
+from vilt_core.world.grammar import (
+    ALL,
+    STICKER,
+    Phrase,
+    Term,
+    fill,
+    paint_terms,
+    plural,
+    shape_terms,
+    singular,
+)
 from vilt_core.world.inventory import Asked, Group, Inventory, barred, weighted
 from vilt_core.world.scenes import choose
 from vilt_core.world.sprites import COLORS, SHAPES
@@ -18,7 +28,7 @@ _IS_THERE = (
 
 
 def existence(inventory: Inventory, draw) -> Asked:
-    """Is there a cat, a red heart, a heart, an animal?"""
+    """Is there a cat, a red heart, a heart, a red shape, an animal?"""
     wanted = draw() < 0.5
     term, own = _present_or_absent(inventory, wanted, draw)
     phrase = fill(choose(_IS_THERE, draw), one=singular(term, own), many=plural(term, own))
@@ -38,7 +48,14 @@ def _present_or_absent(inventory: Inventory, present: bool, draw) -> Group:
             return choose(inventory.shapes, draw)
         here = {term.name for term, _ in inventory.shapes}
         return shape_terms()[choose([name for name in SHAPES if name not in here], draw)], ()
+    if sort < 0.5 and 0 < len(inventory.paints) < len(COLORS):
+        return choose(inventory.paints, draw) if present else (_absent_paint(inventory, draw), ())
     return choose(inventory.kinds, draw) if present else (inventory.absent(draw), ())
+
+
+def _absent_paint(inventory: Inventory, draw) -> Term:
+    here = {term.color for term, _ in inventory.paints}
+    return paint_terms()[choose([color for color in COLORS if color not in here], draw)]
 
 
 _HOW_MANY = (
@@ -51,9 +68,9 @@ _COUNT_WEIGHTS = (1.0, 0.9, 2.4, 3.2, 4.2, 5.0, 5.0)
 
 
 def count(inventory: Inventory, draw) -> Asked:
-    """How many cats, red hearts, hearts, animals, stickers are there?"""
+    """How many cats, red hearts, hearts, red shapes, animals, stickers are there?"""
     kinds = {own for _, own in inventory.kinds}
-    many_colored = [group for group in inventory.shapes if group[1] not in kinds]
+    many_colored = [g for g in inventory.shapes + inventory.paints if g[1] not in kinds]
     offered: dict[int, list[Group]] = {0: []}
     for group in inventory.kinds + many_colored + inventory.categories:
         offered.setdefault(len(group[1]), []).append(group)
@@ -65,6 +82,8 @@ def count(inventory: Inventory, draw) -> Asked:
         term, own = choose(offered[number], draw)
     else:
         term = inventory.absent_category(draw) if draw() < 0.3 else inventory.absent(draw)
+        if 0 < len(inventory.paints) < len(COLORS) and draw() < 0.1:
+            term = _absent_paint(inventory, draw)
         own = ()
     phrase = fill(choose(_HOW_MANY, draw), many=plural(term, own))
     return phrase, number, ("count", term.program)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from vilt_core.world.programs import Program
 from vilt_core.world.scenes import choose
-from vilt_core.world.sprites import Sprite, categories, sprites
+from vilt_core.world.sprites import COLORS, Sprite, categories, sprites
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
 TOTALS = (*NUMBERS, "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -124,6 +124,25 @@ def colored_term(color: str | None, name: str) -> Term:
 @lru_cache(maxsize=1)
 def _colored_terms() -> dict[tuple[str | None, str], Term]:
     return {(term.color, term.name): term for term in noun_terms() if term.color is not None}
+
+
+@lru_cache(maxsize=1)
+def paint_terms() -> dict[str, Term]:
+    """The shapes of a colour, whatever they are: "red shape", by colour."""
+    shape, shapes = "shape", categories()["shape"]
+    return {
+        color: Term(
+            key="category",
+            name=shape,
+            singular=f"{color} {shape}",
+            plural=f"{color} {shapes}",
+            noun_at=(len(color) + 1, len(color) + 1),
+            color=color,
+            category=shape,
+            program=("filter", "category", shape, ("filter", "color", color, ALL)),
+        )
+        for color in COLORS
+    }
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from vilt_core.world.grammar import (
     category_terms,
     colored_term,
     noun_terms,
+    paint_terms,
     shape_terms,
 )
 from vilt_core.world.programs import Program
@@ -36,27 +37,32 @@ class Inventory:
         kinds: every kind of sticker and its objects, coloured shapes with their colour.
         shapes: the shapes without regard to colour.
         categories: the categories.
+        paints: the shapes by their colour alone.
     """
 
-    __slots__ = ("categories", "kinds", "nouns", "scene", "shapes")
+    __slots__ = ("categories", "kinds", "nouns", "paints", "scene", "shapes")
 
     def __init__(self, scene: Scene):
         self.scene = scene
         kinds: dict[int, list[int]] = {}
         shapes: dict[str, list[int]] = {}
         categories: dict[str, list[int]] = {}
+        paints: dict[str, list[int]] = {}
         for place, thing in enumerate(scene.objects):
             sprite = thing.sprite
             kinds.setdefault(sprite.index, []).append(place)
             categories.setdefault(sprite.category, []).append(place)
             if sprite.color is not None:
                 shapes.setdefault(sprite.name, []).append(place)
+                paints.setdefault(sprite.color, []).append(place)
         terms, shape_names, category_names = noun_terms(), shape_terms(), category_terms()
         self.kinds: list[Group] = [(terms[i], tuple(own)) for i, own in kinds.items()]
         self.shapes: list[Group] = [(shape_names[i], tuple(own)) for i, own in shapes.items()]
         self.categories: list[Group] = [
             (category_names[i], tuple(own)) for i, own in categories.items()
         ]
+        painted = paint_terms()
+        self.paints: list[Group] = [(painted[i], tuple(own)) for i, own in paints.items()]
         self.nouns = {term.name for term, _ in self.kinds}
 
     def absent(self, draw, *, like: Term | None = None, twisted: bool = True) -> Term:
