@@ -43,6 +43,15 @@ def test_asking_changes_nothing():
         assert (weights[1, :, :, 2:] == 0).all()
 
 
+def test_one_block_can_be_asked_alone():
+    stack, tokens = encoder(), torch.randn(2, 5, 16)
+    every = stack(tokens, return_attentions=True).attentions
+    for block in (1, 2, 3):
+        (own,) = stack(tokens, attention_of=block).attentions
+        torch.testing.assert_close(own, every[block - 1])
+    assert stack(tokens).attentions is None
+
+
 def test_the_first_tokens_alone_are_the_first_tokens_of_all():
     stack, tokens = encoder(), torch.randn(2, 5, 16)
     out = stack(tokens, first=2, return_states=True)

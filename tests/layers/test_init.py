@@ -2,6 +2,7 @@ import torch
 from torch import nn
 
 from vilt_core.layers import PatchEmbedding, PreNormBlock, initialise
+from vilt_core.layers.positions import sines
 
 
 def test_every_parameter_starts_as_the_table_says():
@@ -21,6 +22,8 @@ def test_every_parameter_starts_as_the_table_says():
             assert not parameter.any(), name
         elif name in norms:
             assert (parameter == 1).all(), name
+        elif name.endswith("positions.table"):
+            torch.testing.assert_close(parameter.detach(), sines(6, 64) / 2)
         else:
             assert parameter.abs().max() <= 0.2, name
             # Cut at two deviations, a normal keeps 0.88 of its deviation.

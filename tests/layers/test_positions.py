@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from vilt_core.layers import PositionGrid, resize_grid
+from vilt_core.layers.positions import sines
 
 
 def grid():
@@ -80,3 +81,24 @@ def test_a_size_first_met_without_gradients_can_be_trained():
         part(5, 11)
     part(5, 11).sum().backward()
     torch.testing.assert_close(part.table.grad.sum(), torch.tensor(5.0 * 11 * 8))
+
+
+@pytest.mark.parametrize(("side", "width"), [(8, 192), (12, 768), (4, 30), (1, 8)])
+def test_waves_have_mean_zero_and_size_one(side, width):
+    table = sines(side, width)
+    assert table.shape == (side, side, width)
+    if side > 1:
+        torch.testing.assert_close(table.mean(dim=(0, 1)), torch.zeros(width), atol=1e-5, rtol=0)
+        torch.testing.assert_close(table.square().mean(), torch.tensor(1.0))
+    assert table.isfinite().all()
+
+
+def test_waves_tell_rows_and_columns_to_whoever_reads_them_linearly():
+    """One linear map finds the place, and neighbours are nearer than strangers."""
+    side = 8
+    table = sines(side, 64).reshape(side * side, 64)
+    places = torch.cartesian_prod(torch.arange(side), torch.arange(side)).float()
+    read = torch.linalg.lstsq(table.double(), (places - places.mean(0)).double()).solution
+    torch.testing.assert_close(table.double() @ read, (places - places.mean(0)).double())
+    from_corner = torch.cdist(table[:1], table)[0].reshape(side, side).diagonal()
+    assert (from_corner[1] < from_corner[2:]).all()

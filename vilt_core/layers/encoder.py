@@ -34,6 +34,7 @@ class Encoder(nn.Module):
         mask: Bool[Tensor, "b s"] | None = None,
         return_states: bool = False,
         return_attentions: bool = False,
+        attention_of: int | None = None,
         first: int | None = None,
     ) -> Encoded:
         """Run the stack.
@@ -43,6 +44,7 @@ class Encoder(nn.Module):
             mask: True where a token is real; None says that all of them are.
             return_states: Keep the input and every block's output, before the final norm.
             return_attentions: Keep every block's attention weights.
+            attention_of: Keep one block's alone, counted from 1.
             first: How many tokens of the last block are wanted, from the first on; all by default.
         """
         states, attentions = [tokens], []
@@ -52,17 +54,17 @@ class Encoder(nn.Module):
                 block,
                 tokens,
                 mask=mask,
-                return_weights=return_attentions,
+                return_weights=return_attentions or depth == attention_of,
                 first=first if depth == len(self.blocks) else None,
             )
             if return_states:
                 states.append(tokens)
-            if return_attentions:
+            if weights is not None:
                 attentions.append(weights)
         return Encoded(
             tokens=self.norm(tokens),
             states=tuple(states) if return_states else None,
-            attentions=tuple(attentions) if return_attentions else None,
+            attentions=tuple(attentions) or None,
         )
 
 

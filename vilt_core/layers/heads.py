@@ -45,6 +45,21 @@ class RankHead(nn.Module):
         return rearrange(self.dense(pooled), "b 1 -> b")
 
 
+class LocatingHead(nn.Module):
+    """How many objects a word speaks of and where they are; the sticker world trains with it."""
+
+    def __init__(self, width: int, *, most: int = 6):
+        super().__init__()
+        self.number = nn.Linear(width, most + 1)
+        self.centre = nn.Linear(width, 2)
+
+    def forward(
+        self, tokens: Float[Tensor, "*b d"]
+    ) -> tuple[Float[Tensor, "*b k"], Float[Tensor, "*b 2"]]:
+        """A logit for each number, 0 to ``most``, and the objects' mean centre (x, y)."""
+        return self.number(tokens), self.centre(tokens)
+
+
 class MlmHead(nn.Module):
     """Masked language modelling: BERT's transform and a decoder of its own.
 

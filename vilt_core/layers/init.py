@@ -1,6 +1,9 @@
 """Every initial distribution of every model, in one place."""
 
+import torch
 from torch import nn
+
+from vilt_core.layers.positions import PositionGrid, sines
 
 
 def initialise(module: nn.Module, *, std: float = 0.02) -> None:
@@ -10,12 +13,14 @@ def initialise(module: nn.Module, *, std: float = 0.02) -> None:
     parameter                                       starts as
     ==============================================  ===========================================
     weights of linear layers and convolutions       N(0, std), truncated at two deviations
-    embedding tables, [class], position vectors     N(0, std), truncated at two deviations
+    embedding tables, [class], its position         N(0, std), truncated at two deviations
+    position grid of the patches                    waves along rows and columns, of size 1/2
     every bias                                      0
     weight of a LayerNorm                           1
     ==============================================  ===========================================
 
-    ViLT as published draws from N(0, 0.02), cut only at +-2, a hundred deviations away.
+    ViLT as published draws from N(0, 0.02), cut only at +-2, a hundred deviations away, and takes
+    its position grid from a trained ViT.
 
     Args:
         module: The whole to initialise.
@@ -25,6 +30,9 @@ def initialise(module: nn.Module, *, std: float = 0.02) -> None:
         for name, parameter in part.named_parameters(recurse=False):
             if name == "bias":
                 nn.init.zeros_(parameter)
+            elif isinstance(part, PositionGrid):
+                with torch.no_grad():
+                    parameter.copy_(sines(len(parameter), parameter.shape[-1]) / 2)
             elif isinstance(part, nn.LayerNorm):
                 nn.init.ones_(parameter)
             else:
