@@ -11,6 +11,7 @@ from vilt_core.training.batches import Batch, collate
 from vilt_core.training.stages import Stage
 from vilt_core.training.step import losses, weighted_sum
 from vilt_core.training.stickers import StickerRows
+from vilt_core.training.transfer import add_heads
 
 STAGE = Stage(name="any", steps=9, mix={"captions": 1.0}, batch_size=8, naming_weight=0.25)
 
@@ -34,8 +35,8 @@ def batch(tiny_bundle):
     ("kind", "expected"),
     [
         ("patches", {"naming"}),
-        ("captions", {"naming", "mentioning", "grounding", "mlm", "itm", "wpa"}),
-        ("questions", {"naming", "mentioning", "grounding", "vqa"}),
+        ("captions", {"naming", "mentioning", "grounding", "locating", "mlm", "itm", "wpa"}),
+        ("questions", {"naming", "mentioning", "grounding", "locating", "vqa"}),
     ],
 )
 def test_a_loss_appears_where_its_truth_is_given(tiny_bundle, batch, kind, expected):
@@ -47,13 +48,17 @@ def test_a_loss_appears_where_its_truth_is_given(tiny_bundle, batch, kind, expec
 @pytest.mark.parametrize("kind", ["captions", "questions"])
 def test_a_model_that_cannot_name_patches_learns_the_rest(tiny_bundle, batch, kind):
     mute = copy.deepcopy(tiny_bundle.model)
-    mute.naming = mute.mentioning = None
+    mute.naming = mute.mentioning = mute.locating = None
     expected = losses(tiny_bundle.model, batch(kind), STAGE)
-    del expected["naming"], expected["mentioning"]
+    del expected["naming"], expected["mentioning"], expected["locating"]
     found = losses(mute, batch(kind), STAGE)
     assert found.keys() == expected.keys()
     for name, loss in found.items():
         assert_close(loss, expected[name])
+
+
+def at_depth(depth: int) -> Stage:
+    return replace(STAGE, naming_depth=depth, mentioning_depth=depth, locating_depth=depth)
 
 
 def test_a_depth_is_counted_in_blocks(tiny_bundle, batch):
@@ -61,13 +66,13 @@ def test_a_depth_is_counted_in_blocks(tiny_bundle, batch):
     depth = model.config.depth
     found = [
         losses(model, asked, STAGE),
-        losses(model, asked, replace(STAGE, naming_depth=depth, mentioning_depth=depth)),
-        losses(model, asked, replace(STAGE, naming_depth=1, mentioning_depth=1)),
+        losses(model, asked, at_depth(depth)),
+        losses(model, asked, at_depth(1)),
     ]
     assert_close(found[0], found[1])
     for name in found[0]:
         changed = float(found[2][name].detach()) != float(found[0][name].detach())
-        assert changed == (name in ("naming", "mentioning"))
+        assert changed == (name in ("naming", "mentioning", "locating"))
 
 
 @pytest.mark.parametrize(
@@ -101,3 +106,31 @@ def test_every_part_of_the_model_gets_a_gradient(tiny_bundle, batch):
         weighted_sum(losses(model, batch(kind), STAGE), STAGE).backward()
     without = [name for name, p in model.named_parameters() if p.grad is None]
     assert without == []
+
+
+@pytest.mark.parametrize("kind", ["captions", "questions", "statements"])
+def test_to_keep_every_patch_is_to_read_the_whole_picture(tiny_bundle, kind):
+    """However the patches are chosen, with as many kept as there are nothing is lost."""
+    model = copy.deepcopy(tiny_bundle.model)
+    add_heads(model, nlvr2=True)
+    found = []
+    for kept in (None, 16):
+        stage = replace(STAGE, mix={kind: 1.0}, kept_patches=kept)
+        source = StickerRows(
+            stage, tokenizer=tiny_bundle.tokenizer, image_size=64, patch_size=16, seed=0
+        )
+        batch = collate(kind, source.rows(0, range(8)), pad=tiny_bundle.tokenizer.pad)
+        found.append(losses(model, batch, stage))
+    for name, loss in found[0].items():
+        assert_close(loss, found[1][name])
+
+
+def test_nouns_are_asked_where_they_look_only_where_the_stage_says_so(tiny_bundle, batch):
+    model, asked = tiny_bundle.model, batch("questions")
+    assert "gathering" not in losses(model, asked, STAGE)
+    found = []
+    for block in (1, model.config.depth, None):
+        stage = replace(STAGE, gathering_weight=1.0, gathering_block=block)
+        found.append(losses(model, asked, stage)["gathering"].detach())
+    assert_close(found[1], found[2])
+    assert found[0] != found[1]

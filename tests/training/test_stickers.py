@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vilt_core.data.image import normalise
 from vilt_core.data.text import Tokenizer
+from vilt_core.objectives import spread
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training import stickers
 from vilt_core.training.batches import Batch, collate, matching_rows
@@ -329,3 +330,47 @@ def test_the_pieces_of_a_noun_are_tied_to_patches_that_show_what_it_says(data, t
                 found.append(any(letters in word for word in words))
     assert len(found) > 10
     assert sum(found) > 0.9 * len(found)
+
+
+@pytest.mark.parametrize("kind", ["captions", "questions"])
+def test_nouns_know_how_many_they_speak_of_and_where(data, kind):
+    """By the patches: as many owners as the number says, around the centre that is told."""
+    source = data(mix={kind: 1.0}, batch_size=64).source
+    batch = collate(kind, source.rows(0, range(64)), pad=source.tokenizer.pad)
+    asked = batch.numbers != IGNORED
+    assert asked.any()
+    assert not batch.centres[batch.numbers <= 0].any()
+    none = batch.numbers == 0
+    assert not batch.grounded[none].any()
+    off = []
+    for row, piece in (batch.numbers == 1).nonzero().tolist():
+        shown = batch.grounded[row, piece].nonzero().flatten()
+        if len(shown):  # else it lies behind another
+            at = torch.stack([shown % source.grid, shown // source.grid], dim=-1) + 0.5
+            middle = spread(at.float().mean(dim=0) / source.grid)
+            off.append((batch.centres[row, piece] - middle).abs().max())
+    assert len(off) > 20
+    assert torch.stack(off).quantile(0.9) < 0.5  # an eighth of the picture
+
+
+def test_kept_patches_are_those_that_show_stickers_and_truths_are_theirs(data):
+    keep = 24
+    for kind in ("captions", "questions"):
+        whole, some = (data(mix={kind: 1.0}, kept_patches=kept)[0] for kept in (None, keep))
+        assert whole.kept is None
+        kept = some.kept.flatten(1)
+        assert (kept.sum(dim=1) == keep).all()
+        for row in range(ROWS):
+            read = kept[row]
+            for name in ("patches", "mentioned"):
+                torch.testing.assert_close(
+                    getattr(some, name)[row], getattr(whole, name)[row][read]
+                )
+            if some.text.ids[row].equal(whole.text.ids[row]):
+                torch.testing.assert_close(some.grounded[row], whole.grounded[row][:, read])
+            bare = whole.patches[row] == BACKGROUND_CLASS
+            assert (read | bare).all() or not (read & bare).any()
+    pair = data(mix={"statements": 1.0}, kept_patches=keep)[0]
+    assert (pair.kept.sum(dim=(1, 2)) == keep).all()
+    assert (pair.second_kept.sum(dim=(1, 2)) == keep).all()
+    assert not torch.equal(pair.kept, pair.second_kept)

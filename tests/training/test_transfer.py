@@ -5,14 +5,17 @@ import copy
 import pytest
 import torch
 from torch.nn.functional import cosine_similarity, gelu
+from torch.testing import assert_close
 
 from vilt_core.config import ViltConfig
+from vilt_core.layers.positions import sines
 from vilt_core.models.vilt import Vilt
 from vilt_core.training.transfer import (
     add_heads,
     seed_words_from_pictures,
     start_rank_from_itm,
     start_second_image_type,
+    strengthen_positions,
 )
 from vilt_core.types import ImageBatch, TextBatch
 from vilt_core.world.sprites import sprites
@@ -183,3 +186,15 @@ def test_heads_that_are_there_stay(pretrained):
     heads = model.nlvr2, model.naming, model.config
     add_heads(model, nlvr2=True, patch_classes=5)
     assert (model.nlvr2, model.naming, model.config) == heads
+
+
+def test_places_that_were_never_learned_can_be_told_apart_afterwards(tiny_bundle):
+    """What is added depends on the place alone; all else stays as it was."""
+    model = copy.deepcopy(tiny_bundle.model)
+    strengthen_positions(model, size=2.0)
+    for name, before in tiny_bundle.model.state_dict().items():
+        if name != "patch_embedding.positions.table":
+            assert_close(model.state_dict()[name], before)
+    table = tiny_bundle.model.patch_embedding.positions.table
+    added = model.patch_embedding.positions.table - table
+    assert_close(added.detach(), 2 * sines(len(table), table.shape[-1]))

@@ -42,6 +42,7 @@ class Train:
     recipe: Literal[
         "vilt-mini",
         "vilt-mini-pairs",
+        "vilt-mini-places",
         "vilt-mini-gpu",
         "vilt-b32-pretrain",
         "vilt-b32-vqav2",

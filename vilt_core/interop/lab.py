@@ -23,7 +23,7 @@ from vilt_core.interop.weights import (
 from vilt_core.models.vilt import Vilt
 
 FORMAT = "vilt-lab/1"
-_TRAINING_ONLY = ("naming.", "mentioning.")  # heads that no shipped model has
+_TRAINING_ONLY = ("naming.", "mentioning.", "locating.")  # heads that no shipped model has
 _MAY_BE_ZERO = {"answers", "patch_classes", "dropout"}
 
 

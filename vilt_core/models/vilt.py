@@ -13,7 +13,16 @@ from vilt_core.config import ViltConfig
 from vilt_core.layers.block import PreNormBlock
 from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.fusion import Fusion, mask_of, split, with_class
-from vilt_core.layers.heads import ItmHead, MlmHead, MppHead, Nlvr2Head, Pooler, RankHead, VqaHead
+from vilt_core.layers.heads import (
+    ItmHead,
+    LocatingHead,
+    MlmHead,
+    MppHead,
+    Nlvr2Head,
+    Pooler,
+    RankHead,
+    VqaHead,
+)
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import PatchEmbedding, no_patches, sample_patches
 from vilt_core.layers.text import TextEmbedding
@@ -51,9 +60,10 @@ class Vilt(nn.Module):
         self.rank = RankHead(width) if "rank" in config.tasks else None
         self.nlvr2 = Nlvr2Head(width) if "nlvr2" in config.tasks else None
         self.vqa = VqaHead(width, answers=config.answers) if config.answers else None
-        named = config.patch_classes  # training on stickers has two heads that read the patches
+        named = config.patch_classes  # training on stickers has heads of its own
         self.naming = nn.Linear(width, named) if named else None
         self.mentioning = nn.Linear(width, 1) if named else None
+        self.locating = LocatingHead(width) if named else None
         initialise(self)
 
     def forward(
@@ -64,6 +74,7 @@ class Vilt(nn.Module):
         image_type: int = 1,
         return_states: bool = False,
         return_attentions: bool = False,
+        attention_of: int | None = None,
     ) -> ModelOutput:
         """Read a batch of texts, each with its image.
 
@@ -73,13 +84,18 @@ class Vilt(nn.Module):
             image_type: Row of the modal-type table: 2 for the second image of NLVR2.
             return_states: Also give the embedding and every block's output, unnormalised.
             return_attentions: Also give every block's attention weights (the slow path).
+            attention_of: Also give those of one block alone, counted from 1.
 
         Raises:
             ValueError: Too long a text, an image that is no whole patches, or unequal batches.
         """
         joint, mask, patches = self.embed(text, image, image_type=image_type)
         encoded = self.encoder(  # eq. 4 and 5, D times
-            joint, mask=mask, return_states=return_states, return_attentions=return_attentions
+            joint,
+            mask=mask,
+            return_states=return_states,
+            return_attentions=return_attentions,
+            attention_of=attention_of,
         )
         words, image_class, seen = split(encoded.tokens, text_tokens=text.ids.shape[1])
         return ModelOutput(
@@ -129,14 +145,16 @@ class Vilt(nn.Module):
         *,
         masked_patches: Bool[Tensor, "b n"] | None = None,
         kept_patches: Bool[Tensor, "b n"] | None = None,
+        limit: int | None = None,
         generator: torch.Generator | None = None,
     ) -> PatchEmbeddings:
-        """Equation 2, with at most ``config.max_patches`` patches while training.
+        """Equation 2, with at most ``limit`` patches: ``config.max_patches`` while training.
 
         Cells of the raster are masked by the mask token, and kept or, without a word, by chance.
         """
         patches = self.patch_embedding(image.pixels, mask=image.mask, masked_patches=masked_patches)
-        limit = self.config.max_patches if self.training else patches.tokens.shape[1]
+        if limit is None:
+            limit = self.config.max_patches if self.training else patches.tokens.shape[1]
         return sample_patches(patches, limit=limit, kept=kept_patches, generator=generator)
 
     def encode_image(self, image: ImageBatch) -> Float[Tensor, "b s d"]:

@@ -1,7 +1,9 @@
 """Pure losses: tensors in, a scalar out. They know no model."""
 
+from vilt_core.objectives.gathering import gathering
 from vilt_core.objectives.grounding import grounding
 from vilt_core.objectives.itm import itm
+from vilt_core.objectives.locating import locating, spread
 from vilt_core.objectives.mentioning import mentioning
 from vilt_core.objectives.mlm import mlm
 from vilt_core.objectives.mpp import mpp, patch_colours
@@ -13,8 +15,10 @@ from vilt_core.objectives.wpa import content_mask, wpa
 
 __all__ = [
     "content_mask",
+    "gathering",
     "grounding",
     "itm",
+    "locating",
     "mentioning",
     "mlm",
     "mpp",
@@ -22,6 +26,7 @@ __all__ = [
     "nlvr2",
     "patch_colours",
     "ranking",
+    "spread",
     "vqa",
     "vqa_single",
     "wpa",

@@ -26,7 +26,7 @@ from vilt_core.training.vocabulary import fit_words, some_of
 KIND_OF = {"vqa": "questions", "nlvr2": "statements", "retrieval": "captions"}  # by task
 OWN = "own data"  # the domain of what began in the sticker world, and has left it
 _MISSING_NAMED = 5  # of what is missing of the data
-_TRAINING_ONLY = ("naming", "mentioning")  # heads of the sticker world
+_TRAINING_ONLY = ("naming", "mentioning", "locating")  # heads of the sticker world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +179,7 @@ def _fit_heads(model: Vilt, task: str) -> list[str]:
     """The head that a task needs, in place."""
     account = []
     dropped = [name for name in _TRAINING_ONLY if getattr(model, name) is not None]
-    model.naming = model.mentioning = None
+    model.naming = model.mentioning = model.locating = None
     model.config = replace(model.config, patch_classes=0)
     if task == "nlvr2":
         account.append(_fit_pairs(model))

@@ -18,7 +18,8 @@ from vilt_core.objectives.mlm import IGNORED
 from vilt_core.types import ImageBatch, TextBatch
 
 OBJECTIVES: tuple[str, ...] = (
-    "naming", "mentioning", "grounding", "mlm", "itm", "wpa", "mpp", "vqa", "nlvr2", "ranking",
+    "naming", "mentioning", "grounding", "locating", "gathering", "mlm", "itm", "wpa", "mpp",
+    "vqa", "nlvr2", "ranking",
 )  # fmt: skip
 NOT_ASKED = -1  # of matching, where a row serves another objective
 
@@ -36,11 +37,15 @@ class Row:
     scores: Float[Tensor, " k"] | None = None  # what each answer is worth, where people disagree
     statement: int | None = None  # 1 true, 0 false
     kept: Bool[Tensor, "rows columns"] | None = None  # patches that are read, where not all are
+    second_kept: Bool[Tensor, "_rows _columns"] | None = None  # of the right picture
     hidden: Bool[Tensor, "rows columns"] | None = None  # of these: patches to predict
     covered: Bool[Tensor, "rows columns"] | None = None  # of these: behind the mask token
-    patches: Int[Tensor, " n"] | None = None  # class of each patch's owner, IGNORED if unclear
+    # Of each patch that is read, in raster order:
+    patches: Int[Tensor, " n"] | None = None  # class of its owner, IGNORED if unclear
     mentioned: Int[Tensor, " n"] | None = None  # 1 if the text speaks of the owner, else 0
     grounded: Bool[Tensor, "_l n"] | None = None  # the patches that each noun's pieces speak of
+    numbers: Int[Tensor, " _l"] | None = None  # objects each noun speaks of, IGNORED elsewhere
+    centres: Float[Tensor, "_l 2"] | None = None  # their mean centre, as objectives.spread has it
     broken: tuple[str, ...] = ()  # pictures that could not be read, and were passed over
 
 
@@ -58,11 +63,14 @@ class Batch:
     scores: Float[Tensor, "b k"] | None = None
     statements: Int[Tensor, " b"] | None = None
     kept: Bool[Tensor, "b rows columns"] | None = None
+    second_kept: Bool[Tensor, "b _rows _columns"] | None = None
     hidden: Bool[Tensor, "b rows columns"] | None = None
     covered: Bool[Tensor, "b rows columns"] | None = None
     patches: Int[Tensor, "b n"] | None = None
     mentioned: Int[Tensor, "b n"] | None = None
     grounded: Bool[Tensor, "b l n"] | None = None
+    numbers: Int[Tensor, "b l"] | None = None
+    centres: Float[Tensor, "b l 2"] | None = None
     broken: tuple[str, ...] = ()
 
     def to(self, device) -> "Batch":
@@ -109,11 +117,14 @@ def collate(kind: str, rows: Sequence[Row], *, pad: int) -> Batch:
         scores=_joined([row.scores for row in rows], fill=0.0),
         statements=_numbers([row.statement for row in rows]),
         kept=_joined([row.kept for row in rows], fill=False),
+        second_kept=_joined([row.second_kept for row in rows], fill=False),
         hidden=_joined([row.hidden for row in rows], fill=False),
         covered=_joined([row.covered for row in rows], fill=False),
         patches=_joined([row.patches for row in rows], fill=IGNORED),
         mentioned=_joined([row.mentioned for row in rows], fill=IGNORED),
         grounded=_joined([row.grounded for row in rows], fill=False),
+        numbers=_joined([row.numbers for row in rows], fill=IGNORED),
+        centres=_joined([row.centres for row in rows], fill=0.0),
         broken=tuple(name for row in rows for name in row.broken),
     )
 
@@ -137,7 +148,9 @@ def counts(batch: Batch) -> dict[str, int]:
     if batch.mentioned is not None:
         found["mentioning"] = int((batch.mentioned != IGNORED).sum())
     if batch.grounded is not None:
-        found["grounding"] = int(batch.grounded.any(dim=-1).sum())
+        found["grounding"] = found["gathering"] = int(batch.grounded.any(dim=-1).sum())
+    if batch.numbers is not None:
+        found["locating"] = int((batch.numbers != IGNORED).sum())
     if batch.masked is not None:
         found["mlm"] = int((batch.masked != IGNORED).sum())
     if batch.matched is not None:

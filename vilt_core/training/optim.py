@@ -6,7 +6,7 @@ from torch import nn
 from vilt_core.config import TASKS
 from vilt_core.training.stages import Stage
 
-HEADS = (*TASKS, "vqa", "naming", "mentioning")
+HEADS = (*TASKS, "vqa", "naming", "mentioning", "locating")
 
 
 def build_optimizer(model: nn.Module, stage: Stage) -> torch.optim.AdamW:

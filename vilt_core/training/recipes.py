@@ -8,9 +8,10 @@ from dataclasses import replace
 from functools import partial
 
 from vilt_core import config
+from vilt_core.models.vilt import Vilt
 from vilt_core.training.stages import EVEN_QUESTIONS, Recipe, Stage, scaled
 from vilt_core.training.stickers import patch_classes
-from vilt_core.training.transfer import add_heads
+from vilt_core.training.transfer import add_heads, strengthen_positions
 
 
 def vilt_mini(*, scale: float = 1.0) -> Recipe:
@@ -112,6 +113,58 @@ def vilt_mini_pairs(*, scale: float = 1.0) -> Recipe:
     return scaled(Recipe(name="vilt-mini", stages=(stage,), seed=2, prepare=heads), scale)
 
 
+def vilt_mini_places(*, scale: float = 1.0) -> Recipe:
+    """The shipped model taught where things are, which it had never learned: 0.6 million rows more.
+
+    Starts from ``vilt_mini_pairs``' end (``--from``). Its table of positions was a fortieth of the
+    patches that it is added to, and after two blocks no trace of it was left (docs/training.md).
+
+    Args:
+        scale: multiplies the steps of the stage.
+    """
+    places = Stage(
+        name="places",
+        steps=6000,
+        horizon=7000,
+        warmup=0.02,
+        mix={"captions": 0.3, "questions": 0.55, "statements": 0.15},
+        batch_size=64,
+        learning_rate=6e-4,
+        mask_rate=0.25,
+        noun_mask_rate=0.4,
+        hard_negatives=0.5,
+        naming_weight=0.25,
+        naming_depth=5,
+        mentioning_weight=0.5,
+        mentioning_depth=7,
+        grounding_weight=0.5,
+        locating_weight=1.0,
+        locating_depth=7,
+        gathering_weight=0.5,
+        gathering_block=6,
+        kept_patches=34,
+        inked=0.4,
+        question_mix=EVEN_QUESTIONS | {"spatial": 2.5, "count": 1.5, "relation": 1.5},
+    )
+    whole = replace(
+        places,
+        name="whole",
+        steps=800,
+        horizon=None,
+        warmup=0.0,
+        learning_rate=1e-4,
+        kept_patches=None,
+        question_mix=EVEN_QUESTIONS,
+    )
+    stages = (places, whole)
+    return scaled(Recipe(name="vilt-mini", stages=stages, seed=3, prepare=_with_places), scale)
+
+
+def _with_places(model: Vilt) -> None:
+    add_heads(model, nlvr2=True, patch_classes=patch_classes())
+    strengthen_positions(model)
+
+
 def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
     """The model to ship from one GPU in half an hour: a grid of 12 x 12, 20 million pictures.
 
@@ -141,9 +194,13 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
             hard_negatives=0.3,
             depth=8,
             naming_weight=0.5,
-            naming_depth=6,
+            naming_depth=5,
             mentioning_weight=1.0,
             mentioning_depth=7,
+            locating_weight=1.0,
+            locating_depth=7,
+            gathering_weight=0.5,
+            gathering_block=6,
             inked=0.3,
         ),
         Stage(
@@ -154,10 +211,14 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
             batch_size=512,
             learning_rate=8e-4,
             naming_weight=0.25,
-            naming_depth=6,
+            naming_depth=5,
             mentioning_weight=0.5,
             mentioning_depth=7,
             grounding_weight=0.5,
+            locating_weight=1.0,
+            locating_depth=7,
+            gathering_weight=0.5,
+            gathering_block=6,
             inked=0.3,
         ),
     )
@@ -167,5 +228,6 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
 RECIPES: dict[str, Callable[..., Recipe]] = {
     "vilt-mini": vilt_mini,
     "vilt-mini-pairs": vilt_mini_pairs,
+    "vilt-mini-places": vilt_mini_places,
     "vilt-mini-gpu": vilt_mini_gpu,
 }

@@ -49,11 +49,19 @@ class Stage:
     naming_weight: float = 0.0  # patch naming beside the other objectives
     mentioning_weight: float = 0.0  # whether the text speaks of a patch, likewise
     grounding_weight: float = 0.0  # nouns near the patches of their own objects, likewise
+    locating_weight: float = 0.0  # how many objects a noun speaks of and where, likewise
+    gathering_weight: float = 0.0  # the attention of nouns on their own objects, likewise
     depth: int | None = None  # blocks; a model with fewer grows by identities as the stage begins
-    # Blocks after which patches must know their names, and whether the text speaks of them: what
-    # is known only after the last block, no block is left to use. None asks after the last alone.
+    # Blocks after which patches must know their names and whether the text speaks of them, and
+    # nouns where their objects are: what is known only after the last block, no block is left to
+    # use. None asks after the last alone.
     naming_depth: int | None = None
     mentioning_depth: int | None = None
+    locating_depth: int | None = None
+    gathering_block: int | None = None  # whose first head is asked, counted from 1; None: the last
+    # Patches of a picture of stickers that are read: those that show one, then others by chance, as
+    # the paper samples 200. Fewer make a step faster. None reads all.
+    kept_patches: int | None = None
     inked: float = 0.0  # share of the pictures drawn over in ink, so that outlines are no surprise
     question_mix: dict[str, float] = field(default_factory=lambda: dict(EVEN_QUESTIONS))
 

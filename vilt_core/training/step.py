@@ -57,17 +57,25 @@ def losses(model: Vilt, batch: Batch, stage: Stage) -> dict[str, Float[Tensor, "
     if batch.text is None:
         raise ValueError(f"expected a batch of {batch.kind} with texts, got none")
     if batch.kind == "statements":
-        return {"nlvr2": _statements(model, batch, batch.text)}
+        return {"nlvr2": _statements(model, batch, batch.text, stage)}
     if batch.kind == "ranking":
         return {"ranking": _ranking(model, batch, batch.text)}
     image = model.embed_image(
         batch.image,
         masked_patches=None if batch.covered is None else batch.covered.flatten(1),
         kept_patches=None if batch.kept is None else batch.kept.flatten(1),
+        limit=stage.kept_patches,
     )
-    output = model(batch.text, image, return_states=True)
+    gathering = stage.gathering_weight > 0 and batch.grounded is not None
+    output = model(
+        batch.text,
+        image,
+        return_states=True,
+        attention_of=(stage.gathering_block or model.config.depth) if gathering else None,
+    )
     return (
         _about_patches(model, batch, output, stage)
+        | _about_nouns(model, batch, output, stage)
         | _about_words(model, batch, output)
         | _about_pairs(model, batch, output, stage)
     )
@@ -87,8 +95,6 @@ def _about_patches(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage)
         found["mentioning"] = objectives.mentioning(
             model.mentioning(patches).squeeze(-1), batch.mentioned
         )
-    if batch.grounded is not None:
-        found["grounding"] = objectives.grounding(output.text, output.image, batch.grounded)
     if batch.hidden is not None:
         colours = objectives.patch_colours(batch.image.pixels, model.config.patch_size)
         rows, columns = output.positions.clamp(min=0).unbind(dim=-1)
@@ -96,6 +102,23 @@ def _about_patches(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage)
         asked = batch.hidden.flatten(1).gather(1, at) & output.image_mask
         truth = colours.gather(1, at[..., None].expand(-1, -1, 3))
         found["mpp"] = objectives.mpp(model.head("mpp")(output.image[asked]), truth[asked])
+    return found
+
+
+def _about_nouns(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -> dict:
+    """Objectives of the sticker world that ask every noun of what it speaks."""
+    found = {}
+    if batch.grounded is not None:
+        found["grounding"] = objectives.grounding(output.text, output.image, batch.grounded)
+        if output.attentions is not None:
+            words = output.text.shape[1]
+            to_patches = output.attentions[0][:, 0, :words, words + 1 :]
+            found["gathering"] = objectives.gathering(to_patches, batch.grounded)
+    if model.locating is not None and batch.numbers is not None and batch.centres is not None:
+        words = _words_after(model, output, stage.locating_depth)
+        found["locating"] = objectives.locating(
+            *model.locating(words), batch.numbers, batch.centres
+        )
     return found
 
 
@@ -129,12 +152,24 @@ def _about_pairs(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -
     return found
 
 
-def _statements(model: Vilt, batch: Batch, text: TextBatch) -> Float[Tensor, ""]:
+def _statements(model: Vilt, batch: Batch, text: TextBatch, stage: Stage) -> Float[Tensor, ""]:
     """NLVR2's pair method: the text is read with each picture, under the picture's own type."""
     if batch.second is None or batch.statements is None:
         raise ValueError("statements need two pictures and a truth, a batch has none")
-    left = model(text, batch.image, image_type=1).pooled
-    right = model(text, batch.second, image_type=2).pooled
+    left, right = (
+        model.pool(
+            text,
+            model.embed_image(
+                image,
+                kept_patches=None if kept is None else kept.flatten(1),
+                limit=stage.kept_patches,
+            ),
+            image_type=place,
+        )
+        for place, (image, kept) in enumerate(
+            ((batch.image, batch.kept), (batch.second, batch.second_kept)), start=1
+        )
+    )
     if model.nlvr2 is None:
         raise ValueError("a stage of statements needs a model with an nlvr2 head, got one without")
     return objectives.nlvr2(model.nlvr2.pair(left, right), batch.statements == 1)
@@ -153,11 +188,18 @@ def _ranking(model: Vilt, batch: Batch, texts: TextBatch) -> Float[Tensor, ""]:
 
 def _patches_after(model: Vilt, output: ModelOutput, depth: int | None) -> Float[Tensor, "b n d"]:
     """The patches as the final norm sees them after ``depth`` blocks, or after all."""
-    if depth is None:
-        return output.image
+    return output.image if depth is None else model.encoder.norm(_states(output, depth)[2])
+
+
+def _words_after(model: Vilt, output: ModelOutput, depth: int | None) -> Float[Tensor, "b l d"]:
+    """The words, likewise."""
+    return output.text if depth is None else model.encoder.norm(_states(output, depth)[0])
+
+
+def _states(output: ModelOutput, depth: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Words, the image's class and patches after ``depth`` blocks, not normalised."""
     assert output.states is not None
-    _, _, patches = split(output.states[depth], text_tokens=output.text.shape[1])
-    return model.encoder.norm(patches)
+    return split(output.states[depth], text_tokens=output.text.shape[1])
 
 
 def weighted_sum(found: dict[str, Tensor], stage: Stage) -> Float[Tensor, ""]:
@@ -167,6 +209,8 @@ def weighted_sum(found: dict[str, Tensor], stage: Stage) -> Float[Tensor, ""]:
         "naming": stage.naming_weight,
         "mentioning": stage.mentioning_weight,
         "grounding": stage.grounding_weight,
+        "locating": stage.locating_weight,
+        "gathering": stage.gathering_weight,
     }
     if set(found) == {"naming"}:
         return found["naming"]

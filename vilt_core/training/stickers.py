@@ -3,6 +3,7 @@
 import random
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from vilt_core.data.augmentation import draw_masked_patches, rand_augment
 from vilt_core.data.image import normalise
 from vilt_core.data.text import EncodedText, Tokenizer, mask_words
 from vilt_core.evaluation.alignment import noun_tokens
+from vilt_core.objectives import spread
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import NOT_ASKED, Row
 from vilt_core.training.stages import Stage, drawn
@@ -30,12 +32,24 @@ from vilt_core.world.statements import pair, statement
 
 BACKGROUND_CLASS = 0  # patch classes: the background, then the sprites in their order
 
+_BARE = 0.97  # of a patch: background, from which on nothing is to be seen there
+
 Draw = Callable[[], float]  # numbers in [0, 1): the only source of chance
 
 
 def patch_classes() -> int:
     """How many things a patch can show."""
     return len(sprites()) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A scene as a model is shown it, with the truth of the patches that are read."""
+
+    pixels: Float[Tensor, "3 height width"]
+    kept: Bool[Tensor, "rows columns"] | None  # which these are; None: all
+    patches: Int[Tensor, " n"]  # their classes, IGNORED where unclear
+    owners: Int[Tensor, " n"]  # the object that each shows, or -1
 
 
 class StickerRows:
@@ -77,8 +91,8 @@ class StickerRows:
         return scene(self.seed, index, split="train")
 
     def _patches(self, index: int, _place: int, draw: random.Random) -> Row:
-        pixels, patches, _ = self._picture(self._scene(index), draw)
-        return Row(pixels=pixels, patches=patches)
+        picture = self._picture(self._scene(index), draw, whole=True)
+        return Row(pixels=picture.pixels, patches=picture.patches)
 
     def _caption(self, index: int, place: int, draw: random.Random) -> Row:
         """Half of the rows for masked words, half for matching; half of these do not match.
@@ -121,40 +135,51 @@ class StickerRows:
             )
         if mentions:
             named = named_objects(mentions)
-        pixels, patches, owners = self._picture(seen, draw)
+        picture = self._picture(seen, draw)
         hidden, covered = self._hidden(draw) if matched == NOT_ASKED else self._hidden(None)
+        numbers, centres = located_nouns(encoded, mentions, seen)
         return Row(
-            pixels=pixels,
+            pixels=picture.pixels,
             texts=(ids,),
             masked=labels,
             matched=matched,
+            kept=picture.kept,
             hidden=hidden,
             covered=covered,
-            patches=patches,
-            mentioned=_mentioned(owners, named),
-            grounded=grounded_nouns(encoded, mentions, owners),
+            patches=picture.patches,
+            mentioned=_mentioned(picture.owners, named),
+            grounded=grounded_nouns(encoded, mentions, picture.owners),
+            numbers=numbers,
+            centres=centres,
         )
 
     def _question(self, index: int, _place: int, draw: random.Random) -> Row:
         seen = self._scene(index)
         asked = self._ask(seen, draw.random)
         encoded = self.tokenizer.encode([asked.text])
-        pixels, patches, owners = self._picture(seen, draw)
+        picture = self._picture(seen, draw)
+        numbers, centres = located_nouns(encoded, asked.mentions, seen)
         return Row(
-            pixels=pixels,
+            pixels=picture.pixels,
             texts=(encoded.batch.ids[0],),
             answer=self.answer_index[asked.answer],
-            patches=patches,
-            mentioned=_mentioned(owners, named_objects(asked.mentions)),
-            grounded=grounded_nouns(encoded, asked.mentions, owners),
+            kept=picture.kept,
+            patches=picture.patches,
+            mentioned=_mentioned(picture.owners, named_objects(asked.mentions)),
+            grounded=grounded_nouns(encoded, asked.mentions, picture.owners),
+            numbers=numbers,
+            centres=centres,
         )
 
     def _statement(self, index: int, _place: int, draw: random.Random) -> Row:
         left, right = pair(self.seed, index, split="train")
         said = statement(left, right, draw.random)
+        first, second = self._picture(left, draw), self._picture(right, draw)
         return Row(
-            pixels=self._picture(left, draw)[0],
-            second=self._picture(right, draw)[0],
+            pixels=first.pixels,
+            kept=first.kept,
+            second=second.pixels,
+            second_kept=second.kept,
             texts=(self.tokenizer.encode([said.text]).batch.ids[0],),
             statement=int(said.label),
         )
@@ -169,7 +194,7 @@ class StickerRows:
             false = hard_negative(seen, chance).text if near else None
             texts.append(false or self._foreign_caption(seen, chance)[0])
         ids = tuple(self.tokenizer.encode([text]).batch.ids[0] for text in texts)
-        return Row(pixels=self._picture(seen, draw)[0], texts=ids)
+        return Row(pixels=self._picture(seen, draw, whole=True).pixels, texts=ids)
 
     def _hidden(self, draw: random.Random | None):
         """Which patches are to be predicted, and which of them are covered; none without chance."""
@@ -183,10 +208,8 @@ class StickerRows:
         asked, covered = (flat.reshape(self.grid, self.grid) for flat in found)
         return asked, covered
 
-    def _picture(
-        self, seen: Scene, draw: random.Random
-    ) -> tuple[Float[Tensor, "3 height width"], Int[Tensor, " n"], Int[Tensor, " n"]]:
-        """Pixels, each patch's class, and the object that owns it or -1.
+    def _picture(self, seen: Scene, draw: random.Random, *, whole: bool = False) -> "Picture":
+        """A scene as it is shown: all of its patches, or those that the stage keeps.
 
         Of augmented pictures, which may have moved, nobody knows who owns which patch.
         """
@@ -200,7 +223,20 @@ class StickerRows:
         if self.stage.augment:
             pixels = np.array(rand_augment(Image.fromarray(pixels), draw))
             patches, owners = np.full_like(patches, IGNORED), np.full_like(owners, -1)
-        return normalise(pixels), torch.from_numpy(patches), torch.from_numpy(owners)
+        kept = None
+        if self.stage.kept_patches is not None and not whole:
+            bare = shares[MAX_OBJECTS] > _BARE
+            order = sorted(range(len(bare)), key=lambda at: (bare[at], draw.random()))
+            read = np.zeros_like(bare)
+            read[order[: self.stage.kept_patches]] = True
+            patches, owners = patches[read], owners[read]
+            kept = torch.from_numpy(read).reshape(self.grid, self.grid)
+        return Picture(
+            pixels=normalise(pixels),
+            kept=kept,
+            patches=torch.from_numpy(patches),
+            owners=torch.from_numpy(owners),
+        )
 
     def _foreign_caption(self, seen: Scene, draw: Draw) -> tuple[str, bool]:
         """What is true of another scene and not, by accident, of this one.
@@ -237,7 +273,7 @@ def patch_targets(seen: Scene, shares: np.ndarray) -> np.ndarray:
     owner, most = ink.argmax(axis=0), ink.max(axis=0)
     kinds = np.array([thing.sprite.index + 1 for thing in seen.objects] + [BACKGROUND_CLASS])
     targets = np.where(most > 0.2, kinds[np.minimum(owner, len(seen.objects))], IGNORED)
-    return np.where(shares[MAX_OBJECTS] > 0.97, BACKGROUND_CLASS, targets)
+    return np.where(shares[MAX_OBJECTS] > _BARE, BACKGROUND_CLASS, targets)
 
 
 def named_objects(mentions: Sequence[Mention]) -> frozenset[int]:
@@ -255,6 +291,25 @@ def grounded_nouns(
             own = torch.isin(owners, torch.tensor(mention.objects))
             grounded[noun_tokens(encoded, 0, mention)] = own
     return grounded
+
+
+def located_nouns(
+    encoded: EncodedText, mentions: Sequence[Mention], seen: Scene
+) -> tuple[Int[Tensor, " l"], Float[Tensor, "l 2"]]:
+    """For each piece of each noun of one text, how many objects it speaks of and their mean centre.
+
+    Of other pieces nothing is asked: IGNORED, and a centre of 0.
+    """
+    pieces = encoded.words.shape[1]
+    numbers = torch.full((pieces,), IGNORED)
+    centres = torch.zeros(pieces, 2)
+    for mention in mentions:
+        noun = noun_tokens(encoded, 0, mention)
+        numbers[noun] = len(mention.objects)
+        if mention.objects:
+            own = [(seen.objects[i].x, seen.objects[i].y) for i in mention.objects]
+            centres[noun] = spread(torch.tensor(own).mean(dim=0))
+    return numbers, centres
 
 
 def _mentioned(owners: Int[Tensor, " n"], named: frozenset[int] | None) -> Int[Tensor, " n"]:

@@ -16,8 +16,9 @@ from torch import nn
 
 from vilt_core.config import with_task
 from vilt_core.data.text import Tokenizer
-from vilt_core.layers.heads import Nlvr2Head, RankHead
+from vilt_core.layers.heads import LocatingHead, Nlvr2Head, RankHead
 from vilt_core.layers.init import initialise
+from vilt_core.layers.positions import sines
 from vilt_core.models.vilt import Vilt
 from vilt_core.world.sprites import sprites
 
@@ -107,13 +108,27 @@ def start_second_image_type(model: Vilt) -> None:
     model.config = replace(model.config, modality_types=3)
 
 
+@torch.no_grad()
+def strengthen_positions(model: Vilt, *, size: float = 1.0) -> None:
+    """Add waves to a position grid that was never learned, in place.
+
+    Models that were made before ``initialise`` gave positions a start have next to none.
+
+    Args:
+        model: what gets them.
+        size: root mean square of what is added.
+    """
+    table = model.patch_embedding.positions.table
+    table += size * sines(len(table), model.config.width).to(table)
+
+
 def add_heads(model: Vilt, *, nlvr2: bool = False, patch_classes: int = 0) -> None:
     """Give a model heads that it lacks, fresh ones, in place; the config follows.
 
     Args:
         model: what gets them; heads that it has stay as they are.
         nlvr2: the head of statements over two pictures, with a type for the second one.
-        patch_classes: of the two heads that read patches while training; 0 adds none.
+        patch_classes: of the heads that training on stickers has besides; 0 adds none.
     """
     config, device = model.config, next(model.parameters()).device
     with torch.random.fork_rng(devices=[]):
@@ -128,6 +143,7 @@ def add_heads(model: Vilt, *, nlvr2: bool = False, patch_classes: int = 0) -> No
             model.config = replace(model.config, patch_classes=patch_classes)
             model.naming = nn.Linear(config.width, patch_classes)
             model.mentioning = nn.Linear(config.width, 1)
-            initialise(model.naming)
-            initialise(model.mentioning)
+            model.locating = LocatingHead(config.width)
+            for head in (model.naming, model.mentioning, model.locating):
+                initialise(head)
     model.to(device)
