@@ -18,6 +18,7 @@ from jaxtyping import Float, Int8, UInt8
 from PIL import Image
 from torch import Tensor
 
+from vilt_core.world.retouching import Retouch
 from vilt_core.world.scenes import BACKGROUNDS, TEXTURES, Scene, SceneObject
 from vilt_core.world.sprites import HELD_OUT_STYLE, STYLES, pyramid
 
@@ -35,7 +36,11 @@ class Painting:
 
 
 def paint(
-    scene: Scene, size: int = 128, *, icons: Mapping[str, Sequence[np.ndarray]] | None = None
+    scene: Scene,
+    size: int = 128,
+    *,
+    icons: Mapping[str, Sequence[np.ndarray]] | None = None,
+    retouches: Sequence[Retouch] | None = None,
 ) -> Painting:
     """Draw one scene.
 
@@ -44,6 +49,7 @@ def paint(
         size: side of the picture in pixels.
         icons: pyramids to draw with instead of the shipped ones, by the name of the style that
             they replace, as ``sprites.build_pyramid`` makes them.
+        retouches: what happens to each sticker on its way onto the canvas.
 
     Raises:
         ValueError: a size under 8 pixels.
@@ -53,7 +59,7 @@ def paint(
     pixels = _background(scene, size)
     owner = np.full((size, size), -1, dtype=np.int8)
     for index, thing in enumerate(scene.objects):
-        _lay(pixels, owner, thing, index, size, icons)
+        _lay(pixels, owner, thing, index, size, icons, retouches[index] if retouches else None)
     return Painting(pixels=pixels, owner=owner)
 
 
@@ -117,7 +123,9 @@ def _level(thing: SceneObject, size: int) -> int:
     return max((i for i, side in enumerate(LEVELS) if side >= wanted), default=0)
 
 
-def _inverse(thing: SceneObject, size: int) -> tuple[float, float, float, float, float, float]:
+def _inverse(
+    thing: SceneObject, size: int, warp: Float[np.ndarray, "2 2"] | None = None
+) -> tuple[float, float, float, float, float, float]:
     """(a, b, c, d, e, f) with source = (a x + b y + c, d x + e y + f).
 
     (x, y) are pixels of the canvas, the source is in fractions of the cell.
@@ -126,8 +134,10 @@ def _inverse(thing: SceneObject, size: int) -> tuple[float, float, float, float,
     flip = -1.0 if thing.mirrored else 1.0
     cos, sin = math.cos(turn) / thing.size, math.sin(turn) / thing.size
     a, b = flip * cos, -flip * sin
-    c = 0.5 - a * thing.x - b * thing.y
     d, e = sin, cos
+    if warp is not None:
+        (a, b), (d, e) = (warp @ np.array([[a, b], [d, e]])).tolist()
+    c = 0.5 - a * thing.x - b * thing.y
     f = 0.5 - d * thing.x - e * thing.y
     return a / size, b / size, c, d / size, e / size, f
 
@@ -138,16 +148,20 @@ def _cell(style: str, level: int, index: int) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pyramid(style)[level][index]), mode="CMYK")
 
 
-def _lay(pixels, owner, thing: SceneObject, index: int, size: int, icons) -> None:
+def _lay(
+    pixels, owner, thing: SceneObject, index: int, size: int, icons, retouch: Retouch | None
+) -> None:
     level = _level(thing, size)
     if icons is not None and thing.style in icons:
         cell = Image.fromarray(icons[thing.style][level][thing.sprite.index], mode="CMYK")
     else:
         cell = _cell(thing.style, level, thing.sprite.index)
     reach = 0.5 * thing.size * _reach(thing.angle)
+    if retouch is not None:
+        reach *= np.linalg.norm(np.linalg.inv(retouch.warp), 2)
     left, top = (max(int((at - reach) * size), 0) for at in (thing.x, thing.y))
     right, bottom = (min(math.ceil((at + reach) * size), size) for at in (thing.x, thing.y))
-    a, b, c, d, e, f = _inverse(thing, size)
+    a, b, c, d, e, f = _inverse(thing, size, None if retouch is None else retouch.warp)
     side = LEVELS[level]
     c, f = c + a * left + b * top, f + d * left + e * top
     layer = np.asarray(
@@ -159,6 +173,9 @@ def _lay(pixels, owner, thing: SceneObject, index: int, size: int, icons) -> Non
         )
     )
     alpha = layer[..., 3]
+    if retouch is not None:
+        colored = layer[..., :3] @ retouch.colors.T.astype(np.float32)
+        layer = np.minimum(colored.clip(0, 255), alpha[..., None]).astype(np.uint8)
     place = pixels[top:bottom, left:right]
     # Exact rounding division by 255, in 16 bits.
     under = place * (255 - alpha.astype(np.uint16))[..., None] + 128
