@@ -103,6 +103,39 @@ def guess_rate(rows: list[tuple[set[str], str]]) -> float:
     return right / (len(rows) - half)
 
 
+def asks_for_a_paint(one: Question) -> str | None:
+    """The colour of "red shape"."""
+    for part in walk(one.program):
+        if part[:3] == ("filter", "category", "shape") and part[3][:2] == ("filter", "color"):
+            return part[3][2]
+    return None
+
+
+def test_a_colour_alone_tells_nothing():
+    """Of "is there a red shape" yes and no are as likely, and so are the numbers of red shapes."""
+    said = {"existence": Counter(), "count": Counter()}
+    for kind, answers_said in said.items():
+        for index in range(4000):
+            one = question(scene(13, index), random.Random(index).random, kind=kind)
+            if one is not None and asks_for_a_paint(one):
+                answers_said[one.answer] += 1
+    there, numbers = said.values()
+    assert there.total() > 150
+    assert abs(there["yes"] / there.total() - 0.5) < 0.1
+    assert numbers.total() > 150
+    assert numbers.most_common(1)[0][1] / numbers.total() < 0.4
+    assert min(numbers[number] for number in "012") > 0.1 * numbers.total()
+
+
+def test_any_two_of_a_sort_are_asked_about_where_pairs_are_not_held_out(asked):
+    spatial = [one for _, one in asked if one.kind == "spatial"]
+    share = sum(one.program[0] == "exists" for one in spatial) / len(spatial)
+    if asked[0][0].split == "composition":
+        assert share < 0.15
+    else:
+        assert 0.3 < share < 0.55
+
+
 def test_no_count_and_no_colour_dominates(many):
     for kind, most in (("count", 0.33), ("attribute", 0.16)):
         said = Counter(one.answer for one in many if one.kind == kind)
@@ -126,7 +159,8 @@ def test_held_out_pairs_are_only_spoken_of_in_composition(asked):
         if one.kind == "spatial":
             first = one.mentions[0]
             noun = one.text[first.noun_start : first.noun_end]
-            if noun in category_terms():  # "a red shape above a dog" names no noun above it
+            if noun in category_terms():  # "an animal above a dog" names no noun above it
+                assert ("filter", "category", noun) in {part[:3] for part in walk(one.program)}
                 continue
             subject = singular_of(noun)
         held_out += relation != "near" and is_held_out(subject, relation)

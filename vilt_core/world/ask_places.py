@@ -105,12 +105,14 @@ _ANY_SHARE = 0.4  # of the spatial questions: of any cat and any dog
 def spatial(inventory: Inventory, draw) -> Asked | None:
     """Is the cat to the left of the dog, is a cat to the left of a dog?"""
     wanted = draw() < 0.5
-    if draw() < _ANY_SHARE:
-        return _any(inventory, wanted, draw) or _the(inventory, wanted, draw)
-    return _the(inventory, wanted, draw) or _any(inventory, wanted, draw)
+    # The compositional split is about nouns in relations, which "an animal" does not name.
+    ways = [_the_kind, _any_of_a_sort]
+    if draw() < _ANY_SHARE and inventory.scene.split != "composition":
+        ways.reverse()
+    return ways[0](inventory, wanted, draw) or ways[1](inventory, wanted, draw)
 
 
-def _the(inventory: Inventory, wanted: bool, draw) -> Asked | None:
+def _the_kind(inventory: Inventory, wanted: bool, draw) -> Asked | None:
     """About a whole kind, and a sticker that is alone of its kind."""
     plain = _plain_relations(inventory)
     near = {answer: [f for f in found if f[1] == "near"] for answer, found in plain.items()}
@@ -160,7 +162,7 @@ def _plain_relations(inventory: Inventory) -> dict[bool, list[tuple[Group, str, 
     return plain
 
 
-def _any(inventory: Inventory, wanted: bool, draw) -> Asked | None:
+def _any_of_a_sort(inventory: Inventory, wanted: bool, draw) -> Asked | None:
     """About any cat and any dog, any red shape and any animal.
 
     Only of two groups for which some directions are plainly true and others plainly not, so that

@@ -54,8 +54,12 @@ def _present_or_absent(inventory: Inventory, present: bool, draw) -> Group:
 
 
 def _absent_paint(inventory: Inventory, draw) -> Term:
+    """A colour that no shape of the scene has, as often as scenes have it."""
     here = {term.color for term, _ in inventory.paints}
-    return paint_terms()[choose([color for color in COLORS if color not in here], draw)]
+    while True:
+        color, name = choose(COLORS, draw), choose(SHAPES, draw)
+        if color not in here and not barred(color, name, inventory.scene.split):
+            return paint_terms()[color]
 
 
 _HOW_MANY = (
@@ -65,6 +69,8 @@ _HOW_MANY = (
 )  # fmt: skip
 # Of the answers 0 to 6, where the scene offers them: few scenes offer many of a kind.
 _COUNT_WEIGHTS = (1.0, 0.9, 2.4, 3.2, 4.2, 5.0, 5.0)
+_PAINT_SHARE = 0.4  # of the kinds that are alone in their colour: "red shapes", not "red hearts"
+_NO_PAINT_SHARE = 0.06  # of the zeros: "red shapes"
 
 
 def count(inventory: Inventory, draw) -> Asked:
@@ -80,10 +86,13 @@ def count(inventory: Inventory, draw) -> Asked:
     number = weighted(list(offered), [_COUNT_WEIGHTS[n] for n in offered], draw)
     if number:
         term, own = choose(offered[number], draw)
+        paint = next((group for group in inventory.paints if group[1] == own), None)
+        if paint is not None and draw() < _PAINT_SHARE:
+            term = paint[0]
+    elif len(inventory.paints) < len(COLORS) and draw() < _NO_PAINT_SHARE:
+        term, own = _absent_paint(inventory, draw), ()
     else:
         term = inventory.absent_category(draw) if draw() < 0.3 else inventory.absent(draw)
-        if 0 < len(inventory.paints) < len(COLORS) and draw() < 0.1:
-            term = _absent_paint(inventory, draw)
         own = ()
     phrase = fill(choose(_HOW_MANY, draw), many=plural(term, own))
     return phrase, number, ("count", term.program)
