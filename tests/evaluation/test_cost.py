@@ -59,6 +59,8 @@ def test_flops_of_heads_are_those_of_one_use(cost):
         "vqa": 2 * (d * 2 * d + 2 * d * CONFIG.answers),
         "naming": 2 * PATCHES * d * CONFIG.patch_classes,
         "mentioning": 2 * PATCHES * d,
+        "locating": 2 * TOKENS * d * (7 + 2),
+        "comparing": 2 * d * 3,
     }
 
 
@@ -67,7 +69,9 @@ def test_every_parameter_has_one_place(cost):
     assert cost.total.parameters + sum(head.parameters for head in cost.heads) == sum(
         parameter.numel() for parameter in model.parameters()
     )
-    visual, text, _ = (part.parameters for part in cost.components)
+    visual, text, interaction = (part.parameters for part in cost.components)
+    inner = (model.encoder, model.fusion, model.pooler)
+    assert interaction == sum(p.numel() for part in inner for p in part.parameters())
     assert text == sum(p.numel() for p in model.text_embedding.parameters())
     assert visual == sum(p.numel() for p in model.patch_embedding.parameters())
 

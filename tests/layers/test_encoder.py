@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -50,6 +51,9 @@ def test_one_block_can_be_asked_alone():
         (own,) = stack(tokens, attention_of=block).attentions
         torch.testing.assert_close(own, every[block - 1])
     assert stack(tokens).attentions is None
+    for strange in (0, 4):
+        with pytest.raises(ValueError, match="attention_of must be a block from 1 to 3"):
+            stack(tokens, attention_of=strange)
 
 
 def test_the_first_tokens_alone_are_the_first_tokens_of_all():

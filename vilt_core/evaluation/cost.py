@@ -38,6 +38,8 @@ _HEADS: dict[str, Callable[[nn.Module, ModelOutput], Tensor]] = {
     "vqa": lambda head, output: head(output.pooled),
     "naming": lambda head, output: head(output.image),
     "mentioning": lambda head, output: head(output.image),
+    "locating": lambda head, output: torch.cat(head(output.text), dim=-1),
+    "comparing": lambda head, output: head(output.text[:, 0]),
 }
 _B32_PARAMETERS = 87_414_528  # of the blocks and the patch projection: the paper's 87.4 M
 

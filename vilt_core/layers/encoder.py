@@ -15,7 +15,7 @@ class Encoded:
 
     tokens: Float[Tensor, "b wanted d"]  # normalised
     states: tuple[Float[Tensor, "b _s d"], ...] | None  # input first, then each block's output
-    attentions: tuple[Float[Tensor, "b h _queries s"], ...] | None  # each block's weights
+    attentions: tuple[Float[Tensor, "b h _queries s"], ...] | None  # of the blocks asked
 
 
 class Encoder(nn.Module):
@@ -46,7 +46,14 @@ class Encoder(nn.Module):
             return_attentions: Keep every block's attention weights.
             attention_of: Keep one block's alone, counted from 1.
             first: How many tokens of the last block are wanted, from the first on; all by default.
+
+        Raises:
+            ValueError: ``attention_of`` names no block.
         """
+        if attention_of is not None and not 1 <= attention_of <= len(self.blocks):
+            raise ValueError(
+                f"attention_of must be a block from 1 to {len(self.blocks)}, got {attention_of}"
+            )
         states, attentions = [tokens], []
         run = partial(checkpoint, use_reentrant=False) if self.checkpointing else _call
         for depth, block in enumerate(self.blocks, start=1):

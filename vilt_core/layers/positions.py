@@ -51,11 +51,12 @@ def resize_grid(
 
 
 def sines(side: int, width: int) -> Float[Tensor, "side side width"]:
-    """Waves along the rows in one half of the axes and along the columns in the other.
+    """Waves along the rows in one half of the vector and along the columns in the other.
 
-    From one whose half period is twice the grid to one of four cells; mean 0, and 1 in the root
-    mean square. A table that has to grow out of nothing stays small beside the patches it is added
-    to (measured on stickers: 0.07 beside 2.7), and what lies to the left is never learned.
+    Their periods go from four times the grid down to four cells; their mean is 0, and 1 in the root
+    mean square (0 on a grid of one cell). A table that has to grow out of nothing stays small
+    beside the patches that it is added to (measured on stickers: 0.07 beside 2.7), and what lies to
+    the left is never learned.
 
     Args:
         side: rows, and columns, of the grid.

@@ -64,6 +64,7 @@ class Vilt(nn.Module):
         self.naming = nn.Linear(width, named) if named else None
         self.mentioning = nn.Linear(width, 1) if named else None
         self.locating = LocatingHead(width) if named else None
+        self.comparing = nn.Linear(width, 3) if named else None
         initialise(self)
 
     def forward(
@@ -148,9 +149,10 @@ class Vilt(nn.Module):
         limit: int | None = None,
         generator: torch.Generator | None = None,
     ) -> PatchEmbeddings:
-        """Equation 2, with at most ``limit`` patches: ``config.max_patches`` while training.
+        """Equation 2, with at most ``limit`` patches: ``config.max_patches`` in training, else all.
 
-        Cells of the raster are masked by the mask token, and kept or, without a word, by chance.
+        Cells of the raster are masked by the mask token. Which are kept, where there are more than
+        the limit, is said or left to chance.
         """
         patches = self.patch_embedding(image.pixels, mask=image.mask, masked_patches=masked_patches)
         if limit is None:
