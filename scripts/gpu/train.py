@@ -23,7 +23,8 @@ def main() -> None:
     """Train, resume where OUT holds an unfinished run, and write the summary beside the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default="vilt-mini-gpu")
+    from_nothing = sorted(name for name, recipe in RECIPES.items() if recipe().prepare is None)
+    parser.add_argument("--recipe", choices=from_nothing, default="vilt-mini-gpu")
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--device", default="auto")
     chosen = parser.parse_args()

@@ -112,7 +112,13 @@ class Train:
         bundle, account = begin(paper, start, data=data)
         if is_main():
             print("\n".join(account))
-        held_out = read_held_out(paper, self.data)
+        held_out, why = None, ""
+        try:
+            held_out = read_held_out(paper, self.data)
+        except ValueError as error:  # it is for the eye alone: training goes on without
+            why = str(error)
+        if is_main() and why:
+            print(f"Not scored on the way: {why}")
         train_and_watch(
             paper.recipe,
             self._to(),
