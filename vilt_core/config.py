@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 # Beside these there is the head of VQA, built where answers are counted.
 TASKS = ("itm", "mlm", "mpp", "rank", "nlvr2")
+# Heads that training on stickers has besides, where there are ``patch_classes``; none is shipped.
+TRAINING_HEADS = ("naming", "mentioning", "locating", "comparing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class ViltConfig:
     segment_types: int = 2  # BERT's own sentence types inside the text embedding
     tasks: tuple[str, ...] = ("itm", "mlm")  # whose heads are built, of TASKS
     answers: int = 0  # classes of the VQA head; 0 builds none
-    patch_classes: int = 0  # classes of the patch-naming head, used in training only; 0 builds none
+    patch_classes: int = 0  # classes of the patch-naming head; 0 builds none of TRAINING_HEADS
     dropout: float = 0.1
     norm_eps: float = 1e-6  # of the blocks and the final norm
     text_norm_eps: float = 1e-12  # of the text embedding and the MLM transform

@@ -271,7 +271,7 @@ def test_a_config_that_says_something_else(folder, changes, said):
         ({"mlp_ratio": 10**400}, "mlp_ratio must be a positive float"),
         ({"mlp_ratio": 1e-9}, "leaves no MLP"),
         ({"mlp_ratio": "4"}, "mlp_ratio must be a positive float, got '4'"),
-        ({"patch_classes": 10**15}, "missing ['mentioning.bias'"),
+        ({"patch_classes": 10**15}, "missing ['comparing.bias'"),
         ({"tasks": ["itm", "mlm", "rank"]}, "missing ['rank.dense.bias'"),
         ({"tasks": ["mlm"]}, "left over ['itm.dense.bias'"),
         ({"tasks": ["all"]}, "tasks must be of"),

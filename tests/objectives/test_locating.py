@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from vilt_core.objectives import locating, spread
+from vilt_core.objectives import locating, scaled
 from vilt_core.objectives.mlm import IGNORED
 
 NUMBERS = torch.tensor([[2, IGNORED, 0, 1], [IGNORED, IGNORED, 3, IGNORED]])
@@ -61,4 +61,4 @@ def test_nothing_asked_costs_nothing(guess):
 
 def test_the_unit_square_is_spread_around_its_middle():
     corners = torch.tensor([[0.0, 0.0], [0.5, 0.5], [1.0, 0.75]])
-    assert_close(spread(corners), torch.tensor([[-2.0, -2.0], [0.0, 0.0], [2.0, 1.0]]))
+    assert_close(scaled(corners), torch.tensor([[-2.0, -2.0], [0.0, 0.0], [2.0, 1.0]]))

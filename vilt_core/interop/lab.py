@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from vilt_core.config import ViltConfig
+from vilt_core.config import TRAINING_HEADS, ViltConfig
 from vilt_core.data.image import Processing
 from vilt_core.data.text import Tokenizer
 from vilt_core.interop.bundle import Bundle, processing_of
@@ -23,7 +23,7 @@ from vilt_core.interop.weights import (
 from vilt_core.models.vilt import Vilt
 
 FORMAT = "vilt-lab/1"
-_TRAINING_ONLY = ("naming.", "mentioning.", "locating.")  # heads that no shipped model has
+_TRAINING_ONLY = tuple(f"{head}." for head in TRAINING_HEADS)
 _MAY_BE_ZERO = {"answers", "patch_classes", "dropout"}
 
 

@@ -1,9 +1,10 @@
 """Pure losses: tensors in, a scalar out. They know no model."""
 
+from vilt_core.objectives.comparing import asked_differences, comparing
 from vilt_core.objectives.gathering import gathering
 from vilt_core.objectives.grounding import grounding
 from vilt_core.objectives.itm import itm
-from vilt_core.objectives.locating import locating, spread
+from vilt_core.objectives.locating import locating, scaled
 from vilt_core.objectives.mentioning import mentioning
 from vilt_core.objectives.mlm import mlm
 from vilt_core.objectives.mpp import mpp, patch_colours
@@ -14,6 +15,8 @@ from vilt_core.objectives.vqa import vqa, vqa_single
 from vilt_core.objectives.wpa import content_mask, wpa
 
 __all__ = [
+    "asked_differences",
+    "comparing",
     "content_mask",
     "gathering",
     "grounding",
@@ -26,7 +29,7 @@ __all__ = [
     "nlvr2",
     "patch_colours",
     "ranking",
-    "spread",
+    "scaled",
     "vqa",
     "vqa_single",
     "wpa",

@@ -13,6 +13,8 @@ from torch import Tensor
 def gathering(attention: Float[Tensor, "b l n"], truth: Bool[Tensor, "b l n"]) -> Float[Tensor, ""]:
     """Mean over nouns of -log(the attention on the patches of the object); 0 without nouns.
 
+    Where there is no attention at all, not even the smallest float32, there is no slope either.
+
     Args:
         attention: weights from text tokens to patches, of one head; the rest of each row's 1 lies
             on other tokens.

@@ -5,8 +5,7 @@ there a cat" to whether the number is 0, "more cats than dogs" to two numbers, "
 two places. One answer for a whole text is a slow teacher of them; here every noun is asked.
 """
 
-import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy, smooth_l1_loss
 
@@ -32,17 +31,17 @@ def locating(
     """
     asked = true_numbers != IGNORED
     counted = cross_entropy(numbers[asked].float(), true_numbers[asked], reduction="sum")
-    placed: Bool[Tensor, "b l"] = true_numbers > 0
+    placed = true_numbers > 0
     missed = smooth_l1_loss(
         centres[placed].float(), true_centres[placed].float(), reduction="sum", beta=0.5
     )
     return (counted + missed) / asked.sum().clamp(min=1)
 
 
-def spread(centres: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b 2"]:
+def scaled(centres: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b 2"]:
     """Centres of the unit square as ``locating`` wants them: from -2 to 2, so that they vary by 1.
 
     Args:
         centres: (x, y) from 0 to 1, y downwards.
     """
-    return 4 * (torch.as_tensor(centres) - 0.5)
+    return 4 * (centres - 0.5)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from vilt_core.config import TASKS, with_task
+from vilt_core.config import TASKS, TRAINING_HEADS, with_task
 from vilt_core.data.examples import CaptionExample, DataSet, QuestionExample
 from vilt_core.evaluation.answers import normalise_answer
 from vilt_core.interop.bundle import Bundle
@@ -26,7 +26,6 @@ from vilt_core.training.vocabulary import fit_words, some_of
 KIND_OF = {"vqa": "questions", "nlvr2": "statements", "retrieval": "captions"}  # by task
 OWN = "own data"  # the domain of what began in the sticker world, and has left it
 _MISSING_NAMED = 5  # of what is missing of the data
-_TRAINING_ONLY = ("naming", "mentioning", "locating")  # heads of the sticker world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +177,9 @@ def _set_answers(model: Vilt, rows: Sequence[int | None]) -> None:
 def _fit_heads(model: Vilt, task: str) -> list[str]:
     """The head that a task needs, in place."""
     account = []
-    dropped = [name for name in _TRAINING_ONLY if getattr(model, name) is not None]
-    model.naming = model.mentioning = model.locating = None
+    dropped = [name for name in TRAINING_HEADS if getattr(model, name) is not None]
+    for name in dropped:
+        setattr(model, name, None)
     model.config = replace(model.config, patch_classes=0)
     if task == "nlvr2":
         account.append(_fit_pairs(model))

@@ -5,6 +5,7 @@ So the data of a run do not depend on workers, on the number of processes, on gr
 or on where the run was resumed.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Protocol, runtime_checkable
@@ -14,12 +15,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from vilt_core.data.image import stack
+from vilt_core.objectives import asked_differences
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.types import ImageBatch, TextBatch
 
 OBJECTIVES: tuple[str, ...] = (
-    "naming", "mentioning", "grounding", "locating", "gathering", "mlm", "itm", "wpa", "mpp",
-    "vqa", "nlvr2", "ranking",
+    "naming", "mentioning", "grounding", "locating", "gathering", "comparing", "mlm", "itm",
+    "wpa", "mpp", "vqa", "nlvr2", "ranking",
 )  # fmt: skip
 NOT_ASKED = -1  # of matching, where a row serves another objective
 
@@ -45,7 +47,8 @@ class Row:
     mentioned: Int[Tensor, " n"] | None = None  # 1 if the text speaks of the owner, else 0
     grounded: Bool[Tensor, "_l n"] | None = None  # the patches that each noun's pieces speak of
     numbers: Int[Tensor, " _l"] | None = None  # objects each noun speaks of, IGNORED elsewhere
-    centres: Float[Tensor, "_l 2"] | None = None  # their mean centre, as objectives.spread has it
+    centres: Float[Tensor, "_l 2"] | None = None  # their mean centre, as objectives.scaled has it
+    differences: Float[Tensor, " 3"] | None = None  # of the two things named, NaN if not asked
     broken: tuple[str, ...] = ()  # pictures that could not be read, and were passed over
 
 
@@ -71,6 +74,7 @@ class Batch:
     grounded: Bool[Tensor, "b l n"] | None = None
     numbers: Int[Tensor, "b l"] | None = None
     centres: Float[Tensor, "b l 2"] | None = None
+    differences: Float[Tensor, "b 3"] | None = None
     broken: tuple[str, ...] = ()
 
     def to(self, device) -> "Batch":
@@ -125,6 +129,7 @@ def collate(kind: str, rows: Sequence[Row], *, pad: int) -> Batch:
         grounded=_joined([row.grounded for row in rows], fill=False),
         numbers=_joined([row.numbers for row in rows], fill=IGNORED),
         centres=_joined([row.centres for row in rows], fill=0.0),
+        differences=_joined([row.differences for row in rows], fill=math.nan),
         broken=tuple(name for row in rows for name in row.broken),
     )
 
@@ -151,6 +156,8 @@ def counts(batch: Batch) -> dict[str, int]:
         found["grounding"] = found["gathering"] = int(batch.grounded.any(dim=-1).sum())
     if batch.numbers is not None:
         found["locating"] = int((batch.numbers != IGNORED).sum())
+    if batch.differences is not None:
+        found["comparing"] = asked_differences(batch.differences)
     if batch.masked is not None:
         found["mlm"] = int((batch.masked != IGNORED).sum())
     if batch.matched is not None:

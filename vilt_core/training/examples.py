@@ -64,6 +64,10 @@ class ExampleRows:
         wanted = {"ranking": "captions"}
         if strange := {wanted.get(kind, kind) for kind in stage.mix} - set(data):
             raise ValueError(f"stage {stage.name} needs {sorted(strange)}, got {sorted(data)}")
+        if stage.kept_patches is not None:
+            raise ValueError(
+                f"stage {stage.name} keeps the patches that show stickers, which data do not tell"
+            )
         if stage.patch_mask_rate:
             _coloured(reading.processing)
         self.stage = stage

@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from vilt_core.config import TASKS
+from vilt_core.config import TASKS, TRAINING_HEADS
 from vilt_core.training.stages import Stage
 
-HEADS = (*TASKS, "vqa", "naming", "mentioning", "locating")
+HEADS = (*TASKS, "vqa", *TRAINING_HEADS)
 
 
 def build_optimizer(model: nn.Module, stage: Stage) -> torch.optim.AdamW:

@@ -51,18 +51,22 @@ class Stage:
     grounding_weight: float = 0.0  # nouns near the patches of their own objects, likewise
     locating_weight: float = 0.0  # how many objects a noun speaks of and where, likewise
     gathering_weight: float = 0.0  # the attention of nouns on their own objects, likewise
+    comparing_weight: float = 0.0  # how the two things that a text names differ, likewise
     depth: int | None = None  # blocks; a model with fewer grows by identities as the stage begins
-    # Blocks after which patches must know their names and whether the text speaks of them, and
-    # nouns where their objects are: what is known only after the last block, no block is left to
-    # use. None asks after the last alone.
+    # Blocks after which patches must know their names and whether the text speaks of them, nouns
+    # where their objects are, and the first token how they differ: what is known only after the
+    # last block, no block is left to use. None asks after the last alone.
     naming_depth: int | None = None
     mentioning_depth: int | None = None
     locating_depth: int | None = None
+    comparing_depth: int | None = None
     gathering_block: int | None = None  # whose first head is asked, counted from 1; None: the last
-    # Patches of a picture of stickers that are read: those that show one, then others by chance, as
-    # the paper samples 200. Fewer make a step faster. None reads all.
+    # Patches of a picture of stickers that are read with captions, questions and statements: those
+    # that show most of them, then others by chance, as the paper samples 200. Fewer make a step
+    # faster. None reads all.
     kept_patches: int | None = None
     inked: float = 0.0  # share of the pictures drawn over in ink, so that outlines are no surprise
+    retouched: float = 0.0  # share whose stickers are stretched, slanted and tinted, likewise
     question_mix: dict[str, float] = field(default_factory=lambda: dict(EVEN_QUESTIONS))
 
 

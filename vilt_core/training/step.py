@@ -4,16 +4,17 @@ from collections.abc import Mapping
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from vilt_core import objectives
+from vilt_core.explain.attention import words_to_patches
 from vilt_core.layers.fusion import split
 from vilt_core.models.vilt import Vilt
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import Batch, matching_rows
 from vilt_core.training.stages import Stage
-from vilt_core.types import ModelOutput, TextBatch
+from vilt_core.types import ImageBatch, ModelOutput, PatchEmbeddings, TextBatch
 
 
 class TrainingStep(nn.Module):
@@ -44,7 +45,7 @@ def losses(model: Vilt, batch: Batch, stage: Stage) -> dict[str, Float[Tensor, "
     Args:
         model: what is trained.
         batch: what it reads.
-        stage: the depths at which patches are asked, and whether words are aligned.
+        stage: at which depths who is asked, how many patches are read, what is aligned.
 
     Raises:
         ValueError: a batch that asks for a head that the model does not have.
@@ -60,23 +61,17 @@ def losses(model: Vilt, batch: Batch, stage: Stage) -> dict[str, Float[Tensor, "
         return {"nlvr2": _statements(model, batch, batch.text, stage)}
     if batch.kind == "ranking":
         return {"ranking": _ranking(model, batch, batch.text)}
-    image = model.embed_image(
-        batch.image,
-        masked_patches=None if batch.covered is None else batch.covered.flatten(1),
-        kept_patches=None if batch.kept is None else batch.kept.flatten(1),
-        limit=stage.kept_patches,
-    )
-    gathering = stage.gathering_weight > 0 and batch.grounded is not None
-    output = model(
-        batch.text,
-        image,
-        return_states=True,
-        attention_of=(stage.gathering_block or model.config.depth) if gathering else None,
-    )
+    image = _embedded(model, batch.image, batch.kept, stage, covered=batch.covered)
+    looked_at = None
+    if stage.gathering_weight and batch.grounded is not None:
+        last = model.config.depth
+        looked_at = last if stage.gathering_block is None else stage.gathering_block
+    output = model(batch.text, image, return_states=True, attention_of=looked_at)
     return (
         _about_patches(model, batch, output, stage)
         | _about_nouns(model, batch, output, stage)
         | _about_words(model, batch, output)
+        | _about_differences(model, batch, output, stage)
         | _about_pairs(model, batch, output, stage)
     )
 
@@ -111,15 +106,22 @@ def _about_nouns(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -
     if batch.grounded is not None:
         found["grounding"] = objectives.grounding(output.text, output.image, batch.grounded)
         if output.attentions is not None:
-            words = output.text.shape[1]
-            to_patches = output.attentions[0][:, 0, :words, words + 1 :]
-            found["gathering"] = objectives.gathering(to_patches, batch.grounded)
+            looks = words_to_patches(output.attentions[0][:, 0], text_tokens=output.text.shape[1])
+            found["gathering"] = objectives.gathering(looks, batch.grounded)
     if model.locating is not None and batch.numbers is not None and batch.centres is not None:
         words = _words_after(model, output, stage.locating_depth)
         found["locating"] = objectives.locating(
             *model.locating(words), batch.numbers, batch.centres
         )
     return found
+
+
+def _about_differences(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -> dict:
+    """The sticker world's question to the first token: how do the two things differ?"""
+    if model.comparing is None or batch.differences is None:
+        return {}
+    first = _words_after(model, output, stage.comparing_depth)[:, 0]
+    return {"comparing": objectives.comparing(model.comparing(first), batch.differences)}
 
 
 def _about_words(model: Vilt, batch: Batch, output: ModelOutput) -> dict:
@@ -152,24 +154,30 @@ def _about_pairs(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -
     return found
 
 
+def _embedded(
+    model: Vilt,
+    image: ImageBatch,
+    kept: Bool[Tensor, "b rows columns"] | None,
+    stage: Stage,
+    *,
+    covered: Bool[Tensor, "b rows columns"] | None = None,
+) -> PatchEmbeddings:
+    """The patches that are read, some of them behind the mask token."""
+    return model.embed_image(
+        image,
+        masked_patches=None if covered is None else covered.flatten(1),
+        kept_patches=None if kept is None else kept.flatten(1),
+        limit=stage.kept_patches,
+    )
+
+
 def _statements(model: Vilt, batch: Batch, text: TextBatch, stage: Stage) -> Float[Tensor, ""]:
     """NLVR2's pair method: the text is read with each picture, under the picture's own type."""
     if batch.second is None or batch.statements is None:
         raise ValueError("statements need two pictures and a truth, a batch has none")
-    left, right = (
-        model.pool(
-            text,
-            model.embed_image(
-                image,
-                kept_patches=None if kept is None else kept.flatten(1),
-                limit=stage.kept_patches,
-            ),
-            image_type=place,
-        )
-        for place, (image, kept) in enumerate(
-            ((batch.image, batch.kept), (batch.second, batch.second_kept)), start=1
-        )
-    )
+    left = _embedded(model, batch.image, batch.kept, stage)
+    right = _embedded(model, batch.second, batch.second_kept, stage)
+    left, right = model.pool(text, left, image_type=1), model.pool(text, right, image_type=2)
     if model.nlvr2 is None:
         raise ValueError("a stage of statements needs a model with an nlvr2 head, got one without")
     return objectives.nlvr2(model.nlvr2.pair(left, right), batch.statements == 1)
@@ -211,6 +219,7 @@ def weighted_sum(found: dict[str, Tensor], stage: Stage) -> Float[Tensor, ""]:
         "grounding": stage.grounding_weight,
         "locating": stage.locating_weight,
         "gathering": stage.gathering_weight,
+        "comparing": stage.comparing_weight,
     }
     if set(found) == {"naming"}:
         return found["naming"]

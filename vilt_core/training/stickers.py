@@ -1,5 +1,6 @@
 """Rows of the sticker world, with all the truth that it knows of them."""
 
+import math
 import random
 import zlib
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from vilt_core.data.augmentation import draw_masked_patches, rand_augment
 from vilt_core.data.image import normalise
 from vilt_core.data.text import EncodedText, Tokenizer, mask_words
 from vilt_core.evaluation.alignment import noun_tokens
-from vilt_core.objectives import spread
+from vilt_core.objectives import scaled
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import NOT_ASKED, Row
 from vilt_core.training.stages import Stage, drawn
@@ -26,6 +27,7 @@ from vilt_core.world.negatives import hard_negative
 from vilt_core.world.programs import execute
 from vilt_core.world.questions import Question, answers, question, questions
 from vilt_core.world.rendering import MAX_OBJECTS, paint, visible_shares
+from vilt_core.world.retouching import retouches
 from vilt_core.world.scenes import Scene, scene
 from vilt_core.world.sprites import sprites
 from vilt_core.world.statements import pair, statement
@@ -43,7 +45,7 @@ def patch_classes() -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class Shown:
     """A scene as a model is shown it, with the truth of the patches that are read."""
 
     pixels: Float[Tensor, "3 height width"]
@@ -58,6 +60,12 @@ class StickerRows:
     def __init__(
         self, stage: Stage, *, tokenizer: Tokenizer, image_size: int, patch_size: int, seed: int
     ):
+        told = (stage.locating_weight, stage.comparing_weight, stage.kept_patches)
+        if stage.augment and any(told):
+            raise ValueError(
+                f"stage {stage.name} augments: of pictures that may have moved nobody knows where "
+                "things are, so that locating, comparing and kept_patches must be off"
+            )
         self.stage = stage
         self.tokenizer = tokenizer
         self.image_size = image_size
@@ -136,7 +144,7 @@ class StickerRows:
         if mentions:
             named = named_objects(mentions)
         picture = self._picture(seen, draw)
-        hidden, covered = self._hidden(draw) if matched == NOT_ASKED else self._hidden(None)
+        hidden, covered = self._hidden(draw if matched == NOT_ASKED else None, picture.kept)
         numbers, centres = located_nouns(encoded, mentions, seen)
         return Row(
             pixels=picture.pixels,
@@ -151,6 +159,7 @@ class StickerRows:
             grounded=grounded_nouns(encoded, mentions, picture.owners),
             numbers=numbers,
             centres=centres,
+            differences=differences_of(() if matched == NOT_ASKED else mentions, seen),
         )
 
     def _question(self, index: int, _place: int, draw: random.Random) -> Row:
@@ -169,6 +178,7 @@ class StickerRows:
             grounded=grounded_nouns(encoded, asked.mentions, picture.owners),
             numbers=numbers,
             centres=centres,
+            differences=differences_of(asked.mentions, seen),
         )
 
     def _statement(self, index: int, _place: int, draw: random.Random) -> Row:
@@ -196,8 +206,11 @@ class StickerRows:
         ids = tuple(self.tokenizer.encode([text]).batch.ids[0] for text in texts)
         return Row(pixels=self._picture(seen, draw, whole=True).pixels, texts=ids)
 
-    def _hidden(self, draw: random.Random | None):
-        """Which patches are to be predicted, and which of them are covered; none without chance."""
+    def _hidden(self, draw: random.Random | None, kept: Bool[Tensor, "rows columns"] | None):
+        """Which patches are to be predicted, of those that are read, and which of them are covered.
+
+        None without chance.
+        """
         if not self.stage.patch_mask_rate:
             return None, None
         if draw is None:
@@ -206,16 +219,22 @@ class StickerRows:
         rate = self.stage.patch_mask_rate
         found = draw_masked_patches(self.grid**2, rate=rate, draw=draw)
         asked, covered = (flat.reshape(self.grid, self.grid) for flat in found)
-        return asked, covered
+        return (asked, covered) if kept is None else (asked & kept, covered & kept)
 
-    def _picture(self, seen: Scene, draw: random.Random, *, whole: bool = False) -> "Picture":
+    def _picture(self, seen: Scene, draw: random.Random, *, whole: bool = False) -> Shown:
         """A scene as it is shown: all of its patches, or those that the stage keeps.
 
         Of augmented pictures, which may have moved, nobody knows who owns which patch.
         """
-        # Every third scene or so, told by its index: chance is spent on words alone.
+        # Every third scene or so, told by its index: no chance is spent.
         over = seen.index % 1_000_003 * 0.6180339887 % 1 < self.stage.inked
-        painting = paint(seen, self.image_size, icons=inked_pyramids() if over else None)
+        changed = self.stage.retouched > 0 and draw.random() < self.stage.retouched
+        painting = paint(
+            seen,
+            self.image_size,
+            icons=inked_pyramids() if over else None,
+            retouches=retouches(seen, draw.random) if changed else None,
+        )
         shares = visible_shares(painting, self.grid)
         patches = patch_targets(seen, shares)
         owners = np.where(patches > BACKGROUND_CLASS, shares[:MAX_OBJECTS].argmax(axis=0), -1)
@@ -225,13 +244,13 @@ class StickerRows:
             patches, owners = np.full_like(patches, IGNORED), np.full_like(owners, -1)
         kept = None
         if self.stage.kept_patches is not None and not whole:
-            bare = shares[MAX_OBJECTS] > _BARE
+            bare = shares[MAX_OBJECTS]
             order = sorted(range(len(bare)), key=lambda at: (bare[at], draw.random()))
-            read = np.zeros_like(bare)
+            read = np.zeros(len(bare), dtype=bool)
             read[order[: self.stage.kept_patches]] = True
             patches, owners = patches[read], owners[read]
             kept = torch.from_numpy(read).reshape(self.grid, self.grid)
-        return Picture(
+        return Shown(
             pixels=normalise(pixels),
             kept=kept,
             patches=torch.from_numpy(patches),
@@ -307,9 +326,28 @@ def located_nouns(
         noun = noun_tokens(encoded, 0, mention)
         numbers[noun] = len(mention.objects)
         if mention.objects:
-            own = [(seen.objects[i].x, seen.objects[i].y) for i in mention.objects]
-            centres[noun] = spread(torch.tensor(own).mean(dim=0))
+            centres[noun] = _centre(mention, seen)
     return numbers, centres
+
+
+def differences_of(mentions: Sequence[Mention], seen: Scene) -> Float[Tensor, " 3"]:
+    """(x, y, number) of the first of two things less those of the second.
+
+    NaN where a text names other than two, and where one of them is not there to have a place.
+    """
+    found = torch.full((3,), math.nan)
+    if len(mentions) == 2:
+        one, other = mentions
+        found[2] = len(one.objects) - len(other.objects)
+        if one.objects and other.objects:
+            found[:2] = _centre(one, seen) - _centre(other, seen)
+    return found
+
+
+def _centre(mention: Mention, seen: Scene) -> Float[Tensor, " 2"]:
+    """The mean centre of the objects that a phrase speaks of."""
+    own = [(seen.objects[i].x, seen.objects[i].y) for i in mention.objects]
+    return scaled(torch.tensor(own).mean(dim=0))
 
 
 def _mentioned(owners: Int[Tensor, " n"], named: frozenset[int] | None) -> Int[Tensor, " n"]:

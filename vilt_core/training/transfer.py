@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from vilt_core.config import with_task
+from vilt_core.config import TRAINING_HEADS, with_task
 from vilt_core.data.text import Tokenizer
 from vilt_core.layers.heads import LocatingHead, Nlvr2Head, RankHead
 from vilt_core.layers.init import initialise
@@ -110,15 +110,17 @@ def start_second_image_type(model: Vilt) -> None:
 
 @torch.no_grad()
 def strengthen_positions(model: Vilt, *, size: float = 1.0) -> None:
-    """Add waves to a position grid that was never learned, in place.
+    """Add waves to a position grid that was never learned, in place; any other stays as it is.
 
     Models that were made before ``initialise`` gave positions a start have next to none.
 
     Args:
         model: what gets them.
-        size: root mean square of what is added.
+        size: root mean square of what is added, and of a table that needs nothing a quarter of it.
     """
     table = model.patch_embedding.positions.table
+    if table.square().mean().sqrt() > size / 4:
+        return
     table += size * sines(len(table), model.config.width).to(table)
 
 
@@ -144,6 +146,7 @@ def add_heads(model: Vilt, *, nlvr2: bool = False, patch_classes: int = 0) -> No
             model.naming = nn.Linear(config.width, patch_classes)
             model.mentioning = nn.Linear(config.width, 1)
             model.locating = LocatingHead(config.width)
-            for head in (model.naming, model.mentioning, model.locating):
-                initialise(head)
+            model.comparing = nn.Linear(config.width, 3)
+            for name in TRAINING_HEADS:
+                initialise(getattr(model, name))
     model.to(device)
