@@ -3,19 +3,25 @@
 import copy
 import itertools
 from dataclasses import replace
+from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
 
+from vilt_core.commands.train import Train
+from vilt_core.config import TRAINING_HEADS
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder
 from vilt_core.training import TrainingStopped, step
 from vilt_core.training.engine import Settings
 from vilt_core.training.finetuning import finetuning
 from vilt_core.training.loop import Record, new_bundle, train
+from vilt_core.training.paper import PAPER
 from vilt_core.training.recipes import RECIPES
 from vilt_core.training.stages import Recipe
 
+SHIPPED = Path(__file__).parents[2] / "assets/models/vilt-mini"
 OFTEN = Settings(device="cpu", save_every=2)
 
 
@@ -167,3 +173,25 @@ def test_recipes_scale_and_have_shares_that_sum_to_one(name):
 def test_a_scale_must_leave_something(scale):
     with pytest.raises(ValueError, match=f"scale must be finite and greater than 0, got {scale}"):
         RECIPES["vilt-mini"](scale=scale)
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_recipe_asks_no_block_that_its_model_lacks(name):
+    recipe = RECIPES[name]()
+    config = recipe.config(vocab_size=940, answers=256)
+    if recipe.prepare is not None:
+        bundle = load_folder(SHIPPED)
+        recipe.prepare(bundle.model)
+        config = bundle.model.config
+        assert all(getattr(bundle.model, head) is not None for head in TRAINING_HEADS)
+        assert bundle.model.nlvr2 is not None
+    depth = config.depth
+    for stage in recipe.stages:
+        depth = max(depth, stage.depth or 0)
+        asked = [getattr(stage, f"{head}_depth") for head in TRAINING_HEADS]
+        assert all(at <= depth for at in (*asked, stage.gathering_block) if at is not None)
+        assert (stage.kept_patches or 1) <= config.grid**2
+
+
+def test_every_recipe_can_be_typed():
+    assert set(get_args(get_type_hints(Train)["recipe"])) == RECIPES.keys() | PAPER.keys()

@@ -15,12 +15,19 @@ from vilt_core.training.engine import Engine, Settings
 SCRIPT = Path(__file__).with_name("run_recipe.py")
 STAGES = [
     {
-        "name": "any",
+        "name": "mixed",
         "steps": 4,
-        "mix": {"captions": 0.5, "questions": 0.5},
+        "mix": {"captions": 0.4, "questions": 0.3, "statements": 0.3},
         "batch_size": 8,
         "learning_rate": 1e-3,
+        "naming_weight": 0.5,
+        "mentioning_weight": 0.5,
         "grounding_weight": 0.5,
+        "locating_weight": 0.5,
+        "comparing_weight": 0.5,
+        "gathering_weight": 0.5,
+        "gathering_block": 1,
+        "kept_patches": 12,
     }
 ]
 
@@ -65,6 +72,7 @@ def curve(folder: Path) -> list[dict]:
 def assert_same_curve(one: Path, other: Path) -> None:
     left, right = curve(one), curve(other)
     assert [row["at"] for row in left] == [row["at"] for row in right] == [1, 2, 3, 4]
+    assert {row["kind"] for row in left} == {"captions", "questions", "statements"}
     for mine, yours in zip(left, right, strict=True):
         assert mine["kind"] == yours["kind"]
         assert mine["losses"] == pytest.approx(yours["losses"], abs=1e-5)
