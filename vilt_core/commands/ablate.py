@@ -19,7 +19,7 @@ class Ablate:
     seeds: int = 3
     steps: int = 800  # of pre-training: the paper's 100K
     finetune_steps: int = 200  # on questions, and as many on statements
-    backbone_steps: int = 2500  # once a seed
+    backbone_steps: int = 2500  # once, for all arms and seeds
     batch_size: int = 64
     gallery: int = 50  # pictures of retrieval
     hard_negatives: float = 0.5  # of the false pairs of matching; the paper has none

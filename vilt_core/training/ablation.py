@@ -2,12 +2,12 @@
 
 Section 4.5 asks what more pre-training, whole-word masking, masked patches and augmentation in
 fine-tuning do; this grid asks the same, and what word-patch alignment does besides. An arm is
-pre-trained on captions from a backbone that it shares with all arms of its seed, and fine-tuned
+pre-trained on captions from a backbone that all arms share, as the paper's one ViT, and fine-tuned
 twice: on questions and on statements about two pictures. ablation_run.py runs it.
 
 Within a seed all arms see the same scenes in the same order, as far as their steps go: what differs
 between two arms is what their descriptions say, and not the luck of the draw. Seeds differ in
-everything.
+everything after the backbone.
 """
 
 from dataclasses import dataclass, replace
@@ -86,7 +86,7 @@ def small_vilt(grid: Grid, *, vocab_size: int, answers: int, patch_classes: int 
     return replace(whole, width=grid.width, heads=grid.width // 64, depth=4, image_size=96)
 
 
-def backbone(grid: Grid, *, seed: int) -> Recipe:
+def backbone(grid: Grid) -> Recipe:
     """Patches that know their names: the part of the ViT that the paper starts from."""
     stage = Stage(
         name="backbone",
@@ -101,7 +101,6 @@ def backbone(grid: Grid, *, seed: int) -> Recipe:
         stages=(stage,),
         config=lambda **sizes: small_vilt(grid, **sizes),
         vocab_size=grid.vocab_size,
-        seed=seed,
     )
 
 

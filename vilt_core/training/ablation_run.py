@@ -1,7 +1,7 @@
 """The ablation's grid, run piece by piece: what is done is kept, what is begun goes on.
 
     FOLDER/grid.json                              what all arms have in common
-    FOLDER/backbone/SEED/model                    where all arms of a seed start
+    FOLDER/backbone/start                         where all arms of all seeds start
     FOLDER/pretraining/NAME/SEED/model            shared by arms that differ in fine-tuning alone
     FOLDER/ARM/SEED/questions, .../statements     fine-tuned models
     FOLDER/ARM/SEED/results.json                  all scores of an arm and a seed
@@ -107,9 +107,9 @@ def _run_arm(
     grid: Grid, arm: Arm, folder: Path, *, seed: int, settings: Settings
 ) -> Iterator[Progress]:
     """Everything of one arm and one seed that is not done yet."""
-    start = folder / "backbone" / str(seed)
+    start = folder / "backbone"
     if not (start / RESULTS).is_file():
-        yield from _run_backbone(grid, start, seed=seed, settings=settings)
+        yield from _run_backbone(grid, start, settings=settings)
     pretrained = folder / "pretraining" / arm.pretraining / str(seed)
     yield from _piece(
         f"pretraining {arm.pretraining}",
@@ -136,9 +136,9 @@ def _run_arm(
     _write_results(own, {"arm": asdict(arm), "seed": seed, **scores})
 
 
-def _run_backbone(grid: Grid, folder: Path, *, seed: int, settings: Settings) -> Iterator[Progress]:
-    """The model that all arms of a seed start from: patches know their names, and so do words."""
-    recipe = backbone(grid, seed=seed)
+def _run_backbone(grid: Grid, folder: Path, *, settings: Settings) -> Iterator[Progress]:
+    """The model that all arms start from: patches know their names, and so do words."""
+    recipe = backbone(grid)
     bundle = bundle_of_run(recipe, folder)
     yield from _steps("backbone", recipe, folder, bundle=bundle, settings=settings)
     pieces = seed_words_from_pictures(bundle.model, bundle.tokenizer, bundle.answers)
