@@ -11,7 +11,7 @@ from vilt_core.evaluation.tables import percent, table
 from vilt_core.interop.lab import save_folder
 from vilt_core.models.vilt import Vilt
 
-LIMITS = {"vqa": 16, "matching": 16, "nlvr2": 16, "retrieval": 11, "alignment": 6}
+LIMITS = {"vqa": 16, "matching": 16, "nlvr2": 16, "retrieval": 11, "alignment": 6, "places": 8}
 TRAINING = {
     "command": "python -m vilt_core train",
     "recipe": "vilt-mini",
@@ -60,7 +60,7 @@ def test_everything_is_written(published):
 def test_every_task_on_every_set(results):
     assert [(r["task"], r["data"]) for r in results["results"]] == [
         (task, f"world:{split}")
-        for task in ("vqa", "matching", "retrieval", "alignment")
+        for task in ("vqa", "matching", "retrieval", "alignment", "places")
         for split in ("test", "style", "composition")
     ]
 
@@ -78,7 +78,7 @@ def test_a_model_for_pairs_and_rankings_alone(bundle, tmp_path):
     published = publish_results(ranking, tmp_path / "docs", limits=LIMITS, command="measure it")
     results = json.loads(published[0].read_text())
     assert results["skipped"] == {"vqa": ["vqa"], "matching": ["itm"]}
-    assert {r["task"] for r in results["results"]} == {"nlvr2", "retrieval", "alignment"}
+    assert {r["task"] for r in results["results"]} == {"nlvr2", "retrieval", "alignment", "places"}
     page = published[1].read_text()
     assert "both ways round (consistency)" in page
     assert "Not measured: the model has no itm head." in page

@@ -13,6 +13,7 @@ from vilt_core.evaluation.alignment import alignment_scores
 from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.matching import matching_accuracy
 from vilt_core.evaluation.nlvr2 import nlvr2_accuracy
+from vilt_core.evaluation.places import place_readability
 from vilt_core.evaluation.retrieval import retrieval_recall
 from vilt_core.evaluation.sets import WORLD, Source
 from vilt_core.evaluation.vqa import vqa_accuracy
@@ -27,6 +28,7 @@ __all__ = [
     "evaluate",
     "matching_accuracy",
     "nlvr2_accuracy",
+    "place_readability",
     "retrieval_recall",
     "vqa_accuracy",
 ]
@@ -37,6 +39,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "nlvr2": nlvr2_accuracy,
     "retrieval": retrieval_recall,
     "alignment": alignment_scores,
+    "places": place_readability,
 }
 
 
@@ -55,7 +58,7 @@ def evaluate(
     Args:
         model: a model with its tokenizer, or what ``open_bundle`` opens: a folder, a file, a name
             on the hub.
-        task: "vqa", "matching", "nlvr2", "retrieval" or "alignment".
+        task: "vqa", "matching", "nlvr2", "retrieval", "alignment" or "places".
         on: "world:test", "world:style", "world:composition", a file of JSON lines, a folder of a
             public format (FOLDER or FOLDER:SPLIT), or a data set.
         limit: how many examples at most; a sensible number otherwise.

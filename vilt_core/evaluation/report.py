@@ -28,6 +28,7 @@ HEADS = {
     "nlvr2": ("nlvr2",),
     "retrieval": ("rank", "itm"),
     "alignment": (),
+    "places": (),
 }  # of which a task needs one
 SUMMARY: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
     ("vqa", "questions answered", lambda r: r["accuracy"]),

@@ -135,6 +135,21 @@ def _alignment(sets: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
+def _places(sets: dict[str, dict[str, Any]]) -> list[str]:
+    header = ["after block"]
+    header += [f"{axis}, {data}" for data in sets for axis in ("row", "column")]
+    body = [[str(block)] for block in range(len(next(iter(sets.values()))["rows"]))]
+    for result in sets.values():
+        for line, row, column in zip(body, result["rows"], result["columns"], strict=True):
+            line += [percent(row), percent(column)]
+    return [
+        "How well a linear reader tells the row and the column of a patch from its state: the "
+        "share of their variance that it explains on pictures that it was not fitted to. Where it "
+        "is small, left and right cannot be told. Block 0 is the embedding.",
+        table(header, body),
+    ]
+
+
 def _counted(sets: dict[str, dict[str, Any]], what: str) -> str:
     """How many examples there were, and how far a sample of that size may stray."""
     counts = {data: result["examples"] for data, result in sets.items()}
@@ -154,4 +169,5 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, dict[str, Any]]], list[str]]]
     "nlvr2": ("Statements about two pictures", _nlvr2),
     "retrieval": ("Retrieval", _retrieval),
     "alignment": ("Word-patch alignment", _alignment),
+    "places": ("Where a patch is", _places),
 }
