@@ -19,7 +19,8 @@ def vilt_mini(*, scale: float = 1.0) -> Recipe:
 
     The backbone first (the paper starts from a ViT trained on ImageNet), then captions, then
     questions with a share of captions, so that one checkpoint keeps every head. The last four
-    stages are what it took to find out what works (docs/training.md), as they ran.
+    stages are what it took to find out what works (docs/training.md), as they ran; but positions,
+    which then began next to nothing, now begin as waves (layers/init.py).
 
     Args:
         scale: multiplies the steps of every stage.
@@ -149,7 +150,7 @@ def vilt_mini_places(*, scale: float = 1.0) -> Recipe:
     differences = replace(
         places,
         name="differences",
-        steps=3600,
+        steps=3200,
         horizon=4400,
         learning_rate=5e-4,
         comparing_weight=1.0,
@@ -159,11 +160,13 @@ def vilt_mini_places(*, scale: float = 1.0) -> Recipe:
     whole = replace(
         differences,
         name="whole",
-        steps=1000,
+        steps=1790,
         horizon=None,
         warmup=0.0,
-        learning_rate=1.2e-4,
+        learning_rate=2e-4,
         kept_patches=None,
+        inked=0.3,
+        retouched=0.3,
         question_mix=EVEN_QUESTIONS | {"spatial": 1.5, "count": 1.5},
     )
     stages = (places, differences, whole)
