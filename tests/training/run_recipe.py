@@ -14,8 +14,8 @@ from vilt_core.interop.lab import load_folder
 from vilt_core.training.engine import Settings
 from vilt_core.training.monitor import train_and_watch
 from vilt_core.training.stages import Recipe, Stage
-from vilt_core.training.stickers import patch_classes
 from vilt_core.training.transfer import add_heads
+from vilt_core.training.truths import patch_classes
 
 
 def main(model: str, stages: str, settings: str, folder: str, data: str | None = None) -> None:

@@ -16,12 +16,8 @@ from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training import stickers
 from vilt_core.training.batches import Batch, collate, matching_rows
 from vilt_core.training.stages import Stage, drawn
-from vilt_core.training.stickers import (
-    BACKGROUND_CLASS,
-    StickerRows,
-    patch_classes,
-    patch_targets,
-)
+from vilt_core.training.stickers import StickerRows
+from vilt_core.training.truths import BACKGROUND_CLASS, patch_classes, patch_targets
 from vilt_core.world.programs import execute
 from vilt_core.world.questions import answers
 from vilt_core.world.rendering import MAX_OBJECTS, paint, visible_shares

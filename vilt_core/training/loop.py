@@ -23,8 +23,9 @@ from vilt_core.training.loading import Failure, StepBatches, load
 from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
 from vilt_core.training.stages import Recipe, Stage
 from vilt_core.training.step import TrainingStep
-from vilt_core.training.stickers import StickerRows, patch_classes
+from vilt_core.training.stickers import StickerRows
 from vilt_core.training.transfer import seed_words_from_pictures
+from vilt_core.training.truths import patch_classes
 from vilt_core.world.corpus import corpus
 from vilt_core.world.questions import answers
 

@@ -10,8 +10,8 @@ from functools import partial
 from vilt_core import config
 from vilt_core.models.vilt import Vilt
 from vilt_core.training.stages import EVEN_QUESTIONS, Recipe, Stage, scaled
-from vilt_core.training.stickers import patch_classes
 from vilt_core.training.transfer import add_heads, strengthen_positions
+from vilt_core.training.truths import patch_classes
 
 
 def vilt_mini(*, scale: float = 1.0) -> Recipe:
