@@ -71,6 +71,9 @@ def test_tokens_are_the_noun(bundle, captions, batches):
         pieces = [bundle.tokenizer.token(int(i)) for i in ids[tokens[: len(ids)]]]
         spelled = "".join(piece.removeprefix("##") for piece in pieces)
         noun = one.text[mention.noun_start : mention.noun_end]
+        if len(ids) == bundle.model.config.max_text_tokens:  # the last nouns of a long text are cut
+            assert noun.replace(" ", "").startswith(spelled)
+            continue
         assert spelled == noun.replace(" ", "")
 
 

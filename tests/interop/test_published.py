@@ -42,7 +42,8 @@ def test_the_full_size_equals_transformers(full, transformers):
     assert len(rows) == 1 + 12 + 1 + 1 + 2
     for row in rows:
         heads = row.layer in ("pooled", "rank", "nlvr2")
-        assert row.difference <= (1e-4 if heads else 1e-5), row
+        # Float32 keeps seven digits, and states of the later blocks are larger than 1.
+        assert row.difference <= (1e-4 if heads else max(1e-5, 2e-6 * row.largest)), row
 
 
 @pytest.mark.slow

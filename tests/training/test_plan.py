@@ -67,7 +67,9 @@ def test_a_pass_of_vilt_b32_computes_44_gigaflops_three_times():
 def test_work_grows_with_passes():
     one = example_flops(STAGES["questions"], SMALL)
     twice = replace(SMALL, tasks=("itm", "mlm", "nlvr2", "rank"), modality_types=3, answers=0)
-    assert example_flops(STAGES["statements"], twice) == pytest.approx(2 * one, rel=0.05)
+    # Of its last block a pass over one picture of two computes a single token.
+    last = 1 / SMALL.depth
+    assert 2 - 2 * last < example_flops(STAGES["statements"], twice) / one < 2 - last
     ranked = {n: example_flops(replace(STAGES["ranking"], negatives=n), twice) for n in (3, 7, 11)}
     assert ranked[11] - ranked[7] == ranked[7] - ranked[3] > 0
     assert passes(STAGES["ranking"]) == 4

@@ -28,6 +28,8 @@ def initialise(module: nn.Module, *, std: float = 0.02) -> None:
     """
     for part in module.modules():
         for name, parameter in part.named_parameters(recurse=False):
+            if parameter.is_meta:  # a model without values has nothing to set
+                continue
             if name == "bias":
                 nn.init.zeros_(parameter)
             elif isinstance(part, PositionGrid):

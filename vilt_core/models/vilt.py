@@ -155,9 +155,9 @@ class Vilt(nn.Module):
         the limit, is said or left to chance.
         """
         patches = self.patch_embedding(image.pixels, mask=image.mask, masked_patches=masked_patches)
-        if limit is None:
-            limit = self.config.max_patches if self.training else patches.tokens.shape[1]
-        return sample_patches(patches, limit=limit, kept=kept_patches, generator=generator)
+        usual = self.config.max_patches if self.training else patches.tokens.shape[1]
+        most = usual if limit is None else limit
+        return sample_patches(patches, limit=most, kept=kept_patches, generator=generator)
 
     def encode_image(self, image: ImageBatch) -> Float[Tensor, "b s d"]:
         """The image alone, as a plain ViT reads it: states of [class; patches], all of them."""

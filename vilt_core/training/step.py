@@ -109,10 +109,8 @@ def _about_nouns(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -
             looks = words_to_patches(output.attentions[0][:, 0], text_tokens=output.text.shape[1])
             found["gathering"] = objectives.gathering(looks, batch.grounded)
     if model.locating is not None and batch.numbers is not None and batch.centres is not None:
-        words = _words_after(model, output, stage.locating_depth)
-        found["locating"] = objectives.locating(
-            *model.locating(words), batch.numbers, batch.centres
-        )
+        numbers, centres = model.locating(_words_after(model, output, stage.locating_depth))
+        found["locating"] = objectives.locating(numbers, centres, batch.numbers, batch.centres)
     return found
 
 
