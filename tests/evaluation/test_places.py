@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vilt_core.evaluation import evaluate, place_readability
+from vilt_core.evaluation import evaluate, place_readability, places
 from vilt_core.evaluation.places import explained
 
 
@@ -59,3 +59,16 @@ def test_batches_change_nothing_and_the_task_has_its_name(bundle):
 def test_too_few_pictures_are_refused(bundle):
     with pytest.raises(ValueError, match="at least 4 pictures with captions, got 2"):
         place_readability(bundle, limit=2)
+
+
+def test_every_picture_is_read_once(bundle, monkeypatch):
+    """What the reader learned from is not what it is scored on."""
+    read = []
+    batches = places.read_batches
+
+    def watched(bundle, pictures, texts, **settings):
+        read.extend(pictures)
+        return batches(bundle, pictures, texts, **settings)
+
+    monkeypatch.setattr(places, "read_batches", watched)
+    assert place_readability(bundle, limit=10)["examples"] == len(set(read)) == len(read) == 10

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from vilt_core.data.image import normalise, open_image, stack, to_pixels
 from vilt_core.data.text import EncodedText
+from vilt_core.evaluation.sets import Source, name_of
 from vilt_core.evaluation.sources import Picture
 from vilt_core.interop.bundle import Bundle
 from vilt_core.types import ModelOutput
@@ -101,3 +103,16 @@ def pixels_of(picture: Picture, bundle: Bundle) -> Float[Tensor, "3 height width
 def painting_of(scene: Scene, size: int) -> Painting:
     """A scene drawn, kept for a while: sentences about one scene come together."""
     return paint(scene, size)
+
+
+def said_first(
+    task: str, bundle: Bundle, on: Source, *, examples: int, seconds: float
+) -> dict[str, Any]:
+    """What every measure says before its scores: of what, by whom, how many, how long."""
+    return {
+        "task": task,
+        "data": name_of(on),
+        "model": bundle.name,
+        "examples": examples,
+        "seconds": round(seconds, 2),
+    }

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from vilt_core.evaluation.inference import Progress, evaluating, read_batches
-from vilt_core.evaluation.sets import Source, name_of
+from vilt_core.evaluation.inference import Progress, evaluating, read_batches, said_first
+from vilt_core.evaluation.sets import Source
 from vilt_core.evaluation.sources import Paired, pairs_of
 from vilt_core.interop.bundle import Bundle
 
@@ -42,11 +42,7 @@ def matching_accuracy(
     believed = match_probabilities(bundle, pairs, batch_size=batch_size, progress=progress)
     seconds = time.perf_counter() - begun
     return {
-        "task": "matching",
-        "data": name_of(on),
-        "model": bundle.name,
-        "examples": len(pairs),
-        "seconds": round(seconds, 2),
+        **said_first("matching", bundle, on, examples=len(pairs), seconds=seconds),
         **judged(pairs, believed),
     }
 

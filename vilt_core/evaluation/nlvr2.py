@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from vilt_core.data.image import stack
-from vilt_core.evaluation.inference import Progress, evaluating, pixels_of, row_batches
-from vilt_core.evaluation.sets import Source, is_world, name_of
+from vilt_core.evaluation.inference import Progress, evaluating, pixels_of, row_batches, said_first
+from vilt_core.evaluation.sets import Source, is_world
 from vilt_core.evaluation.sources import Asked
 from vilt_core.evaluation.statements import Stated, statements_of
 from vilt_core.evaluation.text_only import cross_fitted_guesses
@@ -54,11 +54,7 @@ def nlvr2_accuracy(
     told = [one for one, _ in known]
     right = [one.label == verdict for one, verdict in known]
     found = {
-        "task": "nlvr2",
-        "data": name_of(on),
-        "model": bundle.name,
-        "examples": len(stated),
-        "seconds": round(seconds, 2),
+        **said_first("nlvr2", bundle, on, examples=len(stated), seconds=seconds),
         "accuracy": _share(right),
         "consistency": consistency([one.group for one in told], right),
         "text_only": _share(guessed_right(told)),

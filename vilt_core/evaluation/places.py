@@ -5,15 +5,16 @@ were added to them (equation 2), and only as long as these are not drowned by wh
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vilt_core.evaluation.inference import Progress, evaluating, read_batches
-from vilt_core.evaluation.sets import Source, name_of
-from vilt_core.evaluation.sources import pairs_of
+from vilt_core.evaluation.inference import Progress, evaluating, read_batches, said_first
+from vilt_core.evaluation.sets import Source
+from vilt_core.evaluation.sources import Paired, Picture, pairs_of
 from vilt_core.interop.bundle import Bundle
 from vilt_core.layers.fusion import split
 
@@ -47,26 +48,29 @@ def place_readability(
         ValueError: a set that cannot be read, or fewer than 4 pictures.
     """
     limit = limit or PICTURES
-    pairs = [pair for pair in pairs_of(on, limit=4 * limit) if pair.matched][:limit]
+    once: dict[Picture, Paired] = {}  # a picture has several captions
+    for pair in pairs_of(on, limit=4 * limit):
+        if pair.matched:
+            once.setdefault(pair.picture, pair)
+    pairs = list(once.values())[:limit]
     if len(pairs) < 4:
         raise ValueError(f"a reader needs at least 4 pictures with captions, got {len(pairs)}")
     begun = time.perf_counter()
     seen, places, owners = _states(bundle, pairs, batch_size=batch_size, progress=progress)
     fitted = owners < _LEARNED * len(pairs)
     scores = torch.stack([explained(one, places, fitted=fitted) for one in seen])
+    seconds = time.perf_counter() - begun
     rows, columns = ([round(value, 6) for value in axis] for axis in scores.T.tolist())
     return {
-        "task": "places",
-        "data": name_of(on),
-        "model": bundle.name,
-        "examples": len(pairs),
-        "seconds": round(time.perf_counter() - begun, 2),
+        **said_first("places", bundle, on, examples=len(pairs), seconds=seconds),
         "rows": rows,
         "columns": columns,
     }
 
 
-def _states(bundle: Bundle, pairs, *, batch_size: int, progress: Progress | None):
+def _states(
+    bundle: Bundle, pairs: Sequence[Paired], *, batch_size: int, progress: Progress | None
+) -> tuple[list[Tensor], Tensor, Tensor]:
     """Every patch's normalised state after each block, its place, and which picture it is of."""
     states: list[list[Tensor]] = [[] for _ in range(bundle.model.config.depth + 1)]
     places, owners = [], []

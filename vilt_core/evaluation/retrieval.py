@@ -16,10 +16,10 @@ from torch import Tensor
 
 from vilt_core.data.image import stack
 from vilt_core.evaluation.galleries import Gallery, gallery_of
-from vilt_core.evaluation.inference import Progress, evaluating, pixels_of
+from vilt_core.evaluation.inference import Progress, evaluating, pixels_of, said_first
 from vilt_core.evaluation.recall import ceiling, chance, fold_recalls, ownership, recalls
 from vilt_core.evaluation.scoring import Judge, Placed, judge_of, of_one_size, score_all
-from vilt_core.evaluation.sets import Source, name_of
+from vilt_core.evaluation.sets import Source
 from vilt_core.interop.bundle import Bundle
 from vilt_core.world.programs import execute
 from vilt_core.world.scenes import Scene
@@ -71,11 +71,7 @@ def retrieval_recall(
     own = ownership(owners, pictures=len(gallery.pictures))
     right = truth(gallery) if gallery.programs else own
     result = {
-        "task": "retrieval",
-        "data": name_of(on),
-        "model": bundle.name,
-        "examples": len(gallery.pictures),
-        "seconds": round(seconds, 2),
+        **said_first("retrieval", bundle, on, examples=len(gallery.pictures), seconds=seconds),
         "gallery": len(gallery.pictures),
         "captions": len(gallery.captions),
         "head": head,

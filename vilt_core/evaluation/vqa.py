@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vilt_core.evaluation.answers import answer_worth, normalise_answer
-from vilt_core.evaluation.inference import Progress, evaluating, read_batches
-from vilt_core.evaluation.sets import Source, is_world, name_of
+from vilt_core.evaluation.inference import Progress, evaluating, read_batches, said_first
+from vilt_core.evaluation.sets import Source, is_world
 from vilt_core.evaluation.sources import Asked, questions_of
 from vilt_core.evaluation.submission import check_ids, write_submission
 from vilt_core.evaluation.text_only import cross_fitted_guesses, world_text_only
@@ -56,11 +56,7 @@ def vqa_accuracy(
     scores = worth(told, [given for _, given in answered])
     guessed = worth(told, _guesses(told, world=is_world(on)))
     return {
-        "task": "vqa",
-        "data": name_of(on),
-        "model": bundle.name,
-        "examples": len(asked),
-        "seconds": round(seconds, 2),
+        **said_first("vqa", bundle, on, examples=len(asked), seconds=seconds),
         "accuracy": _mean(scores),
         "text_only": _mean(guessed),
         "answerable": _mean(_best_known(told, bundle.answers)),
