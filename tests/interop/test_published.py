@@ -28,8 +28,9 @@ def full(tmp_path_factory):
     torch.manual_seed(0)
     config = replace(vilt_b32(), tasks=("rank", "nlvr2"), modality_types=3, norm_eps=1e-12)
     model = Vilt(config).eval()
+    # By so much that states reach 8: at 12 to 15 a float32 leaves room for ten roundings in 1e-5.
     for parameter in model.parameters():
-        parameter.data += 0.02 * torch.randn_like(parameter)
+        parameter.data += 0.01 * torch.randn_like(parameter)
     folder = tmp_path_factory.mktemp("full")
     to_huggingface(model, folder)
     return model, folder
@@ -42,8 +43,7 @@ def test_the_full_size_equals_transformers(full, transformers):
     assert len(rows) == 1 + 12 + 1 + 1 + 2
     for row in rows:
         heads = row.layer in ("pooled", "rank", "nlvr2")
-        # Float32 keeps seven digits, and states of the later blocks are larger than 1.
-        assert row.difference <= (1e-4 if heads else max(1e-5, 2e-6 * row.largest)), row
+        assert row.difference <= (1e-4 if heads else 1e-5), row
 
 
 @pytest.mark.slow
