@@ -18,6 +18,7 @@ from vilt_core.training.batches import Batch, collate, matching_rows
 from vilt_core.training.stages import Stage, drawn
 from vilt_core.training.stickers import StickerRows
 from vilt_core.training.truths import BACKGROUND_CLASS, patch_classes, patch_targets
+from vilt_core.world.grammar import Mention
 from vilt_core.world.programs import execute
 from vilt_core.world.questions import answers
 from vilt_core.world.rendering import MAX_OBJECTS, paint, visible_shares
@@ -56,6 +57,27 @@ def data(tokenizer: Tokenizer):
         return Whole(source)
 
     return build
+
+
+@pytest.fixture
+def said(monkeypatch) -> dict[int, tuple[Mention, ...]]:
+    """What captions and questions mention, by the index of the scene, as they are drawn."""
+    heard = {}
+
+    def listening(name):
+        function = getattr(stickers, name)
+
+        def spoken(place, *args, **kwargs):
+            found = function(place, *args, **kwargs)
+            if found is not None and place.index >= 0:  # those below are strangers' captions
+                heard[place.index] = found.mentions
+            return found
+
+        return spoken
+
+    for name in ("caption", "question"):
+        monkeypatch.setattr(stickers, name, listening(name))
+    return heard
 
 
 def tensors(batch: Batch) -> dict[str, Tensor]:
@@ -237,22 +259,7 @@ def test_patch_targets_name_the_clear_owner():
 
 
 @pytest.mark.parametrize("kind", ["captions", "questions"])
-def test_patches_know_whether_the_text_speaks_of_them(data, monkeypatch, kind):
-    said = {}
-
-    def listening(name):
-        function = getattr(stickers, name)
-
-        def spoken(place, *args, **kwargs):
-            found = function(place, *args, **kwargs)
-            if found is not None and place.index >= 0:
-                said[place.index] = found.mentions
-            return found
-
-        return spoken
-
-    for name in ("caption", "question"):
-        monkeypatch.setattr(stickers, name, listening(name))
+def test_patches_know_whether_the_text_speaks_of_them(data, said, kind):
     stage = data(mix={kind: 1.0}, hard_negatives=1.0)
     batch = stage[0]
     asked = batch.mentioned != IGNORED
@@ -329,23 +336,8 @@ def test_the_pieces_of_a_noun_are_tied_to_patches_that_show_what_it_says(data, t
 
 
 @pytest.mark.parametrize("kind", ["captions", "questions"])
-def test_nouns_know_how_many_they_speak_of_and_where(data, monkeypatch, kind):
+def test_nouns_know_how_many_they_speak_of_and_where(data, said, kind):
     """By what was said: the number is that of the objects, and the centre that of their patches."""
-    said = {}
-
-    def listening(name):
-        function = getattr(stickers, name)
-
-        def spoken(place, *args, **kwargs):
-            found = function(place, *args, **kwargs)
-            if found is not None:
-                said[place.index] = found.mentions
-            return found
-
-        return spoken
-
-    for name in ("caption", "question"):
-        monkeypatch.setattr(stickers, name, listening(name))
     source = data(mix={kind: 1.0}, batch_size=64).source
     batch = collate(kind, source.rows(0, range(64)), pad=source.tokenizer.pad)
     for row in range(64):

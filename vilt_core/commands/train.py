@@ -112,13 +112,12 @@ class Train:
         bundle, account = begin(paper, start, data=data)
         if is_main():
             print("\n".join(account))
-        held_out, why = None, ""
+        held_out = None
         try:
             held_out = read_held_out(paper, self.data)
         except ValueError as error:  # it is for the eye alone: training goes on without
-            why = str(error)
-        if is_main() and why:
-            print(f"Not scored on the way: {why}")
+            if is_main():
+                print(f"Not scored on the way: {error}")
         train_and_watch(
             paper.recipe,
             self._to(),

@@ -13,6 +13,19 @@ from vilt_core.training.stages import EVEN_QUESTIONS, Recipe, Stage, scaled
 from vilt_core.training.transfer import add_heads, strengthen_positions
 from vilt_core.training.truths import patch_classes
 
+# Whom stages of eight blocks ask, and after which of them: names first, then what is spoken of.
+_TAUGHT = Stage(
+    name="taught",
+    steps=1,
+    mix={},
+    naming_depth=5,
+    mentioning_depth=7,
+    locating_weight=1.0,
+    locating_depth=7,
+    gathering_weight=0.5,
+    gathering_block=6,
+)
+
 
 def vilt_mini(*, scale: float = 1.0) -> Recipe:
     """The shipped model, on two CPU cores in an hour and a half: 0.7 million pictures.
@@ -123,7 +136,8 @@ def vilt_mini_places(*, scale: float = 1.0) -> Recipe:
     Args:
         scale: multiplies the steps of every stage.
     """
-    places = Stage(
+    places = replace(
+        _TAUGHT,
         name="places",
         steps=1600,
         horizon=7000,
@@ -135,14 +149,8 @@ def vilt_mini_places(*, scale: float = 1.0) -> Recipe:
         noun_mask_rate=0.4,
         hard_negatives=0.5,
         naming_weight=0.25,
-        naming_depth=5,
         mentioning_weight=0.5,
-        mentioning_depth=7,
         grounding_weight=0.5,
-        locating_weight=1.0,
-        locating_depth=7,
-        gathering_weight=0.5,
-        gathering_block=6,
         kept_patches=34,
         inked=0.4,
         question_mix=EVEN_QUESTIONS | {"spatial": 2.5, "count": 1.5, "relation": 1.5},
@@ -195,7 +203,8 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
             weight_decay=0.05,
             inked=0.3,
         ),
-        Stage(
+        replace(
+            _TAUGHT,
             name="pretrain",
             steps=12000,
             horizon=24000,
@@ -207,16 +216,11 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
             hard_negatives=0.3,
             depth=8,
             naming_weight=0.5,
-            naming_depth=5,
             mentioning_weight=1.0,
-            mentioning_depth=7,
-            locating_weight=1.0,
-            locating_depth=7,
-            gathering_weight=0.5,
-            gathering_block=6,
             inked=0.3,
         ),
-        Stage(
+        replace(
+            _TAUGHT,
             name="finetune",
             steps=20000,
             warmup=0.02,
@@ -224,14 +228,8 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
             batch_size=512,
             learning_rate=8e-4,
             naming_weight=0.25,
-            naming_depth=5,
             mentioning_weight=0.5,
-            mentioning_depth=7,
             grounding_weight=0.5,
-            locating_weight=1.0,
-            locating_depth=7,
-            gathering_weight=0.5,
-            gathering_block=6,
             inked=0.3,
         ),
     )

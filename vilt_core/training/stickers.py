@@ -21,6 +21,7 @@ from vilt_core.training.stages import Stage, drawn
 from vilt_core.training.truths import (
     BACKGROUND_CLASS,
     differences_of,
+    fullest_patches,
     grounded_nouns,
     located_nouns,
     mentioned_patches,
@@ -241,10 +242,7 @@ class StickerRows:
             patches, owners = np.full_like(patches, IGNORED), np.full_like(owners, -1)
         kept = None
         if self.stage.kept_patches is not None and not whole:
-            bare = shares[MAX_OBJECTS]
-            order = sorted(range(len(bare)), key=lambda at: (bare[at], draw.random()))
-            read = np.zeros(len(bare), dtype=bool)
-            read[order[: self.stage.kept_patches]] = True
+            read = fullest_patches(shares, self.stage.kept_patches, draw.random)
             patches, owners = patches[read], owners[read]
             kept = torch.from_numpy(read).reshape(self.grid, self.grid)
         return Shown(

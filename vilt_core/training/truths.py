@@ -4,7 +4,7 @@ Pure functions of a scene, of what is said of it, and of who owns which patch.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -36,6 +36,15 @@ def patch_targets(seen: Scene, shares: np.ndarray) -> np.ndarray:
     kinds = np.array([thing.sprite.index + 1 for thing in seen.objects] + [BACKGROUND_CLASS])
     targets = np.where(most > 0.2, kinds[np.minimum(owner, len(seen.objects))], IGNORED)
     return np.where(shares[MAX_OBJECTS] > _BARE, BACKGROUND_CLASS, targets)
+
+
+def fullest_patches(shares: np.ndarray, count: int, draw: Callable[[], float]) -> np.ndarray:
+    """Which patches show most of the stickers, so many of them; chance decides among equals."""
+    bare = shares[MAX_OBJECTS]
+    order = sorted(range(len(bare)), key=lambda at: (bare[at], draw()))
+    fullest = np.zeros(len(bare), dtype=bool)
+    fullest[order[:count]] = True
+    return fullest
 
 
 def named_objects(mentions: Sequence[Mention]) -> frozenset[int]:

@@ -10,7 +10,6 @@ from vilt_core.world.grammar import (
     Phrase,
     Term,
     fill,
-    paint_terms,
     plural,
     shape_terms,
     singular,
@@ -49,17 +48,8 @@ def _present_or_absent(inventory: Inventory, present: bool, draw) -> Group:
         here = {term.name for term, _ in inventory.shapes}
         return shape_terms()[choose([name for name in SHAPES if name not in here], draw)], ()
     if sort < 0.5 and 0 < len(inventory.paints) < len(COLORS):
-        return choose(inventory.paints, draw) if present else (_absent_paint(inventory, draw), ())
+        return choose(inventory.paints, draw) if present else (inventory.absent_paint(draw), ())
     return choose(inventory.kinds, draw) if present else (inventory.absent(draw), ())
-
-
-def _absent_paint(inventory: Inventory, draw) -> Term:
-    """A colour that no shape of the scene has, as often as scenes have it."""
-    here = {term.color for term, _ in inventory.paints}
-    while True:
-        color, name = choose(COLORS, draw), choose(SHAPES, draw)
-        if color not in here and not barred(color, name, inventory.scene.split):
-            return paint_terms()[color]
 
 
 _HOW_MANY = (
@@ -90,7 +80,7 @@ def count(inventory: Inventory, draw) -> Asked:
         if paint is not None and draw() < _PAINT_SHARE:
             term = paint[0]
     elif len(inventory.paints) < len(COLORS) and draw() < _NO_PAINT_SHARE:
-        term, own = _absent_paint(inventory, draw), ()
+        term, own = inventory.absent_paint(draw), ()
     else:
         term = inventory.absent_category(draw) if draw() < 0.3 else inventory.absent(draw)
         own = ()

@@ -87,6 +87,14 @@ class Inventory:
             if all(name != term.name for term, _ in self.categories):
                 return category_terms()[name]
 
+    def absent_paint(self, draw) -> Term:
+        """A colour that no shape of the scene has, as often as scenes have it."""
+        here = {term.color for term, _ in self.paints}
+        while True:
+            color, name = choose(COLORS, draw), choose(SHAPES, draw)
+            if color not in here and not barred(color, name, self.scene.split):
+                return paint_terms()[color]
+
     def _thing(self, draw, like: Term | None) -> Term:
         kin = [term for term, _ in self.kinds if term.color is None]
         if like is not None:

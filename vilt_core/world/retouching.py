@@ -44,10 +44,9 @@ def retouches(scene: Scene, draw: Callable[[], float]) -> tuple[Retouch, ...]:
 def _retouch(thing: SceneObject, draw: Callable[[], float]) -> Retouch:
     stretch = _STRETCH ** (draw() - 0.5)
     slant = _SLANT * (2 * draw() - 1)
-    hue = 0.0 if thing.color is not None else math.radians(_HUE) * (2 * draw() - 1)
-    spans = (_SATURATION, _BRIGHTNESS)
-    if thing.color is not None:
-        spans = (_SHAPES_SATURATION, _SHAPES_BRIGHTNESS)
+    hue, spans = 0.0, (_SHAPES_SATURATION, _SHAPES_BRIGHTNESS)
+    if thing.color is None:
+        hue, spans = math.radians(_HUE) * (2 * draw() - 1), (_SATURATION, _BRIGHTNESS)
     saturation, brightness = (low + (high - low) * draw() for low, high in spans)
     # A turn around the gray axis (Rodrigues), the way from gray scaled, then all of it.
     turned = _GRAY + math.cos(hue) * (np.eye(3) - _GRAY) + math.sin(hue) * _TURN
