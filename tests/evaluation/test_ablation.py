@@ -30,6 +30,7 @@ NAMES = (*PAPER, "words-unaligned")
 GRID = {
     "finetune_steps": 5,
     "backbone_steps": 7,
+    "meeting_steps": 5,
     "batch_size": 4,
     "gallery": 50,
     "hard_negatives": 0.5,

@@ -13,8 +13,17 @@ from vilt_core.commands.machine import Machine
 from vilt_core.evaluation import text_only
 from vilt_core.evaluation.ablation import FINDINGS, PAPER
 from vilt_core.interop.lab import load_folder
+from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training import ablation
-from vilt_core.training.ablation import Arm, Grid, backbone, finetuning, pretraining, table_five
+from vilt_core.training.ablation import (
+    Arm,
+    Grid,
+    backbone,
+    finetuning,
+    meeting,
+    pretraining,
+    table_five,
+)
 from vilt_core.training.ablation_run import chosen_arms, run_grid
 from vilt_core.training.engine import Settings
 from vilt_core.training.loop import source_of
@@ -25,6 +34,7 @@ TINY = partial(
     steps=4,
     finetune_steps=2,
     backbone_steps=2,
+    meeting_steps=2,
     batch_size=4,
     gallery=4,
     questions=8,
@@ -77,6 +87,7 @@ def uninterrupted(tmp_path_factory):
             steps=4,
             finetune_steps=2,
             backbone_steps=2,
+            meeting_steps=2,
             batch_size=4,
             gallery=4,
             machine=Machine(device="cpu"),
@@ -127,7 +138,17 @@ def test_a_finding_compares_arms_that_differ_in_one_thing():
         assert len(differing(arm(finding.before), arm(finding.after)) - {"name"}) == 1
 
 
-def test_nothing_of_the_worlds_truth_is_taught_after_the_backbone():
+def test_the_start_has_seen_nothing_that_arms_differ_in(tiny_bundle):
+    for recipe in (backbone(TINY()), meeting(TINY())):
+        (stage,) = recipe.stages
+        assert (stage.mask_rate, stage.wpa) == (0, False) or "captions" not in stage.mix
+        assert (stage.patch_mask_rate, stage.augment, stage.mixgen) == (0, False, 0)
+        source = source_of(stage, bundle=tiny_bundle, data=None, seed=0)
+        rows = source.rows(0, range(stage.batch_size))
+        assert all(row.masked is None or (row.masked == IGNORED).all() for row in rows)
+
+
+def test_nothing_of_the_worlds_truth_is_taught_after_the_start():
     for row in table_five(100):
         for recipe in lessons(row.name):
             (stage,) = recipe.stages
@@ -149,7 +170,8 @@ def test_arms_of_a_seed_see_the_same_scenes_and_seeds_and_lessons_see_others(tin
 
     first, same, other = seen("whole", 0), seen("words-patches", 0), seen("whole", 1)
     shown = [picture for batch in first for picture in batch]
-    shown += pictures(backbone(TINY()), tiny_bundle)
+    for shared in (backbone, meeting):
+        shown += pictures(shared(TINY()), tiny_bundle)
     for one, two in zip(first, same, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
     for batch in other:
@@ -164,14 +186,16 @@ def test_a_quarter_of_the_steps_sees_the_beginning_of_what_the_whole_sees(tiny_b
         assert torch.equal(one, two)
 
 
-def test_every_arm_starts_from_the_same_backbone(uninterrupted):
+def test_every_arm_starts_from_the_same_model(uninterrupted):
     runs = uninterrupted / "runs"
-    start = load_folder(runs / "backbone" / "start").model
+    named = load_folder(runs / "backbone" / "named" / "seeded").model
+    start = load_folder(runs / "backbone" / "model").model
     plain, patches = (
         load_folder(runs / "pretraining" / arm.pretraining / "0" / "model").model
         for arm in chosen_arms(4, ARMS)
     )
-    assert start.config.depth < plain.config.depth == patches.config.depth
+    assert named.config.depth < start.config.depth
+    assert plain.config == start.config
     assert patches.config == replace(plain.config, tasks=("itm", "mlm", "mpp"))
     extra = patches.state_dict().keys() - plain.state_dict().keys()
     assert {name.split(".")[0] for name in extra} == {"mpp", "patch_embedding"}

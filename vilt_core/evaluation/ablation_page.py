@@ -60,8 +60,10 @@ def ablation_markdown(found: dict[str, Any], *, command: str) -> str:
         "# Table 5 in the sticker world",
         f"Written by `{command}` on {found['hardware']}, {found['versions']}; no number is typed "
         "in by hand. [ablation.json](ablation.json) has them with all digits.",
-        f"Every arm starts from one backbone ({grid['backbone_steps']:,} steps of "
-        "naming patches, and words that begin where their pictures are), is pre-trained on "
+        f"Every arm starts from one model ({grid['backbone_steps']:,} steps of naming patches, "
+        f"words that begin where their pictures are, and {grid['meeting_steps']:,} steps of "
+        "matching and of telling which patches a text speaks of, without any hidden word or "
+        "alignment), is pre-trained on "
         "captions by matching, masked words and word-patch alignment, and is fine-tuned twice for "
         f"{grid['finetune_steps']:,} steps: on questions and on statements about two pictures. All "
         f"steps are of {grid['batch_size']} rows. Within a seed all arms see the same scenes. "

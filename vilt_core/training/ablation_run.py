@@ -1,7 +1,8 @@
 """The ablation's grid, run piece by piece: what is done is kept, what is begun goes on.
 
     FOLDER/grid.json                              what all arms have in common
-    FOLDER/backbone/start                         where all arms of all seeds start
+    FOLDER/backbone/named                         patches that know their names
+    FOLDER/backbone/model                         where all arms of all seeds start
     FOLDER/pretraining/NAME/SEED/model            shared by arms that differ in fine-tuning alone
     FOLDER/ARM/SEED/questions, .../statements     fine-tuned models
     FOLDER/ARM/SEED/results.json                  all scores of an arm and a seed
@@ -24,11 +25,20 @@ from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import json_text, read_object, write_together
 from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.models.vilt import Vilt
-from vilt_core.training.ablation import Arm, Grid, backbone, finetuning, pretraining, table_five
+from vilt_core.training.ablation import (
+    Arm,
+    Grid,
+    backbone,
+    finetuning,
+    meeting,
+    pretraining,
+    table_five,
+)
 from vilt_core.training.engine import Settings, checked_device
 from vilt_core.training.loop import bundle_of_run, train
 from vilt_core.training.stages import Recipe
 from vilt_core.training.transfer import add_heads, seed_words_from_pictures
+from vilt_core.training.truths import patch_classes
 
 RESULTS = "results.json"
 UNTOLD = ("model", "seconds")  # of a measure: what the clock or a name says, not the model
@@ -109,13 +119,13 @@ def _run_arm(
     """Everything of one arm and one seed that is not done yet."""
     start = folder / "backbone"
     if not (start / RESULTS).is_file():
-        yield from _run_backbone(grid, start, settings=settings)
+        yield from _run_start(grid, start, settings=settings)
     pretrained = folder / "pretraining" / arm.pretraining / str(seed)
     yield from _piece(
         f"pretraining {arm.pretraining}",
         pretraining(grid, arm, seed=seed),
         pretrained,
-        start=partial(_to_pretrain, start / "start", arm),
+        start=partial(_to_pretrain, start / "model", arm),
         measure=partial(_look_pretrained, grid),
         settings=settings,
     )
@@ -136,14 +146,20 @@ def _run_arm(
     _write_results(own, {"arm": asdict(arm), "seed": seed, **scores})
 
 
-def _run_backbone(grid: Grid, folder: Path, *, settings: Settings) -> Iterator[Progress]:
-    """The model that all arms start from: patches know their names, and so do words."""
-    recipe = backbone(grid)
-    bundle = bundle_of_run(recipe, folder)
-    yield from _steps("backbone", recipe, folder, bundle=bundle, settings=settings)
-    pieces = seed_words_from_pictures(bundle.model, bundle.tokenizer, bundle.answers)
-    save_folder(bundle, folder / "start")
-    _write_results(folder, {"words_seeded": pieces})
+def _run_start(grid: Grid, folder: Path, *, settings: Settings) -> Iterator[Progress]:
+    """The model that all arms start from: pictures first, then texts with them."""
+    named = folder / "named"
+    if not (named / RESULTS).is_file():
+        recipe = backbone(grid)
+        bundle = bundle_of_run(recipe, named)
+        yield from _steps("backbone", recipe, named, bundle=bundle, settings=settings)
+        pieces = seed_words_from_pictures(bundle.model, bundle.tokenizer, bundle.answers)
+        save_folder(bundle, named / "seeded")
+        _write_results(named, {"words_seeded": pieces})
+    bundle = load_folder(named / "seeded")
+    add_heads(bundle.model, patch_classes=patch_classes())
+    yield from _steps("meeting", meeting(grid), folder, bundle=bundle, settings=settings)
+    _write_results(folder, _look_pretrained(grid, load_folder(folder / "model")))
 
 
 def _piece(

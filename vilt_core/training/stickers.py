@@ -129,7 +129,7 @@ class StickerRows:
         encoded = self.tokenizer.encode([text])
         ids = encoded.batch.ids[0]
         labels = torch.full_like(ids, IGNORED)
-        if matched == NOT_ASKED:
+        if matched == NOT_ASKED and self.stage.mask_rate:  # at a rate of 0 none is hidden
             ids, labels = mask_words(
                 ids,
                 encoded.words[0],
