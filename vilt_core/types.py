@@ -10,6 +10,8 @@ letter   axis
 ``n``    image patches, in raster order, the image's [class] excluded
 ``s``    the joint sequence: ``l + 1 + n`` tokens
 ``d``    width of a token
+``v``    width of a token of the image, where the two modalities differ
+``e``    width of the space that the towers of a dual encoder share
 ``h``    attention heads
 ``m``    words
 ``k``    classes
@@ -79,14 +81,17 @@ class ModelOutput:
     """What every model of the lab returns, so that one set of figures and losses serves all."""
 
     text: Float[Tensor, "b l d"]  # final states of the text tokens
-    image: Float[Tensor, "b n d"]  # final states of the patches, raster order
-    image_class: Float[Tensor, "b d"]  # final state of the image's own [class] token
-    pooled: Float[Tensor, "b d"]  # eq. 6
+    image: Float[Tensor, "b n v"]  # final states of the patches, raster order
+    image_class: Float[Tensor, "b v"]  # final state of the image's own [class] token
+    pooled: Float[Tensor, "b _pooled"]  # what the heads read; eq. 6 of ViLT
     text_mask: Bool[Tensor, "b l"]
     image_mask: Bool[Tensor, "b n"]
     positions: Int[Tensor, "b n 2"]
     grid: tuple[int, int]
+    # Of dual encoders: text and image as vectors of length 1, whose product is the score.
+    text_vector: Float[Tensor, "b e"] | None = None
+    image_vector: Float[Tensor, "b e"] | None = None
     # On request only: every block's output, the embedding first, over [text; class; image] ...
-    states: tuple[Float[Tensor, "b s d"], ...] | None = None
+    states: tuple[Float[Tensor, "b s _width"], ...] | None = None
     # ... and every block's attention weights, rows are queries.
     attentions: tuple[Float[Tensor, "b h s s"], ...] | None = None

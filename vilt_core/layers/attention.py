@@ -1,4 +1,4 @@
-"""Multi-head self-attention, the MSA of the paper's equation 4."""
+"""Multi-head attention: within a sequence, the MSA of the paper's equation 4, and across two."""
 
 from functools import partial
 
@@ -14,6 +14,7 @@ def attention_weights(
     key: Float[Tensor, "b h keys head_dim"],
     *,
     mask: Bool[Tensor, "b keys"] | None = None,
+    causal: bool = False,
 ) -> Float[Tensor, "b h queries keys"]:
     """softmax(Q K^T / sqrt(head_dim)) over the real keys.
 
@@ -24,8 +25,11 @@ def attention_weights(
         query: What each token looks for.
         key: What each token offers.
         mask: True where the key is a real token; each row of the batch needs at least one.
+        causal: A token looks at itself and at those before it alone.
     """
     scores = (query * query.shape[-1] ** -0.5) @ key.mT
+    if causal:
+        scores = scores.masked_fill(~_past(query, key), float("-inf"))
     if mask is not None:
         # One row of bias a text is cheaper than masked_fill over all scores, backward most of all.
         bias = torch.zeros(mask.shape, dtype=scores.dtype, device=mask.device)
@@ -39,24 +43,38 @@ def attend(
     value: Float[Tensor, "b h keys head_dim"],
     *,
     mask: Bool[Tensor, "b keys"] | None = None,
+    causal: bool = False,
 ) -> Float[Tensor, "b h queries head_dim"]:
     """The values averaged by :func:`attention_weights`, by the fastest road on this device."""
     if query.is_cpu and (torch.is_grad_enabled() or query.dtype == torch.bfloat16):
         # PyTorch's fused CPU kernel is slow in bfloat16, its backward most of all: on short
         # sequences plain products are four times faster, and training as a whole 2.4 times.
-        return attention_weights(query, key, mask=mask) @ value
+        return attention_weights(query, key, mask=mask, causal=causal) @ value
     bias = None if mask is None else rearrange(mask, "b keys -> b 1 1 keys")
+    if causal:
+        past = _past(query, key)
+        bias = past if bias is None else past & bias
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
 
 
-class SelfAttention(nn.Module):
-    """Every token asks every real token; the heads' answers are concatenated and projected."""
+def _past(query: Tensor, key: Tensor) -> Bool[Tensor, "queries keys"]:
+    """True where a key is not after its query."""
+    every = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=query.device)
+    return every.tril()
 
-    def __init__(self, width: int, *, heads: int, dropout: float = 0.0):
+
+class SelfAttention(nn.Module):
+    """Every token asks every real token; the heads' answers are concatenated and projected.
+
+    Causal, as CLIP's text transformer is, it asks itself and those before it alone.
+    """
+
+    def __init__(self, width: int, *, heads: int, dropout: float = 0.0, causal: bool = False):
         super().__init__()
         if width % heads:
             raise ValueError(f"width must be a multiple of heads, got {width} and {heads}")
         self.heads = heads
+        self.causal = causal
         self.qkv = nn.Linear(width, 3 * width)
         self.projection = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
@@ -78,8 +96,9 @@ class SelfAttention(nn.Module):
             first: How many tokens ask, from the first on; all of them by default.
         """
         query, key, value = self._asked_and_offered(tokens, first)
-        weights = attention_weights(query, key, mask=mask) if return_weights else None
-        mixed = attend(query, key, value, mask=mask) if weights is None else weights @ value
+        seen = {"mask": mask, "causal": self.causal}
+        weights = attention_weights(query, key, **seen) if return_weights else None
+        mixed = attend(query, key, value, **seen) if weights is None else weights @ value
         merged = rearrange(mixed, "b h queries head_dim -> b queries (h head_dim)")
         return self.dropout(self.projection(merged)), weights
 
@@ -93,3 +112,54 @@ class SelfAttention(nn.Module):
         weight, bias = self.qkv.weight, self.qkv.bias
         key, value = split(F.linear(tokens, weight[d:], bias[d:]), of=2).unbind(0)
         return split(F.linear(tokens[:, :first], weight[:d], bias[:d]), of=1)[0], key, value
+
+
+class CrossAttention(nn.Module):
+    """The tokens of one sequence ask those of another, which may be of another width.
+
+    The heads work at a width of their own: ViLBERT's co-attention does at 1024, whatever the two
+    streams have.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        *,
+        heads: int,
+        context_width: int | None = None,
+        inner_width: int | None = None,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        inner = inner_width or width
+        if inner % heads:
+            raise ValueError(f"width must be a multiple of heads, got {inner} and {heads}")
+        self.heads = heads
+        self.query = nn.Linear(width, inner)
+        self.key_value = nn.Linear(context_width or width, 2 * inner)
+        self.projection = nn.Linear(inner, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "b queries d"],
+        context: Float[Tensor, "b keys _c"],
+        *,
+        mask: Bool[Tensor, "b keys"] | None = None,
+        return_weights: bool = False,
+    ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries keys"] | None]:
+        """What the tokens learn from the context.
+
+        Args:
+            tokens: Those that ask.
+            context: Those that are asked.
+            mask: True where a token of the context is real.
+            return_weights: Also give the weights, rows are queries; this takes the plain path.
+        """
+        split = partial(rearrange, pattern="b s (of h head_dim) -> of b h s head_dim", h=self.heads)
+        query = split(self.query(tokens), of=1)[0]
+        key, value = split(self.key_value(context), of=2).unbind(0)
+        weights = attention_weights(query, key, mask=mask) if return_weights else None
+        mixed = attend(query, key, value, mask=mask) if weights is None else weights @ value
+        merged = rearrange(mixed, "b h queries head_dim -> b queries (h head_dim)")
+        return self.dropout(self.projection(merged)), weights

@@ -106,6 +106,15 @@ class Classifier(nn.Module):
         return self.classify(self.activation(self.norm(self.expand(pooled))))
 
 
+def joined(text: Float[Tensor, "b e"], image: Float[Tensor, "b e"]) -> Float[Tensor, "b joined"]:
+    """Two vectors for a classifier: side by side, with their product and their distance.
+
+    So a dual encoder, whose towers never meet, is asked about a pair: the paper puts an MLP on
+    CLIP's vectors to try it on NLVR2 (section 2.2).
+    """
+    return torch.cat([text, image, text * image, (text - image).abs()], dim=-1)
+
+
 class VqaHead(Classifier):
     """Visual question answering: a choice from a fixed list of answers."""
 

@@ -74,7 +74,8 @@ class PatchEmbedding(nn.Module):
 
     A convolution whose stride is its kernel is one matrix applied to each flattened patch.
     Patches stay in raster order and carry their (row, column). With ``mask_token`` there is one
-    more vector, which stands in for the projection of patches that are to be predicted.
+    more vector, which stands in for the projection of patches that are to be predicted. CLIP's
+    projection has no ``bias``.
     """
 
     def __init__(
@@ -85,10 +86,11 @@ class PatchEmbedding(nn.Module):
         grid: int,
         dropout: float = 0.0,
         mask_token: bool = False,
+        bias: bool = True,
     ):
         super().__init__()
         self.patch_size = patch_size
-        self.projection = nn.Conv2d(3, width, kernel_size=patch_size, stride=patch_size)
+        self.projection = nn.Conv2d(3, width, kernel_size=patch_size, stride=patch_size, bias=bias)
         self.positions = PositionGrid(grid, width)
         self.class_token = nn.Parameter(torch.zeros(width))
         self.class_position = nn.Parameter(torch.zeros(width))

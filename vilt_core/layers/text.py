@@ -1,4 +1,4 @@
-"""Words become vectors: equation 1 of the paper, in BERT's published form."""
+"""Words become vectors: equation 1 of the paper, in BERT's published form, and CLIP's plain one."""
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -34,8 +34,30 @@ class TextEmbedding(nn.Module):
         Raises:
             ValueError: The texts are longer than the position table.
         """
-        length, limit = ids.shape[1], self.positions.num_embeddings
-        if length > limit:
-            raise ValueError(f"text must have at most {limit} tokens, got {length}")
-        places = self.positions.weight[:length] + self.segments.weight[0]
+        places = _places(self.positions, ids) + self.segments.weight[0]
         return self.dropout(self.norm(self.words(ids) + places))
+
+
+class PlainTextEmbedding(nn.Module):
+    """Word + position embedding and nothing else, as CLIP's text transformer begins."""
+
+    def __init__(self, vocab_size: int, width: int, *, max_tokens: int):
+        super().__init__()
+        self.words = nn.Embedding(vocab_size, width)
+        self.positions = nn.Embedding(max_tokens, width)
+
+    def forward(self, ids: Int[Tensor, "b l"]) -> Float[Tensor, "b l d"]:
+        """Embed token ids.
+
+        Raises:
+            ValueError: The texts are longer than the position table.
+        """
+        return self.words(ids) + _places(self.positions, ids)
+
+
+def _places(table: nn.Embedding, ids: Int[Tensor, "b l"]) -> Float[Tensor, "l d"]:
+    """The first rows of a position table, one a token."""
+    length, limit = ids.shape[1], table.num_embeddings
+    if length > limit:
+        raise ValueError(f"text must have at most {limit} tokens, got {length}")
+    return table.weight[:length]

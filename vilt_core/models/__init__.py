@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from vilt_core.config import vilt_b32, vilt_mini
+from vilt_core.config import clip_b32, clip_mini, vilt_b32, vilt_mini
+from vilt_core.models.clip import Clip
 from vilt_core.models.vilt import Vilt
 
 
@@ -16,9 +17,13 @@ class Family:
 
     model: Callable[[Any], nn.Module]  # takes the preset's config
     presets: dict[str, Callable[..., Any]]  # size -> function of vocab_size and answers
+    vocab_size: int = 30522  # of the published model's own tokenizer
 
 
 MODELS = {
+    "clip": Family(
+        model=Clip, presets={"published": clip_b32, "mini": clip_mini}, vocab_size=49408
+    ),
     "vilt": Family(model=Vilt, presets={"published": vilt_b32, "mini": vilt_mini}),
 }
 
@@ -30,7 +35,7 @@ def build(name: str, *, size: str = "published", **overrides) -> nn.Module:
         name: One of ``MODELS``.
         size: ``published`` as in its paper, or ``mini``, which trains on a laptop.
         overrides: Fields of the model's config to set otherwise, such as ``answers=3129``. Without
-            ``vocab_size`` the model speaks BERT's 30,522 word pieces.
+            ``vocab_size`` the model speaks the word pieces of the published one, mostly BERT's.
 
     Raises:
         ValueError: No such model or size.
@@ -40,5 +45,5 @@ def build(name: str, *, size: str = "published", **overrides) -> nn.Module:
     family = MODELS[name]
     if size not in family.presets:
         raise ValueError(f"size must be one of {sorted(family.presets)}, got {size!r}")
-    config = family.presets[size](vocab_size=30522, answers=0)
+    config = family.presets[size](vocab_size=family.vocab_size, answers=0)
     return family.model(replace(config, **overrides))
