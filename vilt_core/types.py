@@ -58,6 +58,25 @@ class ImageBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegionBatch:
+    """What a detector saw in a batch of images, padded at the end: the surest regions first."""
+
+    features: Float[Tensor, "b n features"]
+    boxes: Float[Tensor, "b n 4"]  # left, top, right, bottom, as shares of the picture's sides
+    mask: Bool[Tensor, "b n"]
+    covered: Bool[Tensor, "b n"] | None = None  # regions whose features are hidden; None: none
+
+    def to(self, device) -> "RegionBatch":
+        """Copy to a device."""
+        return RegionBatch(
+            features=self.features.to(device),
+            boxes=self.boxes.to(device),
+            mask=self.mask.to(device),
+            covered=None if self.covered is None else self.covered.to(device),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PatchEmbeddings:
     """An image as a sequence: what the visual embedder hands to the transformer."""
 
@@ -88,6 +107,8 @@ class ModelOutput:
     image_mask: Bool[Tensor, "b n"]
     positions: Int[Tensor, "b n 2"]
     grid: tuple[int, int]
+    # Of models that read regions, which count as a grid of one row: where they are.
+    boxes: Float[Tensor, "b n 4"] | None = None
     # Of dual encoders: text and image as vectors of length 1, whose product is the score.
     text_vector: Float[Tensor, "b e"] | None = None
     image_vector: Float[Tensor, "b e"] | None = None
@@ -95,3 +116,6 @@ class ModelOutput:
     states: tuple[Float[Tensor, "b s _width"], ...] | None = None
     # ... and every block's attention weights, rows are queries.
     attentions: tuple[Float[Tensor, "b h s s"], ...] | None = None
+    # ... and how words look at [class; image] and back, wherever two streams meet.
+    text_to_image: tuple[Float[Tensor, "b h l 1+n"], ...] | None = None
+    image_to_text: tuple[Float[Tensor, "b h 1+n l"], ...] | None = None

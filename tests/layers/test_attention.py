@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from vilt_core.layers import SelfAttention, attend, attention_weights
+from vilt_core.layers.attention import CrossAttention
 
 
 @pytest.fixture(params=["all real", "padded"])
@@ -110,3 +111,41 @@ def test_softmax_is_float32_under_bfloat16(qkv, mask):
 def test_width_that_does_not_divide():
     with pytest.raises(ValueError, match="multiple of heads, got 10 and 4"):
         SelfAttention(10, heads=4)
+
+
+def test_causal_tokens_see_themselves_and_those_before(qkv, mask):
+    query, key, value = qkv
+    weights = attention_weights(query, key, mask=mask, causal=True)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 4, 7))
+    assert (weights.triu(1) == 0).all()
+    with torch.no_grad():
+        fast = attend(query, key, value, mask=mask, causal=True)
+    torch.testing.assert_close(fast, weights @ value)
+
+
+def test_cross_attention_equals_torch_multihead_attention():
+    module = CrossAttention(16, heads=4, context_width=12)
+    reference = torch.nn.MultiheadAttention(16, 4, kdim=12, vdim=12, batch_first=True)
+    reference.q_proj_weight.data.copy_(module.query.weight)
+    key, value = module.key_value.weight.chunk(2)
+    reference.k_proj_weight.data.copy_(key)
+    reference.v_proj_weight.data.copy_(value)
+    reference.in_proj_bias.data.copy_(torch.cat([module.query.bias, module.key_value.bias]))
+    reference.out_proj.load_state_dict(module.projection.state_dict())
+    tokens, context = torch.randn(2, 5, 16), torch.randn(2, 7, 12)
+    mask = torch.tensor([[True] * 7, [True] * 4 + [False] * 3])
+    expected, looks = reference(
+        tokens, context, context, key_padding_mask=~mask, average_attn_weights=False
+    )
+    mixed, weights = module(tokens, context, mask=mask, return_weights=True)
+    torch.testing.assert_close(mixed, expected)
+    torch.testing.assert_close(weights, looks)
+    torch.testing.assert_close(module(tokens, context, mask=mask)[0], expected)
+
+
+def test_heads_divide_the_width_at_which_streams_meet():
+    assert CrossAttention(10, heads=4, inner_width=16)(
+        torch.randn(1, 2, 10), torch.randn(1, 3, 10)
+    )[0].shape == (1, 2, 10)
+    with pytest.raises(ValueError, match="width must be a multiple of heads, got 10 and 4"):
+        CrossAttention(10, heads=4)

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from vilt_core.layers import PreNormBlock
+from vilt_core.layers.block import CoAttentionBlock, CrossModalBlock, PostNormBlock
 
 
 def block():
@@ -75,3 +76,106 @@ def test_dropout_only_while_training():
     assert not torch.equal(part(tokens)[0], part(tokens)[0])
     part.eval()
     assert torch.equal(part(tokens)[0], part(tokens)[0])
+
+
+MASKS = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+
+
+def test_post_norm_equals_torch_encoder_layer():
+    part = PostNormBlock(16, heads=4, mlp_width=24)
+    reference = nn.TransformerEncoderLayer(
+        16,
+        4,
+        dim_feedforward=24,
+        dropout=0.0,
+        activation="gelu",
+        layer_norm_eps=1e-12,
+        batch_first=True,
+    )
+    own = part.state_dict()
+    names = {
+        "self_attn.in_proj_": "attention.qkv.",
+        "self_attn.out_proj.": "attention.projection.",
+        "linear1.": "mlp.expand.",
+        "linear2.": "mlp.contract.",
+        "norm1.": "norm1.",
+        "norm2.": "norm2.",
+    }
+    reference.load_state_dict(
+        {
+            theirs + kind: own[ours + kind]
+            for theirs, ours in names.items()
+            for kind in ("weight", "bias")
+        }
+    )
+    tokens = torch.randn(2, 5, 16)
+    whole = part(tokens, mask=MASKS)[0]
+    torch.testing.assert_close(whole, reference(tokens, src_key_padding_mask=~MASKS))
+    torch.testing.assert_close(part(tokens, mask=MASKS, first=2)[0], whole[:, :2])
+
+
+def test_co_attention_reads_the_other_stream_alone():
+    """Each word depends on all regions and on no other word, and the other way round."""
+    part = CoAttentionBlock(
+        text_width=16,
+        image_width=12,
+        inner_width=8,
+        heads=2,
+        text_mlp_width=24,
+        image_mlp_width=12,
+    )
+    text, image = torch.randn(1, 4, 16), torch.randn(1, 5, 12)
+    before = part(text, image)
+    other = text.clone()
+    other[:, 1] += 1
+    after = part(other, image)
+    kept = torch.tensor([True, False, True, True])
+    torch.testing.assert_close(after.text[:, kept], before.text[:, kept])
+    assert not torch.allclose(after.image, before.image, atol=1e-4)
+    assert before.text_to_image is None
+    looks = part(text, image, return_weights=True)
+    assert looks.text_to_image.shape == (1, 2, 4, 5)
+    assert looks.image_to_text.shape == (1, 2, 5, 4)
+    torch.testing.assert_close(looks.text, before.text)
+
+
+def test_the_cross_modality_layer_is_lxmerts():
+    lxmert = pytest.importorskip("transformers.models.lxmert.modeling_lxmert")
+    configuration = pytest.importorskip("transformers").LxmertConfig(
+        hidden_size=16, num_attention_heads=4, intermediate_size=24
+    )
+    theirs, part = (
+        lxmert.LxmertXLayer(configuration).eval(),
+        CrossModalBlock(16, heads=4, mlp_width=24),
+    )
+
+    def copy(mine: nn.Module, their: nn.Module) -> None:
+        mine.load_state_dict(their.state_dict())
+
+    def join(mine: nn.Linear, *parts: nn.Linear) -> None:
+        for kind in ("weight", "bias"):
+            joined = torch.cat([getattr(one, kind) for one in parts])
+            getattr(mine, kind).data.copy_(joined)
+
+    asks = theirs.visual_attention
+    copy(part.asks.query, asks.att.query)
+    join(part.asks.key_value, asks.att.key, asks.att.value)
+    copy(part.asks.projection, asks.output.dense)
+    copy(part.norm, asks.output.LayerNorm)
+    for own, attention, expand, contract in (
+        (part.text, theirs.lang_self_att, theirs.lang_inter, theirs.lang_output),
+        (part.image, theirs.visn_self_att, theirs.visn_inter, theirs.visn_output),
+    ):
+        join(own.attention.qkv, attention.self.query, attention.self.key, attention.self.value)
+        copy(own.attention.projection, attention.output.dense)
+        copy(own.norm1, attention.output.LayerNorm)
+        copy(own.mlp.expand, expand.dense)
+        copy(own.mlp.contract, contract.dense)
+        copy(own.norm2, contract.LayerNorm)
+    text, image = torch.randn(2, 5, 16), torch.randn(2, 6, 16)
+    hidden = (1.0 - MASKS.float())[:, None, None] * torch.finfo(torch.float32).min
+    expected = theirs(text, hidden, image, None)
+    met = part(text, image, text_mask=MASKS, return_weights=True)
+    torch.testing.assert_close(met.text, expected[0])
+    torch.testing.assert_close(met.image, expected[1])
+    assert met.text_to_image.shape == (2, 4, 5, 6)

@@ -7,15 +7,21 @@ from torch import Tensor, nn
 
 
 class Pooler(nn.Module):
-    """Equation 6: ``p = tanh(W z_0)``, the first token as the whole pair's summary."""
+    """Equation 6: ``p = tanh(W z_0)``, the first token as the whole pair's summary.
 
-    def __init__(self, width: int):
+    ViLBERT pools each stream to one width, by a ReLU.
+    """
+
+    def __init__(
+        self, width: int, *, pooled_width: int | None = None, activation: nn.Module | None = None
+    ):
         super().__init__()
-        self.dense = nn.Linear(width, width)
+        self.dense = nn.Linear(width, pooled_width or width)
+        self.activation = activation or nn.Tanh()
 
-    def forward(self, first: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+    def forward(self, first: Float[Tensor, "b d"]) -> Float[Tensor, "b _pooled"]:
         """Pool the normalised state of token 0."""
-        return torch.tanh(self.dense(first))
+        return self.activation(self.dense(first))
 
 
 class ItmHead(nn.Module):

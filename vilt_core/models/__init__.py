@@ -6,8 +6,19 @@ from typing import Any
 
 from torch import nn
 
-from vilt_core.config import clip_b32, clip_mini, vilt_b32, vilt_mini
+from vilt_core.config import (
+    clip_b32,
+    clip_mini,
+    uniter_base,
+    uniter_mini,
+    vilbert_base,
+    vilbert_mini,
+    vilt_b32,
+    vilt_mini,
+)
 from vilt_core.models.clip import Clip
+from vilt_core.models.uniter import Uniter
+from vilt_core.models.vilbert import Vilbert
 from vilt_core.models.vilt import Vilt
 
 
@@ -24,6 +35,10 @@ MODELS = {
     "clip": Family(
         model=Clip, presets={"published": clip_b32, "mini": clip_mini}, vocab_size=49408
     ),
+    "uniter": Family(
+        model=Uniter, presets={"published": uniter_base, "mini": uniter_mini}, vocab_size=28996
+    ),
+    "vilbert": Family(model=Vilbert, presets={"published": vilbert_base, "mini": vilbert_mini}),
     "vilt": Family(model=Vilt, presets={"published": vilt_b32, "mini": vilt_mini}),
 }
 

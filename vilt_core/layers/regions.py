@@ -1,0 +1,85 @@
+"""A picture becomes a sequence of regions: what a detector saw in its boxes, and where they are."""
+
+import torch
+from einops import repeat
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+BOX_NUMBERS = {4: "corners", 5: "corners and area", 7: "corners, sides and area"}
+
+
+def box_numbers(boxes: Float[Tensor, "b n 4"], *, count: int) -> Float[Tensor, "b n count"]:
+    """A box as numbers: its corners, then its area or its sides and its area.
+
+    Args:
+        boxes: Left, top, right and bottom, as shares of the picture's sides.
+        count: 4 as LXMERT, 5 as ViLBERT or 7 as UNITER.
+
+    Raises:
+        ValueError: Another count.
+    """
+    if count not in BOX_NUMBERS:
+        raise ValueError(f"a box has 4, 5 or 7 numbers, got {count}")
+    sides = boxes[..., 2:] - boxes[..., :2]
+    area = sides.prod(dim=-1, keepdim=True)
+    return torch.cat([boxes, sides, area] if count == 7 else [boxes, area], dim=-1)[..., :count]
+
+
+def region_places(mask: Bool[Tensor, "b n"]) -> Int[Tensor, "b n 2"]:
+    """Regions as cells of a grid of one row: (0, index), and (-1, -1) for padding."""
+    b, n = mask.shape
+    columns = repeat(torch.arange(n, device=mask.device), "n -> b n", b=b)
+    return torch.stack([torch.zeros_like(columns), columns], dim=-1).masked_fill(
+        ~mask[..., None], -1
+    )
+
+
+class RegionEmbedding(nn.Module):
+    """Features and box, a linear map of each, summed and normalised: ViLBERT's regions.
+
+    With ``apart`` each is normalised by itself before the sum, and the sum once more, as UNITER
+    does; it also learns a vector for regions whose features are hidden, where ViLBERT has zeros.
+    """
+
+    def __init__(
+        self,
+        region_width: int,
+        width: int,
+        *,
+        box_numbers: int,
+        apart: bool = False,
+        dropout: float = 0.0,
+        norm_eps: float = 1e-12,
+    ):
+        super().__init__()
+        self.box_numbers = box_numbers
+        self.features = nn.Linear(region_width, width)
+        self.boxes = nn.Linear(box_numbers, width)
+        self.feature_norm = nn.LayerNorm(width, eps=norm_eps) if apart else nn.Identity()
+        self.box_norm = nn.LayerNorm(width, eps=norm_eps) if apart else nn.Identity()
+        self.mask_token = nn.Parameter(torch.zeros(region_width)) if apart else None
+        self.norm = nn.LayerNorm(width, eps=norm_eps)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        features: Float[Tensor, "b n features"],
+        boxes: Float[Tensor, "b n 4"],
+        *,
+        covered: Bool[Tensor, "b n"] | None = None,
+        kind: Float[Tensor, " d"] | None = None,
+    ) -> Float[Tensor, "b n d"]:
+        """Embed regions.
+
+        Args:
+            features: What the detector saw.
+            boxes: Where, as shares of the picture's sides.
+            covered: Regions whose features are hidden; their boxes are not.
+            kind: The vector of the modality, which UNITER adds before it normalises.
+        """
+        if covered is not None:
+            hidden = features.new_zeros(()) if self.mask_token is None else self.mask_token
+            features = torch.where(covered[..., None], hidden, features)
+        where = box_numbers(boxes, count=self.box_numbers)
+        whole = self.feature_norm(self.features(features)) + self.box_norm(self.boxes(where))
+        return self.dropout(self.norm(whole if kind is None else whole + kind))
