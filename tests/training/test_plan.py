@@ -93,7 +93,7 @@ def test_masked_patches_cost_a_little_more():
 def test_activations_are_what_torch_keeps(monkeypatch, dropout):
     """Of the blocks, under bfloat16, with attention as GPUs compute it."""
 
-    def fused(query, key, value, *, mask=None):
+    def fused(query, key, value, *, mask=None, causal=False):
         return functional.scaled_dot_product_attention(query, key, value)
 
     monkeypatch.setattr(attention, "attend", fused)

@@ -196,6 +196,11 @@ def test_masks_hide_words_of_their_own_half_alone(data, tokenizer):
         assert ((batch.text.ids == tokenizer.mask) <= asked).all()
 
 
+def test_nothing_is_hidden_at_rates_of_zero(data):
+    batch = data(mix={"captions": 1.0}, mask_rate=0.0, noun_mask_rate=0.0)[0]
+    assert (batch.masked == IGNORED).all()
+
+
 def test_whole_nouns_are_hidden_where_the_stage_says_so(data, monkeypatch):
     said = []
     caption = stickers.caption

@@ -129,7 +129,8 @@ class StickerRows:
         encoded = self.tokenizer.encode([text])
         ids = encoded.batch.ids[0]
         labels = torch.full_like(ids, IGNORED)
-        if matched == NOT_ASKED and self.stage.mask_rate:  # at a rate of 0 none is hidden
+        hides = max(self.stage.mask_rate, self.stage.noun_mask_rate) > 0  # one word at least
+        if matched == NOT_ASKED and hides:
             ids, labels = mask_words(
                 ids,
                 encoded.words[0],
