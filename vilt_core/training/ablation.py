@@ -6,8 +6,9 @@ pre-trained on captions from a start that all arms share, as the paper's one ViT
 twice: on questions and on statements about two pictures. ablation_run.py runs it.
 
 The shared start knows more than a ViT: its patches know their names, and whether a text speaks of
-them. Without the second, matching stays at chance for longer than two CPU cores can wait, whatever
-an arm does. It has seen neither a hidden word or patch, nor an alignment, nor an augmented picture.
+them. Without the second, matching stayed at chance for the 600 steps of 64 that two CPU cores can
+afford an arm. It has seen neither a hidden word or patch, nor an alignment, nor an augmented
+picture.
 
 Within a seed all arms see the same scenes in the same order, as far as their steps go: what differs
 between two arms is what their descriptions say, and not the luck of the draw. Seeds differ in
