@@ -11,6 +11,13 @@ TASKS = ("itm", "mlm", "mpp", "rank", "nlvr2")
 TRAINING_HEADS = ("naming", "mentioning", "locating", "comparing")
 
 
+def _check_patches(image_size: int, patch_size: int) -> None:
+    if image_size % patch_size:
+        raise ValueError(
+            f"image_size must be a multiple of patch_size, got {image_size} and {patch_size}"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViltConfig:
     """The transformer of the paper and the sizes of its heads."""
@@ -44,11 +51,7 @@ class ViltConfig:
         return round(self.mlp_ratio * self.width)
 
     def __post_init__(self):
-        if self.image_size % self.patch_size:
-            raise ValueError(
-                f"image_size must be a multiple of patch_size, got {self.image_size} and "
-                f"{self.patch_size}"
-            )
+        _check_patches(self.image_size, self.patch_size)
         if self.width % self.heads:
             raise ValueError(
                 f"width must be a multiple of heads, got {self.width} and {self.heads}"
@@ -115,11 +118,7 @@ class ClipConfig:
     norm_eps: float = 1e-5
 
     def __post_init__(self):
-        if self.image_size % self.patch_size:
-            raise ValueError(
-                f"image_size must be a multiple of patch_size, got {self.image_size} and "
-                f"{self.patch_size}"
-            )
+        _check_patches(self.image_size, self.patch_size)
 
 
 def clip_b32(*, vocab_size: int = 49408, answers: int = 0) -> ClipConfig:

@@ -25,17 +25,10 @@ def test_equations_4_and_5():
     torch.testing.assert_close(part(z)[0], part.mlp(part.norm2(middle)) + middle)
 
 
-def test_equals_torch_encoder_layer():
-    part = block()
+def torch_layer(part: nn.Module, **settings) -> nn.TransformerEncoderLayer:
+    """PyTorch's own layer with a block's weights."""
     reference = nn.TransformerEncoderLayer(
-        16,
-        4,
-        dim_feedforward=24,
-        dropout=0.0,
-        activation="gelu",
-        layer_norm_eps=1e-6,
-        batch_first=True,
-        norm_first=True,
+        16, 4, dim_feedforward=24, dropout=0.0, activation="gelu", batch_first=True, **settings
     )
     own = part.state_dict()
     names = {
@@ -53,6 +46,12 @@ def test_equals_torch_encoder_layer():
             for kind in ("weight", "bias")
         }
     )
+    return reference
+
+
+def test_equals_torch_encoder_layer():
+    part = block()
+    reference = torch_layer(part, layer_norm_eps=1e-6, norm_first=True)
     tokens, mask = torch.randn(2, 5, 16), torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
     expected = reference(tokens, src_key_padding_mask=~mask)
     torch.testing.assert_close(part(tokens, mask=mask)[0], expected)
@@ -83,31 +82,7 @@ MASKS = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
 
 def test_post_norm_equals_torch_encoder_layer():
     part = PostNormBlock(16, heads=4, mlp_width=24)
-    reference = nn.TransformerEncoderLayer(
-        16,
-        4,
-        dim_feedforward=24,
-        dropout=0.0,
-        activation="gelu",
-        layer_norm_eps=1e-12,
-        batch_first=True,
-    )
-    own = part.state_dict()
-    names = {
-        "self_attn.in_proj_": "attention.qkv.",
-        "self_attn.out_proj.": "attention.projection.",
-        "linear1.": "mlp.expand.",
-        "linear2.": "mlp.contract.",
-        "norm1.": "norm1.",
-        "norm2.": "norm2.",
-    }
-    reference.load_state_dict(
-        {
-            theirs + kind: own[ours + kind]
-            for theirs, ours in names.items()
-            for kind in ("weight", "bias")
-        }
-    )
+    reference = torch_layer(part, layer_norm_eps=1e-12)
     tokens = torch.randn(2, 5, 16)
     whole = part(tokens, mask=MASKS)[0]
     torch.testing.assert_close(whole, reference(tokens, src_key_padding_mask=~MASKS))

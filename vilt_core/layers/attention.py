@@ -57,6 +57,22 @@ def attend(
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
 
 
+def mixed(
+    query: Float[Tensor, "b h queries head_dim"],
+    key: Float[Tensor, "b h keys head_dim"],
+    value: Float[Tensor, "b h keys head_dim"],
+    *,
+    mask: Bool[Tensor, "b keys"] | None = None,
+    causal: bool = False,
+    return_weights: bool = False,
+) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries keys"] | None]:
+    """What all heads found, side by side; and the weights when asked for, by the plain path."""
+    seen = {"mask": mask, "causal": causal}
+    weights = attention_weights(query, key, **seen) if return_weights else None
+    found = attend(query, key, value, **seen) if weights is None else weights @ value
+    return rearrange(found, "b h queries head_dim -> b queries (h head_dim)"), weights
+
+
 def _past(query: Tensor, key: Tensor) -> Bool[Tensor, "queries keys"]:
     """True where a key is not after its query."""
     every = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=query.device)
@@ -96,11 +112,10 @@ class SelfAttention(nn.Module):
             first: How many tokens ask, from the first on; all of them by default.
         """
         query, key, value = self._asked_and_offered(tokens, first)
-        seen = {"mask": mask, "causal": self.causal}
-        weights = attention_weights(query, key, **seen) if return_weights else None
-        mixed = attend(query, key, value, **seen) if weights is None else weights @ value
-        merged = rearrange(mixed, "b h queries head_dim -> b queries (h head_dim)")
-        return self.dropout(self.projection(merged)), weights
+        found, weights = mixed(
+            query, key, value, mask=mask, causal=self.causal, return_weights=return_weights
+        )
+        return self.dropout(self.projection(found)), weights
 
     def _asked_and_offered(self, tokens: Tensor, first: int | None) -> tuple[Tensor, ...]:
         """Query, key and value of every head; queries of the first tokens alone where so wanted."""
@@ -159,7 +174,5 @@ class CrossAttention(nn.Module):
         split = partial(rearrange, pattern="b s (of h head_dim) -> of b h s head_dim", h=self.heads)
         query = split(self.query(tokens), of=1)[0]
         key, value = split(self.key_value(context), of=2).unbind(0)
-        weights = attention_weights(query, key, mask=mask) if return_weights else None
-        mixed = attend(query, key, value, mask=mask) if weights is None else weights @ value
-        merged = rearrange(mixed, "b h queries head_dim -> b queries (h head_dim)")
-        return self.dropout(self.projection(merged)), weights
+        found, weights = mixed(query, key, value, mask=mask, return_weights=return_weights)
+        return self.dropout(self.projection(found)), weights

@@ -13,7 +13,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from vilt_core.layers.attention import attend, attention_weights
+from vilt_core.layers.attention import mixed
 from vilt_core.layers.block import PreNormBlock
 
 TYPICAL_ROWS = 256  # of a product, for which the kernels' layout of the weights is chosen
@@ -98,10 +98,8 @@ class PackedBlock(nn.Module):
             self.qkv(self.norm1(tokens)), "b s (of h d) -> of b h s d", of=3, h=self.heads
         ).unbind(0)
         query = query[:, :, :first]
-        weights = attention_weights(query, key, mask=mask) if return_weights else None
-        mixed = attend(query, key, value, mask=mask) if weights is None else weights @ value
-        update = self.projection(rearrange(mixed, "b h queries d -> b queries (h d)"))
-        tokens = tokens[:, :first] + update
+        found, weights = mixed(query, key, value, mask=mask, return_weights=return_weights)
+        tokens = tokens[:, :first] + self.projection(found)
         tokens = tokens + self.contract(self.expand(self.norm2(tokens)))
         return tokens, weights
 

@@ -118,8 +118,7 @@ def _run_arm(
 ) -> Iterator[Progress]:
     """Everything of one arm and one seed that is not done yet."""
     start = folder / "backbone"
-    if not (start / RESULTS).is_file():
-        yield from _run_start(grid, start, settings=settings)
+    yield from _run_start(grid, start, settings=settings)
     pretrained = folder / "pretraining" / arm.pretraining / str(seed)
     yield from _piece(
         f"pretraining {arm.pretraining}",
@@ -156,10 +155,14 @@ def _run_start(grid: Grid, folder: Path, *, settings: Settings) -> Iterator[Prog
         pieces = seed_words_from_pictures(bundle.model, bundle.tokenizer, bundle.answers)
         save_folder(bundle, named / "seeded")
         _write_results(named, {"words_seeded": pieces})
-    bundle = load_folder(named / "seeded")
-    add_heads(bundle.model, patch_classes=patch_classes())
-    yield from _steps("meeting", meeting(grid), folder, bundle=bundle, settings=settings)
-    _write_results(folder, _look_pretrained(grid, load_folder(folder / "model")))
+    yield from _piece(
+        "meeting",
+        meeting(grid),
+        folder,
+        start=partial(_to_meet, named / "seeded"),
+        measure=partial(_look_pretrained, grid),
+        settings=settings,
+    )
 
 
 def _piece(
@@ -192,6 +195,13 @@ def _write_results(folder: Path, found: dict[str, Any]) -> None:
     text = json_text(found)
     write_together({folder / RESULTS: lambda part: part.write_text(text, encoding="utf-8")})
     (folder / "run.pt").unlink(missing_ok=True)
+
+
+def _to_meet(named: Path) -> Bundle:
+    """Patches and words that know their names, with the heads that ask for them."""
+    bundle = load_folder(named)
+    add_heads(bundle.model, patch_classes=patch_classes())
+    return bundle
 
 
 def _to_pretrain(start: Path, arm: Arm) -> Bundle:
