@@ -65,6 +65,8 @@ class RegionBatch:
     boxes: Float[Tensor, "b n 4"]  # left, top, right, bottom, as shares of the picture's sides
     mask: Bool[Tensor, "b n"]
     covered: Bool[Tensor, "b n"] | None = None  # regions whose features are hidden; None: none
+    # How sure the detector is of each of its classes there; of a grid that nobody named, None.
+    classes: Float[Tensor, "b n k"] | None = None
 
     def to(self, device) -> "RegionBatch":
         """Copy to a device."""
@@ -73,6 +75,7 @@ class RegionBatch:
             boxes=self.boxes.to(device),
             mask=self.mask.to(device),
             covered=None if self.covered is None else self.covered.to(device),
+            classes=None if self.classes is None else self.classes.to(device),
         )
 
 

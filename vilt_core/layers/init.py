@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from vilt_core.layers.cnn import GridCnn
 from vilt_core.layers.positions import PositionGrid, sines
 
 
@@ -15,8 +16,9 @@ def initialise(module: nn.Module, *, std: float = 0.02) -> None:
     weights of linear layers and convolutions       N(0, std), truncated at two deviations
     embedding tables, [class], its position         N(0, std), truncated at two deviations
     position grid of the patches                    waves along rows and columns, of size 1/2
+    convolutions of a CNN                           N(0, 2 / (outputs of a window)), He et al.
     every bias                                      0
-    weight of a LayerNorm                           1
+    weight of a LayerNorm or a BatchNorm            1
     ==============================================  ===========================================
 
     ViLT as published draws from N(0, 0.02), cut only at +-2, a hundred deviations away, and takes
@@ -26,6 +28,9 @@ def initialise(module: nn.Module, *, std: float = 0.02) -> None:
         module: The whole to initialise.
         std: Standard deviation before truncation.
     """
+    convolutional = {
+        part for cnn in module.modules() if isinstance(cnn, GridCnn) for part in cnn.modules()
+    }
     for part in module.modules():
         for name, parameter in part.named_parameters(recurse=False):
             if parameter.is_meta:  # a model without values has nothing to set
@@ -35,7 +40,9 @@ def initialise(module: nn.Module, *, std: float = 0.02) -> None:
             elif isinstance(part, PositionGrid):
                 with torch.no_grad():
                     parameter.copy_(sines(len(parameter), parameter.shape[-1]) / 2)
-            elif isinstance(part, nn.LayerNorm):
+            elif isinstance(part, nn.LayerNorm | nn.BatchNorm2d):
                 nn.init.ones_(parameter)
+            elif part in convolutional:
+                nn.init.kaiming_normal_(parameter, mode="fan_out", nonlinearity="relu")
             else:
                 nn.init.trunc_normal_(parameter, std=std, a=-2 * std, b=2 * std)

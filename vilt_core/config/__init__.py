@@ -1,0 +1,62 @@
+"""Every number of the lab that a person may want to change, one small dataclass a concern.
+
+Presets are functions. No module of ``layers`` ever sees one of these objects: builders unpack them.
+"""
+
+from vilt_core.config.clip import (
+    ClipConfig,
+    clip_b32,
+    clip_mini,
+)
+from vilt_core.config.cnn import (
+    CnnConfig,
+    resnet50,
+    resnet101,
+    resnet152,
+    resnet_mini,
+    resnext152,
+)
+from vilt_core.config.uniter import (
+    UniterConfig,
+    uniter_base,
+    uniter_mini,
+)
+from vilt_core.config.vilbert import (
+    VilbertConfig,
+    vilbert_base,
+    vilbert_mini,
+)
+from vilt_core.config.vilt import (
+    TASKS,
+    TRAINING_HEADS,
+    ViltConfig,
+    vilt_b32,
+    vilt_mini,
+    vilt_mini_gpu,
+    with_task,
+)
+
+__all__ = [
+    "TASKS",
+    "TRAINING_HEADS",
+    "ClipConfig",
+    "CnnConfig",
+    "UniterConfig",
+    "VilbertConfig",
+    "ViltConfig",
+    "clip_b32",
+    "clip_mini",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnet_mini",
+    "resnext152",
+    "uniter_base",
+    "uniter_mini",
+    "vilbert_base",
+    "vilbert_mini",
+    "vilt_b32",
+    "vilt_mini",
+    "vilt_mini_gpu",
+    "with_task",
+]

@@ -1,0 +1,66 @@
+"""A picture becomes a grid of features: the convolutional networks that ViLT does without."""
+
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class GridCnn(nn.Module):
+    """A ResNet of timm's up to the grid of its last stage.
+
+    ``width`` is the number of channels of that grid, ``stride`` the side of a cell in pixels.
+
+    Args:
+        depths: Blocks of each stage.
+        widths: Of each stage; bottlenecks give four times that.
+        bottleneck: Blocks of 1x1, 3x3 and 1x1 convolutions, or of two 3x3.
+        groups: Of the 3x3 convolutions: 32 in a ResNeXt.
+        group_width: Channels of each group in the first stage.
+        stem_width: Of the first convolution.
+        stages: How many of them are kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        depths: tuple[int, ...] = (3, 4, 6, 3),
+        widths: tuple[int, ...] = (64, 128, 256, 512),
+        bottleneck: bool = True,
+        groups: int = 1,
+        group_width: int = 64,
+        stem_width: int = 64,
+        stages: int = 4,
+    ):
+        from timm.models.resnet import (
+            BasicBlock,
+            Bottleneck,
+            ResNet,
+        )  # two seconds: ViLT needs none
+
+        super().__init__()
+        block: Any = Bottleneck if bottleneck else BasicBlock  # timm says an object, means a class
+        whole = ResNet(
+            block,
+            depths,
+            num_classes=0,
+            cardinality=groups,
+            base_width=group_width,
+            stem_width=stem_width,
+            channels=widths,
+        )
+        self.stem = nn.Sequential(whole.conv1, whole.bn1, whole.act1, whole.maxpool)
+        self.stages = nn.ModuleList(
+            getattr(whole, f"layer{number}") for number in range(1, stages + 1)
+        )
+        self.width = widths[stages - 1] * (4 if bottleneck else 1)
+        self.stride = 2 ** (stages + 1)
+
+    def forward(
+        self, pixels: Float[Tensor, "b 3 height width"]
+    ) -> Float[Tensor, "b c rows columns"]:
+        """The grid: sides are the picture's, divided by ``stride`` and rounded up."""
+        grid = self.stem(pixels)
+        for stage in self.stages:
+            grid = stage(grid)
+        return grid
