@@ -32,13 +32,9 @@ class GridCnn(nn.Module):
         stem_width: int = 64,
         stages: int = 4,
     ):
-        from timm.models.resnet import (
-            BasicBlock,
-            Bottleneck,
-            ResNet,
-        )  # two seconds: ViLT needs none
+        # Takes two seconds, and ViLT needs none of it.
+        from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 
-        super().__init__()
         block: Any = Bottleneck if bottleneck else BasicBlock  # timm says an object, means a class
         whole = ResNet(
             block,
