@@ -29,6 +29,7 @@ from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import is_file, is_folder
 from vilt_core.interop.opening import open_bundle
 from vilt_core.layers.packed import has_bfloat16_units, pack
+from vilt_core.models.vilt import Vilt
 from vilt_core.transport.problem import check_count, check_positive
 from vilt_core.types import ImageBatch, TextBatch
 
@@ -238,6 +239,8 @@ class Predictor:
         check_count("iterations", iterations)
         if not isinstance(layer, Integral):
             raise ValueError(f"layer must be a whole number, got {layer!r:.60}")
+        if not isinstance(self.model, Vilt):
+            raise ValueError(f"{self.name} lays no words on patches: this takes a ViLT")
         return align(
             self.model,
             self.tokenizer,

@@ -56,6 +56,12 @@ class ImageBatch:
             mask=None if self.mask is None else self.mask.to(device),
         )
 
+    def take(self, rows: list[int]) -> "ImageBatch":
+        """Some images of the batch, in this order, repeated where a row is."""
+        return ImageBatch(
+            pixels=self.pixels[rows], mask=None if self.mask is None else self.mask[rows]
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionBatch:
@@ -78,6 +84,16 @@ class RegionBatch:
             classes=None if self.classes is None else self.classes.to(device),
         )
 
+    def take(self, rows: list[int]) -> "RegionBatch":
+        """Some images of the batch, in this order, repeated where a row is."""
+        return RegionBatch(
+            features=self.features[rows],
+            boxes=self.boxes[rows],
+            mask=self.mask[rows],
+            covered=None if self.covered is None else self.covered[rows],
+            classes=None if self.classes is None else self.classes[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchEmbeddings:
@@ -96,6 +112,9 @@ class PatchEmbeddings:
             positions=self.positions[rows],
             grid=self.grid,
         )
+
+
+Looked = ImageBatch | RegionBatch | PatchEmbeddings  # how far an image may have come already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

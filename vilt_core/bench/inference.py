@@ -190,7 +190,7 @@ def _rows(
 def _embedding_rows(folder: str, setting: Setting) -> list[Row]:
     """Equation 2 alone: beside the bare convolution, and beside transformers' embedder."""
     scale = setting.scale
-    model = open_bundle(folder).model.to(setting.device)
+    model = open_bundle(folder).vilt.to(setting.device)
     peer = transformers_quietly().ViltForQuestionAnswering.from_pretrained(folder)
     embedder = peer.to(setting.device).eval().vilt.embeddings
     rows = []

@@ -31,7 +31,7 @@ class Convert:
             raise ValueError(f"expected another folder to write to, got the source {self.target}")
         bundle = open_bundle(source, revision=self.revision)
         {"huggingface": to_huggingface, "lab": save_folder}[self.to](bundle, self.target)
-        report = parity_report(bundle.model, self.target, to=self.to)
+        report = parity_report(bundle.vilt, self.target, to=self.to)
         if self.json is not None:
             to_file(report, self.json)
         print(f"{bundle.name} written to {self.target}; the largest difference of every layer:")

@@ -79,7 +79,7 @@ class Train:
             )
         if recipe.prepare is not None:
             bundle = load_folder(source_of(self.start or "vilt-mini"))
-            recipe.prepare(bundle.model)
+            recipe.prepare(bundle.vilt)
         elif self.start:
             raise ValueError(f"{self.recipe} starts from nothing, got --from {self.start}")
         train_and_watch(

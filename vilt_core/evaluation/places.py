@@ -72,7 +72,7 @@ def _states(
     bundle: Bundle, pairs: Sequence[Paired], *, batch_size: int, progress: Progress | None
 ) -> tuple[list[Tensor], Tensor, Tensor]:
     """Every patch's normalised state after each block, its place, and which picture it is of."""
-    states: list[list[Tensor]] = [[] for _ in range(bundle.model.config.depth + 1)]
+    states: list[list[Tensor]] = [[] for _ in range(bundle.vilt.config.depth + 1)]
     places, owners = [], []
     pictures, texts = [pair.picture for pair in pairs], [pair.text for pair in pairs]
     with evaluating(bundle.model):
@@ -83,7 +83,7 @@ def _states(
             assert read.output.states is not None
             for kept, state in zip(states, read.output.states, strict=True):
                 patches = split(state, text_tokens=read.output.text.shape[1])[2]
-                kept.append(bundle.model.encoder.norm(patches)[real].double().cpu())
+                kept.append(bundle.vilt.encoder.norm(patches)[real].double().cpu())
             places.append(read.output.positions[real].double().cpu())
             rows = torch.tensor(list(read.rows))[:, None].expand(real.shape)
             owners.append(rows[real.cpu()])

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from vilt_core.models.vilt import Vilt
+from vilt_core.layers.reader import PairReader
 from vilt_core.types import ImageBatch, TextBatch
 
 PAIRS = 8  # that are read at once: more leave a processor's caches
@@ -19,7 +19,7 @@ Judge = Callable[[Float[Tensor, "b d"]], Float[Tensor, " b"]]
 Placed = tuple[Sequence[int], ImageBatch]  # pictures of one size, and their rows in the matrix
 
 
-def judge_of(model: Vilt) -> tuple[str, Judge] | None:
+def judge_of(model: PairReader) -> tuple[str, Judge] | None:
     """Which head tells how well a picture and a text fit, and its score from pooled states.
 
     "rank" where a model has it: it was fine-tuned for retrieval last, and its ITM head was left
@@ -35,7 +35,7 @@ def judge_of(model: Vilt) -> tuple[str, Judge] | None:
 
 
 def score_all(
-    model: Vilt,
+    model: PairReader,
     batches: Iterable[Placed],
     text: TextBatch,
     *,
@@ -60,11 +60,11 @@ def score_all(
     scores = np.zeros((images, len(order)), dtype=np.float32)
     done = 0
     for rows, batch in batches:
-        patches = model.embed_image(batch)
+        seen = model.look(batch)
         for which, columns in _pairs(len(rows), order, most=pairs_at_once):
             longest = lengths[columns[-1]]
             some = TextBatch(ids=text.ids[columns, :longest], mask=text.mask[columns, :longest])
-            found = judge(model.pool(some, patches.take(which)))
+            found = judge(model.pool(some, seen.take(which)))
             scores[[rows[row] for row in which], columns] = found.cpu().numpy()
         done += len(rows)
         if progress is not None:

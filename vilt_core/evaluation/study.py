@@ -80,7 +80,7 @@ def alignment_study(
             return_attentions=True,
             progress=progress,
         ):
-            for variant, weights in variants(bundle.model, batch):
+            for variant, weights in variants(bundle.vilt, batch):
                 values = measured(batch, weights) | {"claimed": claimed(batch, weights)}
                 for measure, value in values.items():
                     scores[variant][measure].append(value.cpu())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from vilt_core.data.image import Processing
 from vilt_core.data.text import Tokenizer
+from vilt_core.layers.reader import PairReader
 from vilt_core.models.vilt import Vilt
 
 Progress = Callable[[int, int], None]  # told of the bytes that are there and of all bytes
@@ -15,11 +16,24 @@ class Bundle:
     """A model with everything needed to speak to it."""
 
     name: str
-    model: Vilt
+    model: PairReader
     tokenizer: Tokenizer
     answers: tuple[str, ...]
     domain: str = "stickers"  # what it was trained on: "stickers" or "photographs"
     pictures: Processing | None = None  # how to prepare them; None: at the model's own size
+
+    @property
+    def vilt(self) -> Vilt:
+        """The model, where it is a ViLT: much is asked that only a sequence of patches can answer.
+
+        Raises:
+            ValueError: It is one of its rivals.
+        """
+        if not isinstance(self.model, Vilt):
+            raise ValueError(
+                f"{self.name} is of the kind {type(self.model).__name__}: this takes a ViLT"
+            )
+        return self.model
 
     @property
     def processing(self) -> Processing:

@@ -12,7 +12,7 @@ from vilt_core.data.image import Processing
 from vilt_core.interop.bundle import Bundle, processing_of
 from vilt_core.interop.folders import read_object
 from vilt_core.interop.renames import Classifier
-from vilt_core.interop.weights import LARGEST
+from vilt_core.interop.settings import LARGEST
 
 DEFAULTS = {  # of transformers, where a config.json is silent
     "vocab_size": 30522,

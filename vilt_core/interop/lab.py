@@ -2,29 +2,31 @@
 
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from vilt_core.config import TRAINING_HEADS, ViltConfig
+from vilt_core.config import TRAINING_HEADS
 from vilt_core.data.image import Processing
 from vilt_core.data.text import Tokenizer
 from vilt_core.interop.bundle import Bundle, processing_of
 from vilt_core.interop.folders import json_text, read_object, write_together
+from vilt_core.interop.settings import read_config
 from vilt_core.interop.weights import (
-    LARGEST,
     adopt,
     check,
     check_scale,
+    own_state,
     read_safetensors,
     without_values,
 )
-from vilt_core.models.vilt import Vilt
+from vilt_core.layers.reader import PairReader
+from vilt_core.models import MODELS, kind_of
 
 FORMAT = "vilt-lab/1"
 _TRAINING_ONLY = tuple(f"{head}." for head in TRAINING_HEADS)
-_MAY_BE_ZERO = {"answers", "patch_classes", "dropout"}
 
 
 def save_folder(
@@ -51,15 +53,15 @@ def save_folder(
     folder.mkdir(parents=True, exist_ok=True)
     state = {
         name: value.detach().to("cpu", dtype).contiguous()
-        for name, value in (state or bundle.model.state_dict()).items()
+        for name, value in own_state(bundle.model, state).items()
         if not name.startswith(_TRAINING_ONLY)
     }
     described = {
         "format": FORMAT,
         "name": bundle.name,
         "domain": bundle.domain,
-        "model": "vilt",
-        "config": asdict(bundle.model.config) | {"patch_classes": 0},
+        "model": kind_of(bundle.model),
+        "config": _settings(bundle.model.config),
         "answers": list(bundle.answers),
     }
     if bundle.pictures is not None:
@@ -82,7 +84,8 @@ def load_folder(folder: str | Path) -> Bundle:
     """
     folder = Path(folder)
     described = _described(folder / "config.json")
-    config = _config(described["config"], folder / "config.json")
+    kind = MODELS[described.get("model", "vilt")]
+    config = read_config(kind.config, described["config"], folder / "config.json")
     answers = tuple(described["answers"])
     if len(answers) != config.answers:
         raise ValueError(
@@ -105,14 +108,22 @@ def load_folder(folder: str | Path) -> Bundle:
     )
 
 
+def _settings(config: Any) -> dict[str, Any]:
+    """A config without the heads that serve training only."""
+    settings = asdict(config)
+    return settings | {"patch_classes": 0} if "patch_classes" in settings else settings
+
+
 def _described(path: Path) -> dict:
     if not path.is_file():
         raise ValueError(f"expected a model folder with a config.json at {path.parent}, found none")
     described = read_object(path)
     if described.get("format") != FORMAT:
         raise ValueError(f"{path} must say format {FORMAT!r}, is it a model of this lab?")
-    if described.get("model", "vilt") != "vilt":
-        raise ValueError(f"{path} must describe a vilt, got model {described['model']!r}")
+    if str(described.get("model", "vilt")) not in MODELS:
+        raise ValueError(
+            f"{path} must describe one of {', '.join(MODELS)}, got model {described['model']!r}"
+        )
     kinds = {"name": str, "domain": str, "config": dict, "answers": list}
     if missing := sorted(set(kinds) - set(described)):
         raise ValueError(f"{path} lacks {missing}")
@@ -125,38 +136,11 @@ def _described(path: Path) -> dict:
     return described
 
 
-def _config(settings: dict, path: Path) -> ViltConfig:
-    known = {field.name: field.type for field in fields(ViltConfig)}
-    if strange := sorted(set(settings) - set(known)):
-        raise ValueError(f"{path} has unknown settings: {strange}")
-    if "vocab_size" not in settings:
-        raise ValueError(f"{path} lacks the setting 'vocab_size'")
-    checked = {}
-    for name, value in settings.items():
-        if name == "tasks":
-            if not isinstance(value, list) or not all(isinstance(task, str) for task in value):
-                raise ValueError(f"{path}: tasks must be a list of strings, got {value!r}")
-            checked[name] = tuple(value)
-            continue
-        kind = float if known[name] is float else int
-        if (
-            type(value) not in (int, kind)
-            or not 0 <= value <= LARGEST
-            or (value == 0 and name not in _MAY_BE_ZERO)
-        ):
-            raise ValueError(f"{path}: {name} must be a positive {kind.__name__}, got {value!r}")
-        checked[name] = kind(value)
-    try:
-        return ViltConfig(**checked)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
-def _model(config: ViltConfig, weights: Path) -> Vilt:
+def _model(config: Any, weights: Path) -> PairReader:
     state = read_safetensors(weights)
     check_scale(config, state, source=weights)
     model = without_values(config)
-    check(state, model.state_dict(), source=weights)
+    check(state, own_state(model), source=weights)
     return adopt(model, state)
 
 

@@ -96,7 +96,7 @@ def parity_report(model: Vilt, folder: Path, *, to: Literal["huggingface", "lab"
     Returns:
         Ready for JSON: the rows, a layer each, and notes on what the numbers cannot tell.
     """
-    back = compare(model, open_bundle(folder).model)
+    back = compare(model, open_bundle(folder).vilt)
     notes: list[str] = []
     theirs: dict[str, Difference] = {}
     if to == "huggingface" and find_spec("transformers") is None:

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeVar, overload
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,9 +14,12 @@ from torch.overrides import TorchFunctionMode
 from vilt_core.config import ViltConfig
 from vilt_core.interop.folders import is_file
 from vilt_core.interop.pickles import State, read_pickle
+from vilt_core.layers.reader import PairReader
+from vilt_core.models import of_config
 from vilt_core.models.vilt import Vilt
 
-LARGEST = 10**18  # number in a config that is looked at at all
+Model = TypeVar("Model", bound=PairReader)
+
 _DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -43,13 +48,35 @@ class _WithoutValues(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def without_values(config: ViltConfig) -> Vilt:
+@overload
+def without_values(config: ViltConfig) -> Vilt: ...
+@overload
+def without_values(config: Any) -> PairReader: ...
+def without_values(config: Any) -> PairReader:
     """A model whose parameters have their shapes only; ``adopt`` gives it values."""
     with _WithoutValues():
-        return Vilt(config)
+        return of_config(config)
 
 
-def adopt(model: Vilt, state: Mapping[str, Tensor]) -> Vilt:
+def own_state(model: PairReader, state: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """The weights that are a model's own: each once, under the first of its names.
+
+    Left out is what another file holds: the detector that several models see with.
+
+    Args:
+        model: Whose names count.
+        state: The weights, where they are not in the model.
+    """
+    held = model.state_dict() if state is None else state
+    names = {name for name, _ in (*model.named_parameters(), *model.named_buffers())}
+    return {
+        name: value
+        for name, value in held.items()
+        if name in names and not name.startswith("image_detector.")
+    }
+
+
+def adopt(model: Model, state: Mapping[str, Tensor]) -> Model:
     """Make these tensors the model's parameters, in evaluation mode.
 
     Nothing is copied but what several parameters would share, or what is a part of something else.
@@ -62,7 +89,8 @@ def adopt(model: Vilt, state: Mapping[str, Tensor]) -> Vilt:
             own = own.clone()
         taken.add(own.untyped_storage().data_ptr())
         owned[name] = own
-    model.load_state_dict(owned, assign=True)
+    model.load_state_dict(owned, assign=True, strict=False)  # ``check`` has seen to the names
+    model.tie()
     return model.eval()
 
 
@@ -90,9 +118,9 @@ def check(state: State, expected: Mapping[str, Tensor], *, source: Path) -> None
                 f"expected {tuple(expected[name].shape)}"
             )
         check_dense(name, value, source=source)
-        if not value.is_floating_point():
+        if not value.is_floating_point() and expected[name].is_floating_point():
             raise ValueError(f"{source}: {name} must hold floats, got {value.dtype}")
-        state[name] = value.to(torch.float32)
+        state[name] = value.to(torch.float32 if value.is_floating_point() else torch.int64)
         if not all(end.isfinite() for end in state[name].aminmax()):
             raise ValueError(f"{source}: {name} holds values that are not finite")
 
@@ -109,8 +137,14 @@ def check_dense(name: str, value: Tensor, *, source: Path) -> None:
         raise ValueError(f"{source}: {name} must hold values, got a tensor of the device meta")
 
 
-def check_scale(config: ViltConfig, state: State, *, source: Path) -> None:
+def check_scale(config: Any, state: State, *, source: Path) -> None:
     """Refuse a config far beyond its weights before building it takes for ever."""
+    if not isinstance(config, ViltConfig):
+        if (layers := _layers(asdict(config))) > len(state):
+            raise ValueError(
+                f"{source} does not fit its config: {layers} layers of {len(state)} weights"
+            )
+        return
     if config.mlp_width < 1:
         raise ValueError(f"{source} does not fit its config: mlp_ratio leaves no MLP")
     held = sum(value.numel() for value in state.values())
@@ -122,6 +156,17 @@ def check_scale(config: ViltConfig, state: State, *, source: Path) -> None:
         raise ValueError(
             f"{source} does not fit its config: it holds {held:,} numbers, expected {described:,}"
         )
+
+
+def _layers(settings: Mapping[str, Any]) -> int:
+    """How many layers a config speaks of: the sum of its depths, at any level."""
+    found = 0
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            found += _layers(value)
+        elif name.endswith(("depth", "depths")):
+            found += sum(value) if isinstance(value, tuple) else value
+    return found
 
 
 def read_weights(folder: Path) -> tuple[State, Path]:

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import nn
-
 from vilt_core.config import (
+    ClipConfig,
+    UniterConfig,
+    VilbertConfig,
+    ViltConfig,
     clip_b32,
     clip_mini,
     uniter_base,
@@ -16,6 +18,7 @@ from vilt_core.config import (
     vilt_b32,
     vilt_mini,
 )
+from vilt_core.layers.reader import PairReader
 from vilt_core.models.clip import Clip
 from vilt_core.models.uniter import Uniter
 from vilt_core.models.vilbert import Vilbert
@@ -26,24 +29,37 @@ from vilt_core.models.vilt import Vilt
 class Family:
     """A model and its presets."""
 
-    model: Callable[[Any], nn.Module]  # takes the preset's config
+    model: type[PairReader]  # takes the config
+    config: type
     presets: dict[str, Callable[..., Any]]  # size -> function of vocab_size and answers
     vocab_size: int = 30522  # of the published model's own tokenizer
 
 
 MODELS = {
     "clip": Family(
-        model=Clip, presets={"published": clip_b32, "mini": clip_mini}, vocab_size=49408
+        model=Clip,
+        config=ClipConfig,
+        presets={"published": clip_b32, "mini": clip_mini},
+        vocab_size=49408,
     ),
     "uniter": Family(
-        model=Uniter, presets={"published": uniter_base, "mini": uniter_mini}, vocab_size=28996
+        model=Uniter,
+        config=UniterConfig,
+        presets={"published": uniter_base, "mini": uniter_mini},
+        vocab_size=28996,
     ),
-    "vilbert": Family(model=Vilbert, presets={"published": vilbert_base, "mini": vilbert_mini}),
-    "vilt": Family(model=Vilt, presets={"published": vilt_b32, "mini": vilt_mini}),
+    "vilbert": Family(
+        model=Vilbert,
+        config=VilbertConfig,
+        presets={"published": vilbert_base, "mini": vilbert_mini},
+    ),
+    "vilt": Family(
+        model=Vilt, config=ViltConfig, presets={"published": vilt_b32, "mini": vilt_mini}
+    ),
 }
 
 
-def build(name: str, *, size: str = "published", **overrides) -> nn.Module:
+def build(name: str, *, size: str = "published", **overrides) -> PairReader:
     """A freshly initialised model.
 
     Args:
@@ -62,3 +78,13 @@ def build(name: str, *, size: str = "published", **overrides) -> nn.Module:
         raise ValueError(f"size must be one of {sorted(family.presets)}, got {size!r}")
     config = family.presets[size](vocab_size=family.vocab_size, answers=0)
     return family.model(replace(config, **overrides))
+
+
+def kind_of(model: PairReader) -> str:
+    """The name of a model's family: the first one under which ``build`` makes its like."""
+    return next(name for name, family in MODELS.items() if family.model is type(model))
+
+
+def of_config(config: Any) -> PairReader:
+    """The model that a config describes, freshly initialised."""
+    return next(family for family in MODELS.values() if family.config is type(config)).model(config)

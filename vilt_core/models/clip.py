@@ -18,13 +18,14 @@ from vilt_core.layers.fusion import mask_of, with_class
 from vilt_core.layers.heads import VqaHead, joined
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import PatchEmbedding
+from vilt_core.layers.reader import PairReader
 from vilt_core.layers.text import PlainTextEmbedding
 from vilt_core.types import ImageBatch, ModelOutput, PatchEmbeddings, TextBatch
 
 FIRST_SCALE = log(1 / 0.07)  # of the scores, as a logarithm, where training begins
 
 
-class Clip(nn.Module):
+class Clip(PairReader):
     """A tower for texts, one for pictures, and the vectors that they make of them.
 
     ``score(out.text_vector, out.image_vector)`` is every text's score with every picture;
@@ -32,8 +33,8 @@ class Clip(nn.Module):
     """
 
     def __init__(self, config: ClipConfig):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
+        self.config: ClipConfig = config
         self.text_embedding = PlainTextEmbedding(
             config.vocab_size, config.text_width, max_tokens=config.max_text_tokens
         )

@@ -16,12 +16,13 @@ from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.fusion import mask_of
 from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead
 from vilt_core.layers.init import initialise
+from vilt_core.layers.reader import PairReader
 from vilt_core.layers.regions import RegionEmbedding, region_places
 from vilt_core.layers.text import TextEmbedding
 from vilt_core.types import ModelOutput, RegionBatch, TextBatch
 
 
-class Uniter(nn.Module):
+class Uniter(PairReader):
     """The transformer and its heads; a head is a function of the output.
 
     ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``; of hidden regions
@@ -29,8 +30,8 @@ class Uniter(nn.Module):
     """
 
     def __init__(self, config: UniterConfig):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
+        self.config: UniterConfig = config
         width, dropout, eps = config.width, config.dropout, config.norm_eps
         self.text_embedding = TextEmbedding(
             config.vocab_size, width, max_tokens=config.max_text_tokens, dropout=dropout
@@ -48,6 +49,11 @@ class Uniter(nn.Module):
         self.region_features = MlmHead(width, vocab_size=config.region_width, norm_eps=eps)
         self.vqa = VqaHead(width, answers=config.answers) if config.answers else None
         initialise(self)
+        self.tie()
+
+    def tie(self) -> None:
+        """Words are decoded by what they are embedded by."""
+        assert self.mlm is not None
         self.mlm.decoder.weight = self.text_embedding.words.weight
 
     def forward(

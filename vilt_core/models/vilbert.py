@@ -14,12 +14,13 @@ from vilt_core.layers.block import CoAttentionBlock, PostNormBlock
 from vilt_core.layers.fusion import mask_of, with_class
 from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead
 from vilt_core.layers.init import initialise
+from vilt_core.layers.reader import PairReader
 from vilt_core.layers.regions import RegionEmbedding, region_places
 from vilt_core.layers.text import TextEmbedding
 from vilt_core.types import ModelOutput, RegionBatch, TextBatch
 
 
-class Vilbert(nn.Module):
+class Vilbert(PairReader):
     """Both streams and their heads; a head is a function of the output.
 
     ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``, and of hidden regions
@@ -27,8 +28,8 @@ class Vilbert(nn.Module):
     """
 
     def __init__(self, config: VilbertConfig):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
+        self.config: VilbertConfig = config
         dropout, eps = config.dropout, config.norm_eps
         text_width, image_width = config.text_width, config.image_width
         self.text_embedding = TextEmbedding(
@@ -65,6 +66,11 @@ class Vilbert(nn.Module):
         answers = config.answers
         self.vqa = VqaHead(config.pooled_width, answers=answers) if answers else None
         initialise(self)
+        self.tie()
+
+    def tie(self) -> None:
+        """Words are decoded by what they are embedded by."""
+        assert self.mlm is not None
         self.mlm.decoder.weight = self.text_embedding.words.weight
 
     def forward(

@@ -25,21 +25,17 @@ from vilt_core.layers.heads import (
 )
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import PatchEmbedding, no_patches, sample_patches
+from vilt_core.layers.reader import PairReader
 from vilt_core.layers.text import TextEmbedding
 from vilt_core.types import ImageBatch, ModelOutput, PatchEmbeddings, TextBatch
 
 
-class Vilt(nn.Module):
-    """The transformer and its heads; a head is a function of the output.
-
-    ``itm(out.pooled)``, ``mlm(out.text)``, ``mpp(out.image)``, ``rank(out.pooled)``,
-    ``vqa(out.pooled)`` and ``nlvr2.pair(left.pooled, right.pooled)``; None where the config has no
-    such task or answers.
-    """
+class Vilt(PairReader):
+    """The transformer and its heads, None where the config has no such task or no answers."""
 
     def __init__(self, config: ViltConfig):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
+        self.config: ViltConfig = config
         width, dropout, mpp = config.width, config.dropout, "mpp" in config.tasks
         text = partial(TextEmbedding, config.vocab_size, width, max_tokens=config.max_text_tokens)
         self.text_embedding = text(
@@ -134,11 +130,9 @@ class Vilt(nn.Module):
         joint = self.fusion(words, image_class, image.tokens, row=image_type)  # eq. 3
         return joint, mask_of(text.mask, with_class(image.mask)), image
 
-    def head(self, task: str) -> nn.Module:
-        """The head of a task of the config or of "vqa"; a ValueError where there is none."""
-        if (found := getattr(self, task)) is None:
-            raise ValueError(f"this model has no {task} head")
-        return found
+    def look(self, image: ImageBatch) -> PatchEmbeddings:
+        """Equation 2, once for however many texts."""
+        return self.embed_image(image)
 
     def embed_image(
         self,

@@ -152,7 +152,7 @@ def _run_start(grid: Grid, folder: Path, *, settings: Settings) -> Iterator[Prog
         recipe = backbone(grid)
         bundle = bundle_of_run(recipe, named)
         yield from _steps("backbone", recipe, named, bundle=bundle, settings=settings)
-        pieces = seed_words_from_pictures(bundle.model, bundle.tokenizer, bundle.answers)
+        pieces = seed_words_from_pictures(bundle.vilt, bundle.tokenizer, bundle.answers)
         save_folder(bundle, named / "seeded")
         _write_results(named, {"words_seeded": pieces})
     yield from _piece(
@@ -200,7 +200,7 @@ def _write_results(folder: Path, found: dict[str, Any]) -> None:
 def _to_meet(named: Path) -> Bundle:
     """Patches and words that know their names, with the heads that ask for them."""
     bundle = load_folder(named)
-    add_heads(bundle.model, patch_classes=patch_classes())
+    add_heads(bundle.vilt, patch_classes=patch_classes())
     return bundle
 
 
@@ -221,7 +221,7 @@ def _to_finetune(pretrained: Path, on: str) -> Bundle:
     """A pre-trained model, with a fresh head and a type for the second picture for statements."""
     bundle = load_folder(pretrained)
     if on == "statements":
-        add_heads(bundle.model, nlvr2=True)
+        add_heads(bundle.vilt, nlvr2=True)
     return bundle
 
 

@@ -61,7 +61,7 @@ def adapt(
         raise ValueError(f"task must be one of {', '.join(KIND_OF)}, got {task!r}")
     if data.kind != KIND_OF[task]:
         raise ValueError(f"{task} learns from {KIND_OF[task]}, got {data.name}, of {data.kind}")
-    model = copy.deepcopy(bundle.model)
+    model = copy.deepcopy(bundle.vilt)
     texts = Counter(_texts(data))
     tokenizer, words = fit_words(model, bundle.tokenizer, texts)
     domain = OWN if bundle.domain == "stickers" else bundle.domain
@@ -95,7 +95,8 @@ def _texts(data: DataSet) -> Iterator[str]:
 
 def _fit_pictures(bundle: Bundle, image_size: int | None) -> tuple[Bundle, str]:
     """The position table at the grid of another picture size, in place."""
-    config, before = bundle.model.config, bundle.processing.size
+    model, before = bundle.vilt, bundle.processing.size
+    config = model.config
     if image_size in (None, before):
         return bundle, f"Pictures: {before} pixels on their shorter side, as before."
     if image_size < config.patch_size or image_size % config.patch_size:
@@ -104,10 +105,10 @@ def _fit_pictures(bundle: Bundle, image_size: int | None) -> tuple[Bundle, str]:
             f"got {image_size}"
         )
     side = image_size // config.patch_size
-    positions = bundle.model.patch_embedding.positions
+    positions = model.patch_embedding.positions
     table = resize_grid(positions.table.detach(), rows=side, columns=side)
     positions.table = nn.Parameter(table.clone())
-    bundle.model.config = replace(config, image_size=image_size)
+    model.config = replace(config, image_size=image_size)
     if bundle.pictures is not None:
         bundle = replace(bundle, pictures=replace(bundle.pictures, size=image_size))
     return bundle, (
@@ -142,7 +143,7 @@ def _fit_answers(bundle: Bundle, data: DataSet, *, min_count: int) -> tuple[Bund
     places: dict[str, int] = {}
     for place, answer in enumerate(bundle.answers):
         places.setdefault(normalise_answer(answer), place)
-    _set_answers(bundle.model, [places.get(answer) for answer in answers])
+    _set_answers(bundle.vilt, [places.get(answer) for answer in answers])
     chosen = set(answers)
     lists = {
         "kept, with what was learned of them": [one for one in answers if one in places],

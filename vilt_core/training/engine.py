@@ -19,6 +19,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
+from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.packed import has_bfloat16_units
 from vilt_core.training.step import TrainingStep
 
@@ -84,16 +85,18 @@ class Engine:
 
     def prepare(self, step: TrainingStep) -> nn.Module:
         """The step as this run takes it: compiled, checkpointed, sharded or in parallel."""
-        encoder = step.model.encoder
-        encoder.checkpointing = self.settings.checkpointing
+        encoders = [part for part in step.model.modules() if isinstance(part, Encoder)]
+        blocks = [block for encoder in encoders for block in encoder.blocks]
+        for encoder in encoders:
+            encoder.checkpointing = self.settings.checkpointing
         if self.settings.compiled:
-            for block in encoder.blocks:
+            for block in blocks:
                 block.compile()
         if not self.settings.sharded:
             self.accelerator.free_memory()  # of the stage before
             return self.accelerator.prepare_model(step)
         mesh = init_device_mesh(self.device.type, (self.processes,))
-        for block in encoder.blocks:
+        for block in blocks:
             fully_shard(block, mesh=mesh)
         fully_shard(step, mesh=mesh)
         return step

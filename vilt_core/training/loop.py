@@ -102,16 +102,18 @@ def train(
     state = load_run(folder / "run.pt")
     if state is not None:
         begun_stages = recipe.stages[: state["stage"] + (state["step"] > 0)]
-        grow(bundle.model, max([s.depth or 0 for s in begun_stages] + [bundle.model.config.depth]))
+        deepest = max((s.depth or 0 for s in begun_stages), default=0)
+        if deepest and deepest > bundle.model.config.depth:
+            grow(bundle.vilt, deepest)
         _take_up(state["model"], bundle, folder)
     keeper = Keeper(folder, bundle, engine, state, lesson=lesson_of(recipe, data))
     for place in range(keeper.stage, len(recipe.stages)):
         stage = recipe.stages[place]
         first = keeper.step if place == keeper.stage else 0
         if first == 0 and place > 0 and recipe.stages[place - 1].name == "backbone":
-            seed_words_from_pictures(bundle.model, bundle.tokenizer, bundle.answers)
+            seed_words_from_pictures(bundle.vilt, bundle.tokenizer, bundle.answers)
         if stage.depth is not None and stage.depth > bundle.model.config.depth:
-            grow(bundle.model, stage.depth, seed=recipe.seed)
+            grow(bundle.vilt, stage.depth, seed=recipe.seed)
         module = engine.prepare(TrainingStep(bundle.model, stage))
         optimizer = build_optimizer(bundle.model, stage)
         if first and state is not None:

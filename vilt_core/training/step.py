@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vilt_core import objectives
 from vilt_core.explain.attention import words_to_patches
 from vilt_core.layers.fusion import split
+from vilt_core.layers.reader import PairReader
 from vilt_core.models.vilt import Vilt
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import Batch, matching_rows
@@ -20,7 +21,7 @@ from vilt_core.types import ImageBatch, ModelOutput, PatchEmbeddings, TextBatch
 class TrainingStep(nn.Module):
     """A batch to its losses and their weighted sum: what processes share and shard."""
 
-    def __init__(self, model: Vilt, stage: Stage):
+    def __init__(self, model: PairReader, stage: Stage):
         super().__init__()
         self.model = model
         self.stage = stage
@@ -39,7 +40,7 @@ class TrainingStep(nn.Module):
         return weighted_sum(shared, self.stage), {n: loss.detach() for n, loss in found.items()}
 
 
-def losses(model: Vilt, batch: Batch, stage: Stage) -> dict[str, Float[Tensor, ""]]:
+def losses(model: PairReader, batch: Batch, stage: Stage) -> dict[str, Float[Tensor, ""]]:
     """The named losses of one batch; each appears where the batch carries its truth.
 
     Args:
@@ -51,7 +52,7 @@ def losses(model: Vilt, batch: Batch, stage: Stage) -> dict[str, Float[Tensor, "
         ValueError: a batch that asks for a head that the model does not have.
     """
     if batch.kind == "patches":
-        if model.naming is None or batch.patches is None:
+        if not isinstance(model, Vilt) or model.naming is None or batch.patches is None:
             raise ValueError("a stage of patches needs a model with a naming head, got one without")
         patches = model.encode_image(batch.image)
         return {"naming": objectives.naming(model.naming(patches[:, 1:]), batch.patches)}
@@ -61,6 +62,9 @@ def losses(model: Vilt, batch: Batch, stage: Stage) -> dict[str, Float[Tensor, "
         return {"nlvr2": _statements(model, batch, batch.text, stage)}
     if batch.kind == "ranking":
         return {"ranking": _ranking(model, batch, batch.text)}
+    if not isinstance(model, Vilt):
+        output = model(batch.text, batch.image)
+        return _about_words(model, batch, output) | _about_pairs(model, batch, output, stage)
     image = _embedded(model, batch.image, batch.kept, stage, covered=batch.covered)
     looked_at = None
     if stage.gathering_weight and batch.grounded is not None:
@@ -122,7 +126,7 @@ def _about_differences(model: Vilt, batch: Batch, output: ModelOutput, stage: St
     return {"comparing": objectives.comparing(model.comparing(first), batch.differences)}
 
 
-def _about_words(model: Vilt, batch: Batch, output: ModelOutput) -> dict:
+def _about_words(model: PairReader, batch: Batch, output: ModelOutput) -> dict:
     """Masked language modelling."""
     if batch.masked is None:
         return {}
@@ -130,7 +134,7 @@ def _about_words(model: Vilt, batch: Batch, output: ModelOutput) -> dict:
     return {"mlm": objectives.mlm(model.head("mlm")(output.text[asked]), batch.masked[asked])}
 
 
-def _about_pairs(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -> dict:
+def _about_pairs(model: PairReader, batch: Batch, output: ModelOutput, stage: Stage) -> dict:
     """Matching with its alignment, and questions."""
     found = {}
     if batch.matched is not None:
@@ -169,25 +173,27 @@ def _embedded(
     )
 
 
-def _statements(model: Vilt, batch: Batch, text: TextBatch, stage: Stage) -> Float[Tensor, ""]:
+def _statements(
+    model: PairReader, batch: Batch, text: TextBatch, stage: Stage
+) -> Float[Tensor, ""]:
     """NLVR2's pair method: the text is read with each picture, under the picture's own type."""
     if batch.second is None or batch.statements is None:
         raise ValueError("statements need two pictures and a truth, a batch has none")
-    left = _embedded(model, batch.image, batch.kept, stage)
-    right = _embedded(model, batch.second, batch.second_kept, stage)
+    left, right = batch.image, batch.second
+    if isinstance(model, Vilt):
+        left = _embedded(model, left, batch.kept, stage)
+        right = _embedded(model, right, batch.second_kept, stage)
     left, right = model.pool(text, left, image_type=1), model.pool(text, right, image_type=2)
     if model.nlvr2 is None:
         raise ValueError("a stage of statements needs a model with an nlvr2 head, got one without")
     return objectives.nlvr2(model.nlvr2.pair(left, right), batch.statements == 1)
 
 
-def _ranking(model: Vilt, batch: Batch, texts: TextBatch) -> Float[Tensor, ""]:
+def _ranking(model: PairReader, batch: Batch, texts: TextBatch) -> Float[Tensor, ""]:
     """Every picture, embedded once, with its true text and the false ones beside it."""
     pictures = len(batch.image.pixels)
     each = len(texts.ids) // pictures
-    images = model.embed_image(batch.image).take(
-        [row for row in range(pictures) for _ in range(each)]
-    )
+    images = model.look(batch.image).take([row for row in range(pictures) for _ in range(each)])
     scores = model.head("rank")(model(texts, images).pooled)
     return objectives.ranking(rearrange(scores, "(b c) -> b c", c=each))
 

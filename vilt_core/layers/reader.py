@@ -1,0 +1,48 @@
+"""What every whole model of the lab is: a reader of texts with pictures, and its heads."""
+
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vilt_core.layers.heads import ItmHead, MlmHead, MppHead, Nlvr2Head, RankHead, VqaHead
+from vilt_core.types import ImageBatch, Looked, TextBatch
+
+
+class PairReader(nn.Module):
+    """Reads a text with a picture to a ``ModelOutput``, of which heads are functions.
+
+    The heads of all families lie here, None where a model has no such task: ``itm(out.pooled)``,
+    ``mlm(out.text)``, ``mpp(out.image)``, ``rank(out.pooled)``, ``vqa(out.pooled)`` and
+    ``nlvr2.pair(left.pooled, right.pooled)``.
+    """
+
+    def __init__(self, config: Any):
+        super().__init__()
+        self.config = config
+        self.itm: ItmHead | None = None
+        self.mlm: MlmHead | None = None
+        self.mpp: MppHead | None = None
+        self.rank: RankHead | None = None
+        self.nlvr2: Nlvr2Head | None = None
+        self.vqa: VqaHead | None = None
+
+    def head(self, task: str) -> nn.Module:
+        """The head of a task; a ValueError where there is none."""
+        if (found := getattr(self, task)) is None:
+            raise ValueError(f"this model has no {task} head")
+        return found
+
+    def tie(self) -> None:
+        """Make one again what is one parameter in two places; a file holds it once."""
+
+    def look(self, image: ImageBatch) -> Looked:
+        """What is computed of a picture once, with however many texts it is then read."""
+        return image
+
+    def pool(
+        self, text: TextBatch, image: Any, *, image_type: int = 1
+    ) -> Float[Tensor, "b _pooled"]:
+        """``forward(...).pooled``. But for ViLT the second image of a pair is read as the first."""
+        del image_type
+        return self(text, image).pooled
