@@ -124,8 +124,8 @@ def joined(text: Float[Tensor, "b e"], image: Float[Tensor, "b e"]) -> Float[Ten
 class VqaHead(Classifier):
     """Visual question answering: a choice from a fixed list of answers."""
 
-    def __init__(self, width: int, *, answers: int):
-        super().__init__(width, hidden=2 * width, classes=answers)
+    def __init__(self, width: int, *, answers: int, hidden: int | None = None):
+        super().__init__(width, hidden=hidden or 2 * width, classes=answers)
 
 
 class Nlvr2Head(Classifier):
@@ -134,8 +134,8 @@ class Nlvr2Head(Classifier):
     The text is read twice, once with each image; the two pooled states side by side are classified.
     """
 
-    def __init__(self, width: int):
-        super().__init__(2 * width, hidden=2 * width, classes=2)
+    def __init__(self, width: int, *, hidden: int | None = None):
+        super().__init__(2 * width, hidden=hidden or 2 * width, classes=2)
 
     def pair(self, left: Float[Tensor, "b d"], right: Float[Tensor, "b d"]) -> Float[Tensor, "b 2"]:
         """Logits of (false, true)."""
