@@ -32,6 +32,7 @@ class GridCnn(nn.Module):
         stem_width: int = 64,
         stages: int = 4,
     ):
+        super().__init__()
         # Takes two seconds, and ViLT needs none of it.
         from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 
