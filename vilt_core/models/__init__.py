@@ -9,17 +9,23 @@ from torch import nn
 from vilt_core.config import (
     clip_b32,
     clip_mini,
+    scan_mini,
+    scan_t2i,
     uniter_base,
     uniter_mini,
     vilbert_base,
     vilbert_mini,
     vilt_b32,
     vilt_mini,
+    vse_mini,
+    vse_resnet152,
 )
 from vilt_core.models.clip import Clip
+from vilt_core.models.scan import Scan
 from vilt_core.models.uniter import Uniter
 from vilt_core.models.vilbert import Vilbert
 from vilt_core.models.vilt import Vilt
+from vilt_core.models.vse import Vse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +41,17 @@ MODELS = {
     "clip": Family(
         model=Clip, presets={"published": clip_b32, "mini": clip_mini}, vocab_size=49408
     ),
+    "scan": Family(  # the words of Flickr30K's vocabulary, as re-implementations configure them
+        model=Scan, presets={"published": scan_t2i, "mini": scan_mini}, vocab_size=8481
+    ),
     "uniter": Family(
         model=Uniter, presets={"published": uniter_base, "mini": uniter_mini}, vocab_size=28996
     ),
     "vilbert": Family(model=Vilbert, presets={"published": vilbert_base, "mini": vilbert_mini}),
     "vilt": Family(model=Vilt, presets={"published": vilt_b32, "mini": vilt_mini}),
+    "vse": Family(  # likewise of COCO's
+        model=Vse, presets={"published": vse_resnet152, "mini": vse_mini}, vocab_size=11755
+    ),
 }
 
 
