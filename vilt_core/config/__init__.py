@@ -16,6 +16,12 @@ from vilt_core.config.cnn import (
     resnet_mini,
     resnext152,
 )
+from vilt_core.config.scan import (
+    DIRECTIONS,
+    ScanConfig,
+    scan_mini,
+    scan_t2i,
+)
 from vilt_core.config.uniter import (
     UniterConfig,
     uniter_base,
@@ -35,15 +41,23 @@ from vilt_core.config.vilt import (
     vilt_mini_gpu,
     with_task,
 )
+from vilt_core.config.vse import (
+    VseConfig,
+    vse_mini,
+    vse_resnet152,
+)
 
 __all__ = [
+    "DIRECTIONS",
     "TASKS",
     "TRAINING_HEADS",
     "ClipConfig",
     "CnnConfig",
+    "ScanConfig",
     "UniterConfig",
     "VilbertConfig",
     "ViltConfig",
+    "VseConfig",
     "clip_b32",
     "clip_mini",
     "resnet50",
@@ -51,6 +65,8 @@ __all__ = [
     "resnet152",
     "resnet_mini",
     "resnext152",
+    "scan_mini",
+    "scan_t2i",
     "uniter_base",
     "uniter_mini",
     "vilbert_base",
@@ -58,5 +74,7 @@ __all__ = [
     "vilt_b32",
     "vilt_mini",
     "vilt_mini_gpu",
+    "vse_mini",
+    "vse_resnet152",
     "with_task",
 ]

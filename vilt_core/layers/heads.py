@@ -2,7 +2,7 @@
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
@@ -110,6 +110,12 @@ class Classifier(nn.Module):
     def forward(self, pooled: Float[Tensor, "b d"]) -> Float[Tensor, "b k"]:
         """One logit for each class."""
         return self.classify(self.activation(self.norm(self.expand(pooled))))
+
+
+def mean_of(tokens: Float[Tensor, "b s d"], *, mask: Bool[Tensor, "b s"]) -> Float[Tensor, "b d"]:
+    """The mean of the real tokens; 0 where there is none."""
+    real = mask[..., None]
+    return (tokens * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
 
 
 def joined(text: Float[Tensor, "b e"], image: Float[Tensor, "b e"]) -> Float[Tensor, "b joined"]:

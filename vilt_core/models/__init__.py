@@ -6,23 +6,31 @@ from typing import Any
 
 from vilt_core.config import (
     ClipConfig,
+    ScanConfig,
     UniterConfig,
     VilbertConfig,
     ViltConfig,
+    VseConfig,
     clip_b32,
     clip_mini,
+    scan_mini,
+    scan_t2i,
     uniter_base,
     uniter_mini,
     vilbert_base,
     vilbert_mini,
     vilt_b32,
     vilt_mini,
+    vse_mini,
+    vse_resnet152,
 )
 from vilt_core.layers.reader import PairReader
 from vilt_core.models.clip import Clip
+from vilt_core.models.scan import Scan
 from vilt_core.models.uniter import Uniter
 from vilt_core.models.vilbert import Vilbert
 from vilt_core.models.vilt import Vilt
+from vilt_core.models.vse import Vse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,12 @@ MODELS = {
         presets={"published": clip_b32, "mini": clip_mini},
         vocab_size=49408,
     ),
+    "scan": Family(
+        model=Scan,
+        config=ScanConfig,
+        presets={"published": scan_t2i, "mini": scan_mini},
+        vocab_size=8481,  # the words of Flickr30K's vocabulary, as re-implementations configure them
+    ),
     "uniter": Family(
         model=Uniter,
         config=UniterConfig,
@@ -55,6 +69,12 @@ MODELS = {
     ),
     "vilt": Family(
         model=Vilt, config=ViltConfig, presets={"published": vilt_b32, "mini": vilt_mini}
+    ),
+    "vse": Family(
+        model=Vse,
+        config=VseConfig,
+        presets={"published": vse_resnet152, "mini": vse_mini},
+        vocab_size=11755,  # likewise of COCO's
     ),
 }
 
