@@ -16,6 +16,12 @@ from vilt_core.config.cnn import (
     resnet_mini,
     resnext152,
 )
+from vilt_core.config.pixelbert import (
+    PixelBertConfig,
+    pixelbert_mini,
+    pixelbert_r50,
+    pixelbert_x152,
+)
 from vilt_core.config.uniter import (
     UniterConfig,
     uniter_base,
@@ -41,11 +47,15 @@ __all__ = [
     "TRAINING_HEADS",
     "ClipConfig",
     "CnnConfig",
+    "PixelBertConfig",
     "UniterConfig",
     "VilbertConfig",
     "ViltConfig",
     "clip_b32",
     "clip_mini",
+    "pixelbert_mini",
+    "pixelbert_r50",
+    "pixelbert_x152",
     "resnet50",
     "resnet101",
     "resnet152",

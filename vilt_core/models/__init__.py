@@ -6,11 +6,15 @@ from typing import Any
 
 from vilt_core.config import (
     ClipConfig,
+    PixelBertConfig,
     UniterConfig,
     VilbertConfig,
     ViltConfig,
     clip_b32,
     clip_mini,
+    pixelbert_mini,
+    pixelbert_r50,
+    pixelbert_x152,
     uniter_base,
     uniter_mini,
     vilbert_base,
@@ -20,6 +24,7 @@ from vilt_core.config import (
 )
 from vilt_core.layers.reader import PairReader
 from vilt_core.models.clip import Clip
+from vilt_core.models.pixelbert import PixelBert
 from vilt_core.models.uniter import Uniter
 from vilt_core.models.vilbert import Vilbert
 from vilt_core.models.vilt import Vilt
@@ -41,6 +46,16 @@ MODELS = {
         config=ClipConfig,
         presets={"published": clip_b32, "mini": clip_mini},
         vocab_size=49408,
+    ),
+    "pixelbert-r50": Family(
+        model=PixelBert,
+        config=PixelBertConfig,
+        presets={"published": pixelbert_r50, "mini": pixelbert_mini},
+    ),
+    "pixelbert-x152": Family(
+        model=PixelBert,
+        config=PixelBertConfig,
+        presets={"published": pixelbert_x152, "mini": pixelbert_mini},
     ),
     "uniter": Family(
         model=Uniter,
