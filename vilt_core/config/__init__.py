@@ -16,6 +16,12 @@ from vilt_core.config.cnn import (
     resnet_mini,
     resnext152,
 )
+from vilt_core.config.pixelbert import (
+    PixelBertConfig,
+    pixelbert_mini,
+    pixelbert_r50,
+    pixelbert_x152,
+)
 from vilt_core.config.scan import (
     DIRECTIONS,
     ScanConfig,
@@ -53,6 +59,7 @@ __all__ = [
     "TRAINING_HEADS",
     "ClipConfig",
     "CnnConfig",
+    "PixelBertConfig",
     "ScanConfig",
     "UniterConfig",
     "VilbertConfig",
@@ -60,6 +67,9 @@ __all__ = [
     "VseConfig",
     "clip_b32",
     "clip_mini",
+    "pixelbert_mini",
+    "pixelbert_r50",
+    "pixelbert_x152",
     "resnet50",
     "resnet101",
     "resnet152",

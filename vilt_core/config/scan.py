@@ -23,6 +23,7 @@ class ScanConfig:
     text_steepness: float | None = None  # of LogSumExp over words, 6 as published; None: the mean
     image_steepness: float | None = 5.0  # over regions; 20 for COCO
     answers: int = 0  # classes of the VQA head on the joined vectors; 0 builds none
+    nlvr2: bool = False  # whether there is a head for statements about two pictures
 
     def __post_init__(self):
         if not self.directions or set(self.directions) - set(DIRECTIONS):
@@ -39,6 +40,7 @@ def scan_mini(*, vocab_size: int, answers: int) -> ScanConfig:
     return ScanConfig(
         vocab_size=vocab_size,
         answers=answers,
+        nlvr2=True,
         word_width=192,
         region_width=256,
         shared_width=256,

@@ -16,6 +16,7 @@ class VseConfig:
     image_size: int = 224  # pixels, that it is trained on; others can be read
     shared_width: int = 1024  # of the space where both meet, and of the GRU
     answers: int = 0  # classes of the VQA head on the joined vectors; 0 builds none
+    nlvr2: bool = False  # whether there is a head for statements about two pictures
 
 
 def vse_resnet152(*, vocab_size: int = 11755, answers: int = 0) -> VseConfig:
@@ -28,6 +29,7 @@ def vse_mini(*, vocab_size: int, answers: int) -> VseConfig:
     return VseConfig(
         vocab_size=vocab_size,
         answers=answers,
+        nlvr2=True,
         word_width=192,
         cnn=resnet_mini(),
         image_size=128,

@@ -6,6 +6,7 @@ from typing import Any
 
 from vilt_core.config import (
     ClipConfig,
+    PixelBertConfig,
     ScanConfig,
     UniterConfig,
     VilbertConfig,
@@ -13,6 +14,9 @@ from vilt_core.config import (
     VseConfig,
     clip_b32,
     clip_mini,
+    pixelbert_mini,
+    pixelbert_r50,
+    pixelbert_x152,
     scan_mini,
     scan_t2i,
     uniter_base,
@@ -26,6 +30,7 @@ from vilt_core.config import (
 )
 from vilt_core.layers.reader import PairReader
 from vilt_core.models.clip import Clip
+from vilt_core.models.pixelbert import PixelBert
 from vilt_core.models.scan import Scan
 from vilt_core.models.uniter import Uniter
 from vilt_core.models.vilbert import Vilbert
@@ -54,7 +59,17 @@ MODELS = {
         model=Scan,
         config=ScanConfig,
         presets={"published": scan_t2i, "mini": scan_mini},
-        vocab_size=8481,  # the words of Flickr30K's vocabulary, as re-implementations configure them
+        vocab_size=8481,  # Flickr30K's words, as re-implementations configure them
+    ),
+    "pixelbert-r50": Family(
+        model=PixelBert,
+        config=PixelBertConfig,
+        presets={"published": pixelbert_r50, "mini": pixelbert_mini},
+    ),
+    "pixelbert-x152": Family(
+        model=PixelBert,
+        config=PixelBertConfig,
+        presets={"published": pixelbert_x152, "mini": pixelbert_mini},
     ),
     "uniter": Family(
         model=Uniter,

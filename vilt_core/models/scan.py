@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
 
 from vilt_core.config import ScanConfig
-from vilt_core.layers.heads import VqaHead, joined, mean_of
+from vilt_core.layers.heads import Nlvr2Head, VqaHead, joined, mean_of
 from vilt_core.layers.init import initialise
 from vilt_core.layers.reader import PairReader
 from vilt_core.layers.recurrent import RecurrentText
@@ -37,7 +37,8 @@ class Scan(PairReader):
             config.vocab_size, width, word_width=config.word_width, both_ways=True
         )
         self.image_projection = nn.Linear(config.region_width, width)
-        self.vqa = VqaHead(4 * width, answers=answers) if answers else None
+        self.vqa = VqaHead(4 * width, answers=answers, hidden=2 * width) if answers else None
+        self.nlvr2 = Nlvr2Head(4 * width, hidden=2 * width) if config.nlvr2 else None
         initialise(self)
 
     def forward(
@@ -131,6 +132,15 @@ class Scan(PairReader):
             )
             scores.append(found.mT)
         return torch.stack(scores).mean(dim=0)
+
+    def score_all(self, text: TextBatch, image: RegionBatch) -> Float[Tensor, "texts images"]:
+        """The score of every text with every picture, each read once; only then do they meet."""
+        return self.score(
+            self.encode_text(text),
+            self.encode_image(image),
+            text_mask=text.mask,
+            image_mask=image.mask,
+        )
 
 
 def _check_some(whole: str, part: str, mask: Tensor) -> None:

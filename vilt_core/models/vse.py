@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from vilt_core.config import VseConfig
 from vilt_core.layers.cells import read_grids
 from vilt_core.layers.cnn import GridCnn
-from vilt_core.layers.heads import VqaHead, joined, mean_of
+from vilt_core.layers.heads import Nlvr2Head, VqaHead, joined, mean_of
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import raster_positions
 from vilt_core.layers.reader import PairReader
@@ -38,7 +38,8 @@ class Vse(PairReader):
         self.text_encoder = RecurrentText(config.vocab_size, width, word_width=config.word_width)
         self.image_cnn = GridCnn(**asdict(config.cnn))
         self.image_projection = nn.Linear(self.image_cnn.width, width)
-        self.vqa = VqaHead(4 * width, answers=answers) if answers else None
+        self.vqa = VqaHead(4 * width, answers=answers, hidden=2 * width) if answers else None
+        self.nlvr2 = Nlvr2Head(4 * width, hidden=2 * width) if config.nlvr2 else None
         initialise(self)
 
     def forward(self, text: TextBatch, image: ImageBatch) -> ModelOutput:
@@ -77,6 +78,10 @@ class Vse(PairReader):
     ) -> Float[Tensor, "texts images"]:
         """The cosine of every text with every picture."""
         return texts @ images.mT
+
+    def score_all(self, text: TextBatch, image: ImageBatch) -> Float[Tensor, "texts images"]:
+        """The score of every text with every picture, each read once."""
+        return self.score(self.encode_text(text)[1], self.encode_image(image))
 
     def _look(self, image: ImageBatch) -> PatchEmbeddings:
         """The cells, over the length of their mean as published, in the shared space."""
