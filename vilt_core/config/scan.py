@@ -41,6 +41,6 @@ def scan_mini(*, vocab_size: int, answers: int) -> ScanConfig:
         answers=answers,
         word_width=192,
         region_width=256,
-        shared_width=256,
+        shared_width=192,
         directions=DIRECTIONS,
     )
