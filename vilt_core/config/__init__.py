@@ -41,6 +41,11 @@ from vilt_core.config.vilt import (
     vilt_mini_gpu,
     with_task,
 )
+from vilt_core.config.xlxmert import (
+    XlxmertConfig,
+    xlxmert_base,
+    xlxmert_mini,
+)
 
 __all__ = [
     "TASKS",
@@ -51,6 +56,7 @@ __all__ = [
     "UniterConfig",
     "VilbertConfig",
     "ViltConfig",
+    "XlxmertConfig",
     "clip_b32",
     "clip_mini",
     "pixelbert_mini",
@@ -69,4 +75,6 @@ __all__ = [
     "vilt_mini",
     "vilt_mini_gpu",
     "with_task",
+    "xlxmert_base",
+    "xlxmert_mini",
 ]

@@ -10,6 +10,7 @@ from vilt_core.config import (
     UniterConfig,
     VilbertConfig,
     ViltConfig,
+    XlxmertConfig,
     clip_b32,
     clip_mini,
     pixelbert_mini,
@@ -21,6 +22,8 @@ from vilt_core.config import (
     vilbert_mini,
     vilt_b32,
     vilt_mini,
+    xlxmert_base,
+    xlxmert_mini,
 )
 from vilt_core.layers.reader import PairReader
 from vilt_core.models.clip import Clip
@@ -28,6 +31,7 @@ from vilt_core.models.pixelbert import PixelBert
 from vilt_core.models.uniter import Uniter
 from vilt_core.models.vilbert import Vilbert
 from vilt_core.models.vilt import Vilt
+from vilt_core.models.xlxmert import Xlxmert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,11 @@ MODELS = {
     ),
     "vilt": Family(
         model=Vilt, config=ViltConfig, presets={"published": vilt_b32, "mini": vilt_mini}
+    ),
+    "xlxmert": Family(
+        model=Xlxmert,
+        config=XlxmertConfig,
+        presets={"published": xlxmert_base, "mini": xlxmert_mini},
     ),
 }
 
