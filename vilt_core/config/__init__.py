@@ -22,6 +22,12 @@ from vilt_core.config.pixelbert import (
     pixelbert_r50,
     pixelbert_x152,
 )
+from vilt_core.config.scan import (
+    DIRECTIONS,
+    ScanConfig,
+    scan_mini,
+    scan_t2i,
+)
 from vilt_core.config.uniter import (
     UniterConfig,
     uniter_base,
@@ -41,6 +47,11 @@ from vilt_core.config.vilt import (
     vilt_mini_gpu,
     with_task,
 )
+from vilt_core.config.vse import (
+    VseConfig,
+    vse_mini,
+    vse_resnet152,
+)
 from vilt_core.config.xlxmert import (
     XlxmertConfig,
     xlxmert_base,
@@ -48,14 +59,17 @@ from vilt_core.config.xlxmert import (
 )
 
 __all__ = [
+    "DIRECTIONS",
     "TASKS",
     "TRAINING_HEADS",
     "ClipConfig",
     "CnnConfig",
     "PixelBertConfig",
+    "ScanConfig",
     "UniterConfig",
     "VilbertConfig",
     "ViltConfig",
+    "VseConfig",
     "XlxmertConfig",
     "clip_b32",
     "clip_mini",
@@ -67,6 +81,8 @@ __all__ = [
     "resnet152",
     "resnet_mini",
     "resnext152",
+    "scan_mini",
+    "scan_t2i",
     "uniter_base",
     "uniter_mini",
     "vilbert_base",
@@ -74,6 +90,8 @@ __all__ = [
     "vilt_b32",
     "vilt_mini",
     "vilt_mini_gpu",
+    "vse_mini",
+    "vse_resnet152",
     "with_task",
     "xlxmert_base",
     "xlxmert_mini",

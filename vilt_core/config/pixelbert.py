@@ -26,6 +26,7 @@ class PixelBertConfig:
     longest_side: int = 1333  # at most, pixels
     max_patches: int = 100  # cells sampled at most while pre-training; without, all are seen
     answers: int = 0  # classes of the VQA head; 0 builds none
+    nlvr2: bool = False  # whether there is a head for statements about two pictures
     dropout: float = 0.1
     norm_eps: float = 1e-12
 
@@ -63,6 +64,7 @@ def pixelbert_mini(*, vocab_size: int, answers: int) -> PixelBertConfig:
     return PixelBertConfig(
         vocab_size=vocab_size,
         answers=answers,
+        nlvr2=True,
         width=192,
         depth=6,
         heads=3,

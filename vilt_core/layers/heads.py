@@ -2,7 +2,7 @@
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
@@ -144,6 +144,12 @@ class Classifier(nn.Module):
         return self.classify(self.activation(self.norm(hidden)))
 
 
+def mean_of(tokens: Float[Tensor, "b s d"], *, mask: Bool[Tensor, "b s"]) -> Float[Tensor, "b d"]:
+    """The mean of the real tokens; 0 where there is none."""
+    real = mask[..., None]
+    return (tokens * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
+
+
 def joined(text: Float[Tensor, "b e"], image: Float[Tensor, "b e"]) -> Float[Tensor, "b joined"]:
     """Two vectors for a classifier: side by side, with their product and their distance.
 
@@ -157,10 +163,20 @@ class VqaHead(Classifier):
     """Visual question answering: a choice from a fixed list of answers."""
 
     def __init__(
-        self, width: int, *, answers: int, norm_last: bool = False, norm_eps: float = 1e-5
+        self,
+        width: int,
+        *,
+        answers: int,
+        hidden: int | None = None,
+        norm_last: bool = False,
+        norm_eps: float = 1e-5,
     ):
         super().__init__(
-            width, hidden=2 * width, classes=answers, norm_last=norm_last, norm_eps=norm_eps
+            width,
+            hidden=hidden or 2 * width,
+            classes=answers,
+            norm_last=norm_last,
+            norm_eps=norm_eps,
         )
 
 
@@ -170,8 +186,8 @@ class Nlvr2Head(Classifier):
     The text is read twice, once with each image; the two pooled states side by side are classified.
     """
 
-    def __init__(self, width: int):
-        super().__init__(2 * width, hidden=2 * width, classes=2)
+    def __init__(self, width: int, *, hidden: int | None = None):
+        super().__init__(2 * width, hidden=hidden or 2 * width, classes=2)
 
     def pair(self, left: Float[Tensor, "b d"], right: Float[Tensor, "b d"]) -> Float[Tensor, "b 2"]:
         """Logits of (false, true)."""

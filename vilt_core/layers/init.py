@@ -17,6 +17,7 @@ def initialise(module: nn.Module, *, std: float = 0.02) -> None:
     embedding tables, [class], its position         N(0, std), truncated at two deviations
     position grid of the patches                    waves along rows and columns, of size 1/2
     convolutions of a CNN                           N(0, 2 / (outputs of a window)), He et al.
+    weights of a GRU                                U(-1, 1) / sqrt(width), as torch does
     every bias                                      0
     weight of a LayerNorm or a BatchNorm            1
     ==============================================  ===========================================
@@ -35,13 +36,15 @@ def initialise(module: nn.Module, *, std: float = 0.02) -> None:
         for name, parameter in part.named_parameters(recurse=False):
             if parameter.is_meta:  # a model without values has nothing to set
                 continue
-            if name == "bias":
+            if name.startswith("bias"):
                 nn.init.zeros_(parameter)
             elif isinstance(part, PositionGrid):
                 with torch.no_grad():
                     parameter.copy_(sines(len(parameter), parameter.shape[-1]) / 2)
             elif isinstance(part, nn.LayerNorm | nn.BatchNorm2d):
                 nn.init.ones_(parameter)
+            elif isinstance(part, nn.GRU):
+                nn.init.uniform_(parameter, -(part.hidden_size**-0.5), part.hidden_size**-0.5)
             elif part in convolutional:
                 nn.init.kaiming_normal_(parameter, mode="fan_out", nonlinearity="relu")
             else:

@@ -17,6 +17,8 @@ class PairReader(nn.Module):
     ``nlvr2.pair(left.pooled, right.pooled)``.
     """
 
+    dual = False  # whether texts and pictures are read apart, so that ``score_all`` is cheap
+
     def __init__(self, config: Any):
         super().__init__()
         self.config = config
@@ -39,6 +41,15 @@ class PairReader(nn.Module):
     def look(self, image: ImageBatch) -> Looked:
         """What is computed of a picture once, with however many texts it is then read."""
         return image
+
+    def score_all(self, text: TextBatch, image: Any) -> Float[Tensor, "texts images"]:
+        """Of a dual encoder: every text with every picture, each read once.
+
+        Raises:
+            ValueError: A model of another kind, which reads every pair.
+        """
+        del text, image
+        raise ValueError(f"{type(self).__name__} is no dual encoder: it reads every pair")
 
     def pool(
         self, text: TextBatch, image: Any, *, image_type: int = 1

@@ -17,7 +17,7 @@ from vilt_core.layers.cnn import GridCnn
 from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.fusion import mask_of
 from vilt_core.layers.grid import GridEmbedding
-from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead
+from vilt_core.layers.heads import ItmHead, MlmHead, Nlvr2Head, Pooler, VqaHead
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import sample_patches
 from vilt_core.layers.reader import PairReader
@@ -50,6 +50,7 @@ class PixelBert(PairReader):
         self.itm = ItmHead(width)
         self.mlm = MlmHead(width, vocab_size=config.vocab_size, norm_eps=eps)
         self.vqa = VqaHead(width, answers=config.answers) if config.answers else None
+        self.nlvr2 = Nlvr2Head(width) if config.nlvr2 else None
         initialise(self)
         self.tie()
 

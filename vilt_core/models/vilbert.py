@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vilt_core.config import VilbertConfig
 from vilt_core.layers.block import CoAttentionBlock, PostNormBlock
 from vilt_core.layers.fusion import mask_of, with_class
-from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead
+from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead, mean_of
 from vilt_core.layers.init import initialise
 from vilt_core.layers.reader import PairReader
 from vilt_core.layers.regions import RegionEmbedding, region_fields
@@ -122,8 +122,7 @@ class Vilbert(PairReader):
 
     def embed_image(self, image: RegionBatch) -> Float[Tensor, "b _s v"]:
         """[IMG] and the regions: the whole picture first, as the mean of what is in it."""
-        real = image.mask[..., None]
-        mean = (image.features * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
+        mean = mean_of(image.features, mask=image.mask)
         whole = image.boxes.new_tensor((0, 0, 1, 1)).expand(len(mean), 1, 4)
         covered = image.covered
         if covered is not None:

@@ -1,6 +1,7 @@
 """Pure losses: tensors in, a scalar out. They know no model."""
 
 from vilt_core.objectives.comparing import asked_differences, comparing
+from vilt_core.objectives.contrastive import contrastive
 from vilt_core.objectives.gathering import gathering
 from vilt_core.objectives.grounding import grounding
 from vilt_core.objectives.itm import itm
@@ -12,6 +13,7 @@ from vilt_core.objectives.mrm import region_class, region_kl, region_regression
 from vilt_core.objectives.naming import naming
 from vilt_core.objectives.nlvr2 import nlvr2
 from vilt_core.objectives.ranking import ranking
+from vilt_core.objectives.triplet import triplet
 from vilt_core.objectives.vqa import vqa, vqa_single
 from vilt_core.objectives.wpa import content_mask, wpa
 
@@ -19,6 +21,7 @@ __all__ = [
     "asked_differences",
     "comparing",
     "content_mask",
+    "contrastive",
     "gathering",
     "grounding",
     "itm",
@@ -34,6 +37,7 @@ __all__ = [
     "region_kl",
     "region_regression",
     "scaled",
+    "triplet",
     "vqa",
     "vqa_single",
     "wpa",

@@ -12,7 +12,7 @@ from torch import nn
 from vilt_core.data.examples import DataSet
 from vilt_core.data.text import Tokenizer
 from vilt_core.interop.bundle import Bundle
-from vilt_core.models.vilt import Vilt
+from vilt_core.models import of_config
 from vilt_core.training.batches import OBJECTIVES, Batch, Source, counts
 from vilt_core.training.checkpoint import load_run, take_up_optimizer
 from vilt_core.training.engine import Engine, Settings, step_seed
@@ -62,7 +62,7 @@ def new_bundle(recipe: Recipe, *, tokenizer: Tokenizer | None = None) -> Bundle:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        model = Vilt(config)
+        model = of_config(config)
     return Bundle(name=recipe.name, model=model, tokenizer=tokenizer, answers=answers())
 
 

@@ -62,6 +62,8 @@ def losses(model: PairReader, batch: Batch, stage: Stage) -> dict[str, Float[Ten
         return {"nlvr2": _statements(model, batch, batch.text, stage)}
     if batch.kind == "ranking":
         return {"ranking": _ranking(model, batch, batch.text)}
+    if batch.kind == "pairs":
+        return _contrast(model.score_all(batch.text, batch.image), stage)
     if not isinstance(model, Vilt):
         output = model(batch.text, batch.image)
         return _about_words(model, batch, output) | _about_pairs(model, batch, output, stage)
@@ -196,6 +198,13 @@ def _ranking(model: PairReader, batch: Batch, texts: TextBatch) -> Float[Tensor,
     images = model.look(batch.image).take([row for row in range(pictures) for _ in range(each)])
     scores = model.head("rank")(model(texts, images).pooled)
     return objectives.ranking(rearrange(scores, "(b c) -> b c", c=each))
+
+
+def _contrast(scores: Float[Tensor, "b b"], stage: Stage) -> dict[str, Float[Tensor, ""]]:
+    """Every pair of the batch above those that it makes by mistake."""
+    if stage.contrast == "hinge":
+        return {"triplet": objectives.triplet(scores)}
+    return {"contrastive": objectives.contrastive(scores)}
 
 
 def _patches_after(model: Vilt, output: ModelOutput, depth: int | None) -> Float[Tensor, "b n d"]:

@@ -82,6 +82,7 @@ class StickerRows:
         makers: dict[str, Callable[[int, int, random.Random], Row]] = {
             "patches": self._patches,
             "captions": self._caption,
+            "pairs": self._pair,
             "questions": self._question,
             "statements": self._statement,
             "ranking": self._ranking,
@@ -114,6 +115,12 @@ class StickerRows:
             return self._told(seen, hard_negative(seen, draw.random).text, draw, matched=0)
         said, strange = self._foreign_caption(seen, draw.random)
         return self._told(seen, said, draw, matched=0, named=frozenset() if strange else None)
+
+    def _pair(self, index: int, _place: int, draw: random.Random) -> Row:
+        """A picture with a caption of its own: the other rows are what does not match."""
+        seen = self._scene(index)
+        ids = self.tokenizer.encode([caption(seen, draw.random).text]).batch.ids[0]
+        return Row(pixels=self._picture(seen, draw, whole=True).pixels, texts=(ids,))
 
     def _told(
         self,
