@@ -52,6 +52,11 @@ from vilt_core.config.vse import (
     vse_mini,
     vse_resnet152,
 )
+from vilt_core.config.xlxmert import (
+    XlxmertConfig,
+    xlxmert_base,
+    xlxmert_mini,
+)
 
 __all__ = [
     "DIRECTIONS",
@@ -65,6 +70,7 @@ __all__ = [
     "VilbertConfig",
     "ViltConfig",
     "VseConfig",
+    "XlxmertConfig",
     "clip_b32",
     "clip_mini",
     "pixelbert_mini",
@@ -87,4 +93,6 @@ __all__ = [
     "vse_mini",
     "vse_resnet152",
     "with_task",
+    "xlxmert_base",
+    "xlxmert_mini",
 ]

@@ -12,6 +12,7 @@ from vilt_core.config import (
     VilbertConfig,
     ViltConfig,
     VseConfig,
+    XlxmertConfig,
     clip_b32,
     clip_mini,
     pixelbert_mini,
@@ -27,6 +28,8 @@ from vilt_core.config import (
     vilt_mini,
     vse_mini,
     vse_resnet152,
+    xlxmert_base,
+    xlxmert_mini,
 )
 from vilt_core.layers.reader import PairReader
 from vilt_core.models.clip import Clip
@@ -36,6 +39,7 @@ from vilt_core.models.uniter import Uniter
 from vilt_core.models.vilbert import Vilbert
 from vilt_core.models.vilt import Vilt
 from vilt_core.models.vse import Vse
+from vilt_core.models.xlxmert import Xlxmert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +94,11 @@ MODELS = {
         config=VseConfig,
         presets={"published": vse_resnet152, "mini": vse_mini},
         vocab_size=11755,  # likewise of COCO's
+    ),
+    "xlxmert": Family(
+        model=Xlxmert,
+        config=XlxmertConfig,
+        presets={"published": xlxmert_base, "mini": xlxmert_mini},
     ),
 }
 

@@ -14,7 +14,7 @@ from vilt_core.layers.heads import Nlvr2Head, VqaHead, joined, mean_of
 from vilt_core.layers.init import initialise
 from vilt_core.layers.reader import PairReader
 from vilt_core.layers.recurrent import RecurrentText
-from vilt_core.layers.regions import region_places
+from vilt_core.layers.regions import region_fields
 from vilt_core.layers.stacked_attention import stacked_attention, stacked_scores
 from vilt_core.types import ModelOutput, RegionBatch, TextBatch
 
@@ -75,10 +75,7 @@ class Scan(PairReader):
             image_class=torch.zeros_like(seen),  # the image has no token of its own
             pooled=joined(said, seen),
             text_mask=text.mask,
-            image_mask=image.mask,
-            positions=region_places(image.mask),
-            grid=(1, image.mask.shape[1]),
-            boxes=image.boxes,
+            **region_fields(image),
             text_to_image=text_to_image,
             image_to_text=image_to_text,
         )

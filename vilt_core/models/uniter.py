@@ -17,7 +17,7 @@ from vilt_core.layers.fusion import mask_of
 from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead
 from vilt_core.layers.init import initialise
 from vilt_core.layers.reader import PairReader
-from vilt_core.layers.regions import RegionEmbedding, region_places
+from vilt_core.layers.regions import RegionEmbedding, region_fields
 from vilt_core.layers.text import TextEmbedding
 from vilt_core.types import ModelOutput, RegionBatch, TextBatch
 
@@ -89,10 +89,7 @@ class Uniter(PairReader):
             image_class=torch.zeros_like(seen[:, 0]),  # the image has no token of its own
             pooled=self.pooler(encoded.tokens[:, 0]),
             text_mask=text.mask,
-            image_mask=image.mask,
-            positions=region_places(image.mask),
-            grid=(1, image.mask.shape[1]),
-            boxes=image.boxes,
+            **region_fields(image),
             states=encoded.states,
             attentions=encoded.attentions,
         )

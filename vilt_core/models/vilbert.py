@@ -15,7 +15,7 @@ from vilt_core.layers.fusion import mask_of, with_class
 from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead, mean_of
 from vilt_core.layers.init import initialise
 from vilt_core.layers.reader import PairReader
-from vilt_core.layers.regions import RegionEmbedding, region_places
+from vilt_core.layers.regions import RegionEmbedding, region_fields
 from vilt_core.layers.text import TextEmbedding
 from vilt_core.types import ModelOutput, RegionBatch, TextBatch
 
@@ -115,10 +115,7 @@ class Vilbert(PairReader):
             image_class=regions[:, 0],
             pooled=self.pooler(words[:, 0]) * self.region_pooler(regions[:, 0]),
             text_mask=text.mask,
-            image_mask=image.mask,
-            positions=region_places(image.mask),
-            grid=(1, image.mask.shape[1]),
-            boxes=image.boxes,
+            **region_fields(image),
             text_to_image=tuple(looks) if return_attentions else None,
             image_to_text=tuple(back) if return_attentions else None,
         )

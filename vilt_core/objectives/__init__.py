@@ -9,6 +9,7 @@ from vilt_core.objectives.locating import locating, scaled
 from vilt_core.objectives.mentioning import mentioning
 from vilt_core.objectives.mlm import mlm
 from vilt_core.objectives.mpp import mpp, patch_colours
+from vilt_core.objectives.mrm import region_class, region_kl, region_regression
 from vilt_core.objectives.naming import naming
 from vilt_core.objectives.nlvr2 import nlvr2
 from vilt_core.objectives.ranking import ranking
@@ -32,6 +33,9 @@ __all__ = [
     "nlvr2",
     "patch_colours",
     "ranking",
+    "region_class",
+    "region_kl",
+    "region_regression",
     "scaled",
     "triplet",
     "vqa",
