@@ -39,6 +39,7 @@ class Stage:
     mask_rate: float = 0.15  # of words, as the paper
     mask_unit: Literal["word", "piece"] = "word"  # what is hidden whole
     noun_mask_rate: float = 0.15
+    hide_either: bool = False  # of a pair words or regions, never both: UNITER's way
     patch_mask_rate: float = 0.0  # masked patch prediction, 0.15 in the paper's ablation
     wpa: bool = True  # word-patch alignment beside matching
     wpa_weight: float = 0.1  # as the paper
