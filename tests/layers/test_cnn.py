@@ -29,9 +29,7 @@ def test_it_is_torchvisions(other, sizes):
 
 @pytest.mark.parametrize("stages", [1, 2, 3])
 def test_stages_give_the_grid_its_width_and_stride(stages):
-    cnn = GridCnn(
-        depths=(1, 1, 1), widths=(8, 12, 20), bottleneck=False, stem_width=8, stages=stages
-    )
+    cnn = GridCnn(depths=(1, 1, 1), widths=(8, 12, 20), bottleneck=False, stages=stages)
     height, width = 64, 96 - 1  # an odd side is rounded up
     grid = cnn(torch.randn(2, 3, height, width))
     assert grid.shape == (2, cnn.width, height // cnn.stride, -(-width // cnn.stride))
@@ -39,7 +37,7 @@ def test_stages_give_the_grid_its_width_and_stride(stages):
 
 def test_every_cell_starts_with_what_a_cell_before_it_has():
     """He's initialisation: the size of the features neither dies out nor explodes."""
-    cnn = GridCnn(depths=(2, 2, 2, 2), widths=(16, 32, 64, 128), bottleneck=False, stem_width=16)
+    cnn = GridCnn(depths=(2, 2, 2, 2), widths=(16, 32, 64, 128), bottleneck=False)
     torch.manual_seed(0)
     initialise(cnn)
     assert 0.1 < cnn(torch.randn(4, 3, 128, 128)).std() < 10

@@ -15,7 +15,7 @@ SIZES = [(64, 96), (48, 40), (64, 96), (17, 96)]  # not all of whole cells
 @pytest.fixture
 def part() -> GridEmbedding:
     torch.manual_seed(0)
-    cnn = GridCnn(depths=(1, 1), widths=(8, 12), bottleneck=False, stem_width=8, stages=2)
+    cnn = GridCnn(depths=(1, 1), widths=(8, 12), bottleneck=False, stages=2)
     embedding = GridEmbedding(cnn, 16)
     initialise(embedding)
     for parameter in embedding.parameters():

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from vilt_core.layers.init import initialise
-from vilt_core.layers.recurrent import RecurrentText, last_state, turned
+from vilt_core.layers.recurrent import RecurrentText, turned
 
 LENGTHS = torch.tensor([4, 7, 1, 6])
 MASK = torch.arange(7) < LENGTHS[:, None]
@@ -66,12 +66,6 @@ def test_forwards_no_word_looks_ahead_and_both_ways_all_do(reader, ids):
     before, after = reader(ids, mask=MASK)[1], reader(changed, mask=MASK)[1]
     same = torch.isclose(before, after).all(dim=-1)
     assert same[:5].tolist() == [reader.backwards is None] * 5
-
-
-def test_the_last_state_is_that_of_the_last_real_word(reader, ids):
-    states = reader(ids, mask=MASK)
-    for row, length in enumerate(LENGTHS.tolist()):
-        torch.testing.assert_close(last_state(states, mask=MASK)[row], states[row, length - 1])
 
 
 def test_turning_twice_is_standing_still():

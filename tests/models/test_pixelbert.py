@@ -26,7 +26,7 @@ CONFIG = PixelBertConfig(
     heads=3,
     mlp_width=48,
     max_text_tokens=12,
-    cnn=CnnConfig(depths=(1, 1), widths=(8, 12), bottleneck=False, stem_width=8, stages=2),
+    cnn=CnnConfig(depths=(1, 1), widths=(8, 12), bottleneck=False, stages=2),
     image_size=64,
     longest_side=96,
     max_patches=7,

@@ -43,6 +43,6 @@ def scan_mini(*, vocab_size: int, answers: int) -> ScanConfig:
         nlvr2=True,
         word_width=192,
         region_width=256,
-        shared_width=256,
+        shared_width=192,
         directions=DIRECTIONS,
     )

@@ -33,5 +33,5 @@ def vse_mini(*, vocab_size: int, answers: int) -> VseConfig:
         word_width=192,
         cnn=resnet_mini(),
         image_size=128,
-        shared_width=256,
+        shared_width=192,
     )

@@ -17,7 +17,6 @@ class GridCnn(nn.Module):
         bottleneck: Blocks of 1x1, 3x3 and 1x1 convolutions, or of two 3x3.
         groups: Of the 3x3 convolutions: 32 in a ResNeXt.
         group_width: Channels of each group in the first stage.
-        stem_width: Of the first convolution.
         stages: How many of them are kept.
     """
 
@@ -29,7 +28,6 @@ class GridCnn(nn.Module):
         bottleneck: bool = True,
         groups: int = 1,
         group_width: int = 64,
-        stem_width: int = 64,
         stages: int = 4,
     ):
         super().__init__()
@@ -43,7 +41,6 @@ class GridCnn(nn.Module):
             num_classes=0,
             cardinality=groups,
             base_width=group_width,
-            stem_width=stem_width,
             channels=widths,
         )
         self.stem = nn.Sequential(whole.conv1, whole.bn1, whole.act1, whole.maxpool)

@@ -144,6 +144,11 @@ class Classifier(nn.Module):
         return self.classify(self.activation(self.norm(hidden)))
 
 
+def last_of(tokens: Float[Tensor, "b s d"], *, mask: Bool[Tensor, "b s"]) -> Float[Tensor, "b d"]:
+    """The last real token, of sequences that are padded at the end."""
+    return tokens[torch.arange(len(tokens), device=tokens.device), mask.sum(dim=1) - 1]
+
+
 def mean_of(tokens: Float[Tensor, "b s d"], *, mask: Bool[Tensor, "b s"]) -> Float[Tensor, "b d"]:
     """The mean of the real tokens; 0 where there is none."""
     real = mask[..., None]

@@ -41,10 +41,3 @@ def turned(mask: Bool[Tensor, "b l"]) -> Int[Tensor, "b l"]:
     """
     l = mask.shape[1]
     return (mask.sum(dim=1, keepdim=True) - 1 - torch.arange(l, device=mask.device)) % l
-
-
-def last_state(
-    states: Float[Tensor, "b l d"], *, mask: Bool[Tensor, "b l"]
-) -> Float[Tensor, "b d"]:
-    """The state of each text's last real token."""
-    return states[torch.arange(len(states), device=states.device), mask.sum(dim=1) - 1]

@@ -15,7 +15,7 @@ from vilt_core.config import ClipConfig
 from vilt_core.layers.block import PreNormBlock, QuickGelu
 from vilt_core.layers.encoder import Encoded, Encoder
 from vilt_core.layers.fusion import mask_of, with_class
-from vilt_core.layers.heads import Nlvr2Head, VqaHead, joined
+from vilt_core.layers.heads import Nlvr2Head, VqaHead, joined, last_of
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import PatchEmbedding
 from vilt_core.layers.reader import PairReader
@@ -107,7 +107,7 @@ class Clip(PairReader):
         """Each text's tokens, and its vector of length 1: the state of its last real token."""
         embedded = self.text_embedding(text.ids)
         words = self.text_encoder(embedded, mask=mask_of(text.mask)).tokens
-        last = words[torch.arange(len(words), device=words.device), text.mask.sum(dim=1) - 1]
+        last = last_of(words, mask=text.mask)
         return words, normalize(self.text_projection(last), dim=-1)
 
     def encode_image(self, image: ImageBatch) -> Float[Tensor, "b e"]:

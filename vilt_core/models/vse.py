@@ -14,11 +14,11 @@ from torch.nn.functional import normalize
 from vilt_core.config import VseConfig
 from vilt_core.layers.cells import read_grids
 from vilt_core.layers.cnn import GridCnn
-from vilt_core.layers.heads import Nlvr2Head, VqaHead, joined, mean_of
+from vilt_core.layers.heads import Nlvr2Head, VqaHead, joined, last_of, mean_of
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import raster_positions
 from vilt_core.layers.reader import PairReader
-from vilt_core.layers.recurrent import RecurrentText, last_state
+from vilt_core.layers.recurrent import RecurrentText
 from vilt_core.types import ImageBatch, ModelOutput, PatchEmbeddings, TextBatch
 
 
@@ -67,7 +67,7 @@ class Vse(PairReader):
     def encode_text(self, text: TextBatch) -> tuple[Float[Tensor, "b l d"], Float[Tensor, "b e"]]:
         """Each text's states, and its vector of length 1: the state of its last real token."""
         words = self.text_encoder(text.ids, mask=text.mask)
-        return words, normalize(last_state(words, mask=text.mask), dim=-1)
+        return words, normalize(last_of(words, mask=text.mask), dim=-1)
 
     def encode_image(self, image: ImageBatch) -> Float[Tensor, "b e"]:
         """Each picture's vector of length 1."""
