@@ -147,8 +147,10 @@ def test_cells_fill_the_grid(model):
 
 def test_mini_is_built():
     config = xlxmert_mini(vocab_size=500, answers=40)
-    out = Xlxmert(config).eval()(texts(5), cells(1, side=8, width=256))
+    mini = Xlxmert(config).eval()
+    out = mini(texts(5), cells(1, side=8, width=256))
     assert out.grid == (8, 8)
+    assert mini.nlvr2.pair(out.pooled, out.pooled).shape == (1, 2)
 
 
 def same(mine: nn.Module, their: nn.Module) -> None:

@@ -19,6 +19,7 @@ class XlxmertConfig:
     region_width: int = 2048  # of the detector's features
     clusters: int = 10_000  # entries of the codebook
     answers: int = 0  # classes of the VQA head; 0 builds none
+    nlvr2: bool = False  # whether there is a head for statements about two pictures
     dropout: float = 0.1
     norm_eps: float = 1e-12
 
@@ -33,6 +34,7 @@ def xlxmert_mini(*, vocab_size: int, answers: int) -> XlxmertConfig:
     return XlxmertConfig(
         vocab_size=vocab_size,
         answers=answers,
+        nlvr2=True,
         width=192,
         heads=3,
         mlp_width=768,

@@ -191,8 +191,21 @@ class Nlvr2Head(Classifier):
     The text is read twice, once with each image; the two pooled states side by side are classified.
     """
 
-    def __init__(self, width: int, *, hidden: int | None = None):
-        super().__init__(2 * width, hidden=hidden or 2 * width, classes=2)
+    def __init__(
+        self,
+        width: int,
+        *,
+        hidden: int | None = None,
+        norm_last: bool = False,
+        norm_eps: float = 1e-5,
+    ):
+        super().__init__(
+            2 * width,
+            hidden=hidden or 2 * width,
+            classes=2,
+            norm_last=norm_last,
+            norm_eps=norm_eps,
+        )
 
     def pair(self, left: Float[Tensor, "b d"], right: Float[Tensor, "b d"]) -> Float[Tensor, "b 2"]:
         """Logits of (false, true)."""

@@ -16,7 +16,7 @@ from vilt_core.config import XlxmertConfig
 from vilt_core.layers.block import CrossModalBlock, PostNormBlock
 from vilt_core.layers.codebook import Codebook
 from vilt_core.layers.fusion import mask_of
-from vilt_core.layers.heads import ClusterHead, ItmHead, MlmHead, Pooler, VqaHead
+from vilt_core.layers.heads import ClusterHead, ItmHead, MlmHead, Nlvr2Head, Pooler, VqaHead
 from vilt_core.layers.init import initialise
 from vilt_core.layers.reader import PairReader
 from vilt_core.layers.regions import MeanRegionEmbedding, region_fields
@@ -56,8 +56,9 @@ class Xlxmert(PairReader):
         self.region_class = ClusterHead(
             width, region_width=regions, clusters=clusters, norm_eps=eps
         )
-        vqa = partial(VqaHead, width, norm_last=True, norm_eps=eps)
-        self.vqa = vqa(answers=config.answers) if config.answers else None
+        last = {"norm_last": True, "norm_eps": eps}
+        self.vqa = VqaHead(width, answers=config.answers, **last) if config.answers else None
+        self.nlvr2 = Nlvr2Head(width, **last) if config.nlvr2 else None
         initialise(self)
         self.tie()
 
