@@ -26,6 +26,7 @@ class PixelBertConfig:
     longest_side: int = 1333  # at most, pixels
     max_patches: int = 100  # cells sampled at most while pre-training; without, all are seen
     answers: int = 0  # classes of the VQA head; 0 builds none
+    patch_classes: int = 0  # classes of the cell-naming head of training; 0 builds none
     nlvr2: bool = False  # whether there is a head for statements about two pictures
     dropout: float = 0.1
     norm_eps: float = 1e-12
@@ -59,11 +60,12 @@ def pixelbert_x152(*, vocab_size: int = 30522, answers: int = 0) -> PixelBertCon
     )
 
 
-def pixelbert_mini(*, vocab_size: int, answers: int) -> PixelBertConfig:
+def pixelbert_mini(*, vocab_size: int, answers: int, patch_classes: int = 0) -> PixelBertConfig:
     """Pixel-BERT for the sticker world: vilt-mini's pictures as 8 x 8 cells, all of them seen."""
     return PixelBertConfig(
         vocab_size=vocab_size,
         answers=answers,
+        patch_classes=patch_classes,
         nlvr2=True,
         width=192,
         depth=6,

@@ -16,7 +16,13 @@ class VseConfig:
     image_size: int = 224  # pixels, that it is trained on; others can be read
     shared_width: int = 1024  # of the space where both meet, and of the GRU
     answers: int = 0  # classes of the VQA head on the joined vectors; 0 builds none
+    patch_classes: int = 0  # classes of the cell-naming head of training; 0 builds none
     nlvr2: bool = False  # whether there is a head for statements about two pictures
+
+    @property
+    def patch_size(self) -> int:
+        """Side of a cell of the CNN's grid, pixels."""
+        return 2 ** (self.cnn.stages + 1)
 
 
 def vse_resnet152(*, vocab_size: int = 11755, answers: int = 0) -> VseConfig:
@@ -24,11 +30,12 @@ def vse_resnet152(*, vocab_size: int = 11755, answers: int = 0) -> VseConfig:
     return VseConfig(vocab_size=vocab_size, answers=answers)
 
 
-def vse_mini(*, vocab_size: int, answers: int) -> VseConfig:
+def vse_mini(*, vocab_size: int, answers: int, patch_classes: int = 0) -> VseConfig:
     """VSE++ for the sticker world: vilt-mini's pictures as 8 x 8 cells."""
     return VseConfig(
         vocab_size=vocab_size,
         answers=answers,
+        patch_classes=patch_classes,
         nlvr2=True,
         word_width=192,
         cnn=resnet_mini(),

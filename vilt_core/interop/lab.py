@@ -52,7 +52,7 @@ def save_folder(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     state = {
-        name: value.detach().to("cpu", dtype).contiguous()
+        name: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
         for name, value in own_state(bundle.model, state).items()
         if not name.startswith(_TRAINING_ONLY)
     }

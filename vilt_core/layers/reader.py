@@ -28,6 +28,7 @@ class PairReader(nn.Module):
         self.rank: RankHead | None = None
         self.nlvr2: Nlvr2Head | None = None
         self.vqa: VqaHead | None = None
+        self.naming: nn.Linear | None = None  # of training: what every cell of a picture shows
 
     def head(self, task: str) -> nn.Module:
         """The head of a task; a ValueError where there is none."""
@@ -41,6 +42,15 @@ class PairReader(nn.Module):
     def look(self, image: ImageBatch) -> Looked:
         """What is computed of a picture once, with however many texts it is then read."""
         return image
+
+    def cell_states(self, image: ImageBatch) -> Float[Tensor, "b n _d"]:
+        """What is made of every patch or cell of a picture alone, before any text: to be named.
+
+        Raises:
+            ValueError: A model whose pictures are no grid of its own making.
+        """
+        del image
+        raise ValueError(f"{type(self).__name__} makes no grid of pictures that could be named")
 
     def score_all(self, text: TextBatch, image: Any) -> Float[Tensor, "texts images"]:
         """Of a dual encoder: every text with every picture, each read once.

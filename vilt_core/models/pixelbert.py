@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import partial
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from vilt_core.config import PixelBertConfig
@@ -50,6 +50,8 @@ class PixelBert(PairReader):
         self.itm = ItmHead(width)
         self.mlm = MlmHead(width, vocab_size=config.vocab_size, norm_eps=eps)
         self.vqa = VqaHead(width, answers=config.answers) if config.answers else None
+        named = config.patch_classes
+        self.naming = nn.Linear(width, named) if named else None
         self.nlvr2 = Nlvr2Head(width) if config.nlvr2 else None
         initialise(self)
         self.tie()
@@ -103,6 +105,10 @@ class PixelBert(PairReader):
     def look(self, image: ImageBatch) -> PatchEmbeddings:
         """The CNN, once for however many texts."""
         return self.embed_image(image)
+
+    def cell_states(self, image: ImageBatch) -> Float[Tensor, "b n d"]:
+        """The cells, before any block."""
+        return self.image_embedding(image.pixels, mask=image.mask).tokens
 
     def embed_image(
         self,

@@ -39,6 +39,8 @@ class Vse(PairReader):
         self.image_cnn = GridCnn(**asdict(config.cnn))
         self.image_projection = nn.Linear(self.image_cnn.width, width)
         self.vqa = VqaHead(4 * width, answers=answers, hidden=2 * width) if answers else None
+        named = config.patch_classes
+        self.naming = nn.Linear(self.image_cnn.width, named) if named else None
         self.nlvr2 = Nlvr2Head(4 * width, hidden=2 * width) if config.nlvr2 else None
         initialise(self)
 
@@ -78,6 +80,10 @@ class Vse(PairReader):
     ) -> Float[Tensor, "texts images"]:
         """The cosine of every text with every picture."""
         return texts @ images.mT
+
+    def cell_states(self, image: ImageBatch) -> Float[Tensor, "b n c"]:
+        """What the CNN makes of every cell."""
+        return rearrange(self.image_cnn(image.pixels), "b c rows columns -> b (rows columns) c")
 
     def score_all(self, text: TextBatch, image: ImageBatch) -> Float[Tensor, "texts images"]:
         """The score of every text with every picture, each read once."""

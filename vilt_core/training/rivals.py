@@ -2,63 +2,91 @@
 
 python -m vilt_core train --recipe clip-mini --to runs/clip-mini
 
-First every model learns from captions, as it was published: dual encoders to tell a batch's pairs
-from its mistakes, the others to match and to fill in what is hidden. Then it learns the tasks of
-the comparison at once: questions, statements about two pictures, and still captions.
+What a rival sees with has learned names before, where its paper took it from ImageNet or Visual
+Genome: the CNNs here, the detector by itself (detecting.py). Then every model learns from captions,
+as it was published: dual encoders to tell a batch's pairs from its mistakes, the others to match
+and to fill in what is hidden. Last come the tasks of the comparison at once: questions, statements
+about two pictures, and still captions.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from vilt_core import config
 from vilt_core.training.stages import Recipe, Stage, scaled
 
-STEPS = 4000  # of each stage, of 64 pictures
+STEPS = 4000  # of captions, and of tasks, of 64 pictures each
+NAMING_STEPS = 2000  # before these, of what sees with a CNN
 
-
-def _dual(name: str, preset: Callable[..., Any], *, scale: float, **contrast: Any) -> Recipe:
-    """A dual encoder: pairs first, then pairs, questions and statements."""
-    return _recipe(name, preset, learned="pairs", scale=scale, **contrast)
+_CAPTIONS = Stage(
+    name="captions",
+    steps=STEPS,
+    horizon=2 * STEPS,
+    mix={},
+    batch_size=64,
+    learning_rate=1e-3,
+    warmup=0.05,
+    wpa=False,  # but of UNITER, which has an alignment of its own
+    hard_negatives=0.0,
+)
+_TASKS = replace(_CAPTIONS, name="tasks", horizon=None, learning_rate=7e-4, warmup=0.02)
+_NAMES = replace(
+    _CAPTIONS,
+    name="names",
+    steps=NAMING_STEPS,
+    horizon=None,
+    mix={"patches": 1.0},
+    learning_rate=2e-3,
+    weight_decay=0.05,
+)
 
 
 def _recipe(
-    name: str, preset: Callable[..., Any], *, learned: str, scale: float, **settings: Any
+    name: str,
+    preset: Callable[..., Any],
+    *,
+    captions: str = "captions",
+    sees: Stage | None = None,
+    scale: float = 1.0,
+    **settings: Any,
 ) -> Recipe:
+    """The stages of a rival.
+
+    Args:
+        name: of the model.
+        preset: of its sizes.
+        captions: how it learns from them: "pairs" of dual encoders, else "captions".
+        sees: the stage in which it learns to see, if it needs one.
+        scale: multiplies the steps of every stage.
+        settings: of its captions, in both stages.
+    """
+
     def sizes(*, patch_classes: int, **counts: int) -> Any:
-        del patch_classes  # ViLT alone is taught what its patches are called
-        return preset(**counts)
+        return preset(**counts, **({"patch_classes": patch_classes} if sees else {}))
 
-    stages = (
-        Stage(
-            name="captions",
-            steps=STEPS,
-            mix={learned: 1.0},
-            batch_size=64,
-            learning_rate=1e-3,
-            warmup=0.05,
-            horizon=2 * STEPS,
-            **settings,
-        ),
-        Stage(
-            name="tasks",
-            steps=STEPS,
-            mix={learned: 0.3, "questions": 0.45, "statements": 0.25},
-            batch_size=64,
-            learning_rate=7e-4,
-            warmup=0.02,
-            **settings,
-        ),
-    )
-    return scaled(Recipe(name=name, stages=stages, config=sizes), scale)
+    learned = replace(_CAPTIONS, mix={captions: 1.0}, **settings)
+    tasks = {captions: 0.3, "questions": 0.45, "statements": 0.25}
+    stages = (learned, replace(_TASKS, mix=tasks, **settings))
+    whole = Recipe(name=name, stages=(sees, *stages) if sees else stages, config=sizes)
+    return scaled(whole, scale)
 
 
-def clip_mini(*, scale: float = 1.0) -> Recipe:
-    """CLIP by its symmetric cross-entropy over a batch's pairs.
+def vse_mini(*, scale: float = 1.0) -> Recipe:
+    """VSE++: all mistakes of a batch first, as from nothing the hardest alone teach nothing.
 
     Args:
         scale: multiplies the steps of every stage.
     """
-    return _dual("clip-mini", config.clip_mini, scale=scale)
+    recipe = _recipe("vse-mini", config.vse_mini, captions="pairs", sees=_NAMES, scale=scale)
+    names, captions, tasks = recipe.stages
+    stages = names, replace(captions, contrast="hinges"), replace(tasks, contrast="hardest")
+    return replace(recipe, stages=stages)
 
 
-RIVALS: dict[str, Callable[..., Recipe]] = {"clip-mini": clip_mini}
+RIVALS: dict[str, Callable[..., Recipe]] = {
+    "vse-mini": vse_mini,
+    "clip-mini": partial(_recipe, "clip-mini", config.clip_mini, captions="pairs"),
+    "pixelbert-mini": partial(_recipe, "pixelbert-mini", config.pixelbert_mini, sees=_NAMES),
+}

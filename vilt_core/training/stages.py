@@ -45,7 +45,8 @@ class Stage:
     wpa_weight: float = 0.1  # as the paper
     augment: bool = False  # RandAugment, N=2 and M=9, in fine-tuning
     mixgen: float = 0.0  # share of the rows whose picture and text are two examples mixed
-    contrast: Literal["softmax", "hinge"] = "softmax"  # of a batch's pairs: CLIP's or VSE++'s
+    # Of a batch's pairs: CLIP's cross-entropy, VSE's sum of hinges, or VSE++'s hardest.
+    contrast: Literal["softmax", "hinges", "hardest"] = "softmax"
     negatives: int = 15  # texts of other pictures beside each true one, in ranking
     hard_negatives: float = 0.5  # of the pairs that do not match: one word changed
     naming_weight: float = 0.0  # patch naming beside the other objectives

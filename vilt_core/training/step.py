@@ -53,10 +53,10 @@ def losses(model: PairReader, batch: Batch, stage: Stage) -> dict[str, Float[Ten
         ValueError: a batch that asks for a head that the model does not have.
     """
     if batch.kind == "patches":
-        if not isinstance(model, Vilt) or model.naming is None or batch.patches is None:
+        if model.naming is None or batch.patches is None:
             raise ValueError("a stage of patches needs a model with a naming head, got one without")
-        patches = model.encode_image(batch.image)
-        return {"naming": objectives.naming(model.naming(patches[:, 1:]), batch.patches)}
+        named = model.naming(model.cell_states(batch.image))
+        return {"naming": objectives.naming(named, batch.patches)}
     if batch.text is None:
         raise ValueError(f"expected a batch of {batch.kind} with texts, got none")
     if batch.kind == "statements":
@@ -226,8 +226,8 @@ def _ranking(model: PairReader, batch: Batch, texts: TextBatch) -> Float[Tensor,
 
 def _contrast(scores: Float[Tensor, "b b"], stage: Stage) -> dict[str, Float[Tensor, ""]]:
     """Every pair of the batch above those that it makes by mistake."""
-    if stage.contrast == "hinge":
-        return {"triplet": objectives.triplet(scores)}
+    if stage.contrast != "softmax":
+        return {"triplet": objectives.triplet(scores, hardest=stage.contrast == "hardest")}
     return {"contrastive": objectives.contrastive(scores)}
 
 
