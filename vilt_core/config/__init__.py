@@ -16,6 +16,12 @@ from vilt_core.config.cnn import (
     resnet_mini,
     resnext152,
 )
+from vilt_core.config.detector import (
+    DetectorConfig,
+    bottom_up_r101,
+    bottom_up_x152,
+    detector_mini,
+)
 from vilt_core.config.uniter import (
     UniterConfig,
     uniter_base,
@@ -41,11 +47,15 @@ __all__ = [
     "TRAINING_HEADS",
     "ClipConfig",
     "CnnConfig",
+    "DetectorConfig",
     "UniterConfig",
     "VilbertConfig",
     "ViltConfig",
+    "bottom_up_r101",
+    "bottom_up_x152",
     "clip_b32",
     "clip_mini",
+    "detector_mini",
     "resnet50",
     "resnet101",
     "resnet152",
