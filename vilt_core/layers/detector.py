@@ -365,3 +365,16 @@ def _sizes(image: ImageBatch) -> list[tuple[int, int]]:
         return [(image.pixels.shape[-2], image.pixels.shape[-1])] * len(image.pixels)
     heights, widths = (image.mask.any(dim=axis).sum(dim=1).tolist() for axis in (2, 1))
     return list(zip(heights, widths, strict=True))
+
+
+def regions_of(image: ImageBatch | RegionBatch, detector: Detector | None) -> RegionBatch:
+    """What a detector saw in pictures, where it is not given already.
+
+    Raises:
+        ValueError: Pixels, and no detector.
+    """
+    if isinstance(image, RegionBatch):
+        return image
+    if detector is None:
+        raise ValueError("expected the regions of a detector, got pixels and no detector for them")
+    return detector(image)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vilt_core.config import UniterConfig
 from vilt_core.layers.block import PostNormBlock
+from vilt_core.layers.detector import Detector, regions_of
 from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.fusion import mask_of
 from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead
@@ -19,7 +20,7 @@ from vilt_core.layers.init import initialise
 from vilt_core.layers.reader import PairReader
 from vilt_core.layers.regions import RegionEmbedding, region_places
 from vilt_core.layers.text import TextEmbedding
-from vilt_core.types import ModelOutput, RegionBatch, TextBatch
+from vilt_core.types import ImageBatch, ModelOutput, RegionBatch, TextBatch
 
 
 class Uniter(PairReader):
@@ -48,6 +49,8 @@ class Uniter(PairReader):
         self.region_class = MlmHead(width, vocab_size=config.region_classes, norm_eps=eps)
         self.region_features = MlmHead(width, vocab_size=config.region_width, norm_eps=eps)
         self.vqa = VqaHead(width, answers=config.answers) if config.answers else None
+        detector = config.detector
+        self.image_detector = Detector(**detector.numbers()).freeze() if detector else None
         initialise(self)
         self.tie()
 
@@ -59,7 +62,7 @@ class Uniter(PairReader):
     def forward(
         self,
         text: TextBatch,
-        image: RegionBatch,
+        image: ImageBatch | RegionBatch,
         *,
         return_states: bool = False,
         return_attentions: bool = False,
@@ -68,13 +71,14 @@ class Uniter(PairReader):
 
         Args:
             text: Token ids, at most ``config.max_text_tokens`` of them.
-            image: What a detector saw.
+            image: Pictures, or what a detector saw in them.
             return_states: Also give the embedding and every block's output.
             return_attentions: Also give every block's attention weights (the slow path).
 
         Raises:
-            ValueError: Too long a text.
+            ValueError: Too long a text; pictures, of a model without a detector.
         """
+        image = self.look(image)
         words = self.text_embedding(text.ids)
         encoded = self.encoder(
             torch.cat([words, self.embed_image(image)], dim=1),
@@ -96,6 +100,10 @@ class Uniter(PairReader):
             states=encoded.states,
             attentions=encoded.attentions,
         )
+
+    def look(self, image: ImageBatch | RegionBatch) -> RegionBatch:
+        """The regions of pictures, as the frozen ``image_detector`` sees them."""
+        return regions_of(image, self.image_detector)
 
     def embed_image(self, image: RegionBatch) -> Float[Tensor, "b n d"]:
         """Regions as tokens; the second row of BERT's segment table says that they are no words."""

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from vilt_core.config import VilbertConfig
 from vilt_core.layers.block import CoAttentionBlock, PostNormBlock
+from vilt_core.layers.detector import Detector, regions_of
 from vilt_core.layers.fusion import mask_of, with_class
 from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead
 from vilt_core.layers.init import initialise
 from vilt_core.layers.reader import PairReader
 from vilt_core.layers.regions import RegionEmbedding, region_places
 from vilt_core.layers.text import TextEmbedding
-from vilt_core.types import ModelOutput, RegionBatch, TextBatch
+from vilt_core.types import ImageBatch, ModelOutput, RegionBatch, TextBatch
 
 
 class Vilbert(PairReader):
@@ -65,6 +66,8 @@ class Vilbert(PairReader):
         self.region_class = MlmHead(image_width, vocab_size=config.region_classes, norm_eps=eps)
         answers = config.answers
         self.vqa = VqaHead(config.pooled_width, answers=answers) if answers else None
+        detector = config.detector
+        self.image_detector = Detector(**detector.numbers()).freeze() if detector else None
         initialise(self)
         self.tie()
 
@@ -74,7 +77,7 @@ class Vilbert(PairReader):
         self.mlm.decoder.weight = self.text_embedding.words.weight
 
     def forward(
-        self, text: TextBatch, image: RegionBatch, *, return_attentions: bool = False
+        self, text: TextBatch, image: ImageBatch | RegionBatch, *, return_attentions: bool = False
     ) -> ModelOutput:
         """Read a batch of texts, each with the regions of its image.
 
@@ -83,12 +86,13 @@ class Vilbert(PairReader):
 
         Args:
             text: Token ids, at most ``config.max_text_tokens`` of them.
-            image: What a detector saw.
+            image: Pictures, or what a detector saw in them.
             return_attentions: Also give both streams' looks at each other, meeting by meeting.
 
         Raises:
-            ValueError: Too long a text.
+            ValueError: Too long a text; pictures, of a model without a detector.
         """
+        image = self.look(image)
         words, regions = self.text_embedding(text.ids), self.embed_image(image)
         text_mask, image_mask = mask_of(text.mask), mask_of(with_class(image.mask))
         ahead = len(self.words) - len(self.regions)
@@ -122,6 +126,10 @@ class Vilbert(PairReader):
             text_to_image=tuple(looks) if return_attentions else None,
             image_to_text=tuple(back) if return_attentions else None,
         )
+
+    def look(self, image: ImageBatch | RegionBatch) -> RegionBatch:
+        """The regions of pictures, as the frozen ``image_detector`` sees them."""
+        return regions_of(image, self.image_detector)
 
     def embed_image(self, image: RegionBatch) -> Float[Tensor, "b _s v"]:
         """[IMG] and the regions: the whole picture first, as the mean of what is in it."""
