@@ -1,0 +1,66 @@
+"""Folders of detectors, which several models see with: model.safetensors and config.json."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from vilt_core.config import DetectorConfig
+from vilt_core.interop.folders import json_text, read_object, write_together
+from vilt_core.interop.settings import read_config
+from vilt_core.interop.weights import check, read_safetensors
+from vilt_core.layers.detector import Detector
+
+FORMAT = "vilt-lab-detector/1"
+
+
+def save_detector(
+    config: DetectorConfig,
+    state: dict[str, Tensor],
+    folder: Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write a detector: whole, or not at all.
+
+    Args:
+        config: Its sizes.
+        state: Its weights.
+        folder: Where to; made where there is none.
+        dtype: Of the weights on disk; they are float32 again when loaded.
+
+    Raises:
+        OSError: The disk is full or may not be written. The folder holds the old detector then.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    held = {
+        name: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
+        for name, value in state.items()
+    }
+    text = json_text({"format": FORMAT, "config": asdict(config)})
+    write_together(
+        {
+            folder / "model.safetensors": lambda part: part.write_bytes(save(held)),
+            folder / "config.json": lambda part: part.write_text(text, encoding="utf-8"),
+        }
+    )
+
+
+def load_detector(folder: Path) -> tuple[DetectorConfig, Detector]:
+    """Read a detector that ``save_detector`` wrote, strictly; it is frozen.
+
+    Raises:
+        ValueError: One sentence that says what is missing, truncated or does not fit.
+    """
+    path = folder / "config.json"
+    described = read_object(path)
+    if described.get("format") != FORMAT or not isinstance(described.get("config"), dict):
+        raise ValueError(f"{path} must describe a detector of the format {FORMAT!r}")
+    config = read_config(DetectorConfig, described["config"], path)
+    state = read_safetensors(folder / "model.safetensors")
+    detector = Detector(**config.numbers())
+    check(state, detector.state_dict(), source=folder / "model.safetensors")
+    detector.load_state_dict(state)
+    return config, detector.freeze()
