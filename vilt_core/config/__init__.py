@@ -16,6 +16,12 @@ from vilt_core.config.cnn import (
     resnet_mini,
     resnext152,
 )
+from vilt_core.config.detector import (
+    DetectorConfig,
+    bottom_up_r101,
+    bottom_up_x152,
+    detector_mini,
+)
 from vilt_core.config.pixelbert import (
     PixelBertConfig,
     pixelbert_mini,
@@ -64,6 +70,7 @@ __all__ = [
     "TRAINING_HEADS",
     "ClipConfig",
     "CnnConfig",
+    "DetectorConfig",
     "PixelBertConfig",
     "ScanConfig",
     "UniterConfig",
@@ -71,8 +78,11 @@ __all__ = [
     "ViltConfig",
     "VseConfig",
     "XlxmertConfig",
+    "bottom_up_r101",
+    "bottom_up_x152",
     "clip_b32",
     "clip_mini",
+    "detector_mini",
     "pixelbert_mini",
     "pixelbert_r50",
     "pixelbert_x152",

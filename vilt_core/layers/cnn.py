@@ -9,8 +9,6 @@ from torch import Tensor, nn
 class GridCnn(nn.Module):
     """A ResNet of timm's up to the grid of its last stage.
 
-    ``width`` is the number of channels of that grid, ``stride`` the side of a cell in pixels.
-
     Args:
         depths: Blocks of each stage.
         widths: Of each stage; bottlenecks give four times that.
@@ -47,8 +45,32 @@ class GridCnn(nn.Module):
         self.stages = nn.ModuleList(
             getattr(whole, f"layer{number}") for number in range(1, stages + 1)
         )
-        self.width = widths[stages - 1] * (4 if bottleneck else 1)
-        self.stride = 2 ** (stages + 1)
+        self._widths = [width * (4 if bottleneck else 1) for width in widths]
+
+    @property
+    def width(self) -> int:
+        """Channels of the grid."""
+        return self._widths[len(self.stages) - 1]
+
+    @property
+    def stride(self) -> int:
+        """The side of a cell in pixels."""
+        return 2 ** (len(self.stages) + 1)
+
+    def cut(self, *, dilated: bool = False) -> nn.Module:
+        """Take the last stage off: the head with which a detector reads each of its boxes.
+
+        Args:
+            dilated: Whether it is to keep the grid that it gets: what it would step over, its 3x3
+                convolutions reach for instead.
+        """
+        stage = self.stages.pop(-1)
+        for part in stage.modules():
+            if dilated and isinstance(part, nn.Conv2d):
+                part.stride = (1, 1)
+                if part.kernel_size == (3, 3):
+                    part.dilation = part.padding = (2, 2)
+        return stage
 
     def forward(
         self, pixels: Float[Tensor, "b 3 height width"]

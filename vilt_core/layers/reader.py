@@ -1,12 +1,14 @@
 """What every whole model of the lab is: a reader of texts with pictures, and its heads."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vilt_core.layers.detector import Detector, regions_of
 from vilt_core.layers.heads import ItmHead, MlmHead, MppHead, Nlvr2Head, RankHead, VqaHead
-from vilt_core.types import ImageBatch, Looked, TextBatch
+from vilt_core.types import ImageBatch, Looked, RegionBatch, TextBatch
 
 
 class PairReader(nn.Module):
@@ -67,3 +69,24 @@ class PairReader(nn.Module):
         """``forward(...).pooled``. But for ViLT the second image of a pair is read as the first."""
         del image_type
         return self(text, image).pooled
+
+
+class RegionReader(PairReader):
+    """One that reads what a detector saw: its own, frozen ``image_detector``, or another.
+
+    Args:
+        config: Of the whole.
+        detector: Numbers of a ``Detector``; None builds none, and pictures come as regions only.
+    """
+
+    def __init__(self, config: Any, *, detector: Mapping[str, Any] | None):
+        super().__init__(config)
+        self.image_detector = None if detector is None else Detector(**detector).freeze()
+
+    def look(self, image: ImageBatch | RegionBatch) -> RegionBatch:
+        """The regions of pictures.
+
+        Raises:
+            ValueError: Pixels, of a model without a detector.
+        """
+        return regions_of(image, self.image_detector)

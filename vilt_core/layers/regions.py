@@ -29,6 +29,14 @@ def box_numbers(boxes: Float[Tensor, "b n 4"], *, count: int) -> Float[Tensor, "
     return torch.cat([boxes, sides, area] if count == 7 else [boxes, area], dim=-1)[..., :count]
 
 
+def grid_boxes(side: int, *, device: torch.device | None = None) -> Float[Tensor, "n 4"]:
+    """The cells of a square grid as boxes, row after row."""
+    edges = torch.linspace(0, 1, side + 1, device=device)
+    top, left = torch.meshgrid(edges[:-1], edges[:-1], indexing="ij")
+    bottom, right = torch.meshgrid(edges[1:], edges[1:], indexing="ij")
+    return torch.stack([left, top, right, bottom], dim=-1).flatten(0, 1)
+
+
 def region_places(mask: Bool[Tensor, "b n"], *, columns: int | None = None) -> Int[Tensor, "b n 2"]:
     """(row, column) of regions in rows of so many, else in one row; (-1, -1) for padding."""
     b, n = mask.shape

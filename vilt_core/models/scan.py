@@ -12,14 +12,14 @@ from torch.nn.functional import normalize, pad
 from vilt_core.config import ScanConfig
 from vilt_core.layers.heads import Nlvr2Head, VqaHead, joined, mean_of
 from vilt_core.layers.init import initialise
-from vilt_core.layers.reader import PairReader
+from vilt_core.layers.reader import RegionReader
 from vilt_core.layers.recurrent import RecurrentText
 from vilt_core.layers.regions import region_fields
 from vilt_core.layers.stacked_attention import stacked_attention, stacked_scores
-from vilt_core.types import ModelOutput, RegionBatch, TextBatch
+from vilt_core.types import ImageBatch, ModelOutput, RegionBatch, TextBatch
 
 
-class Scan(PairReader):
+class Scan(RegionReader):
     """A tower for words, one for regions, and the attention between the two.
 
     ``score(out.text, out.image, text_mask=out.text_mask, image_mask=out.image_mask)`` is every
@@ -30,7 +30,8 @@ class Scan(PairReader):
     dual = True
 
     def __init__(self, config: ScanConfig):
-        super().__init__(config)
+        detector = config.detector
+        super().__init__(config, detector=detector.numbers() if detector else None)
         self.config: ScanConfig = config
         width, answers = config.shared_width, config.answers
         self.text_encoder = RecurrentText(
@@ -42,7 +43,7 @@ class Scan(PairReader):
         initialise(self)
 
     def forward(
-        self, text: TextBatch, image: RegionBatch, *, return_attentions: bool = False
+        self, text: TextBatch, image: ImageBatch | RegionBatch, *, return_attentions: bool = False
     ) -> ModelOutput:
         """Read a batch of texts, each with the regions of its image.
 
@@ -55,6 +56,7 @@ class Scan(PairReader):
         Raises:
             ValueError: A text without a word, or an image without a region.
         """
+        image = self.look(image)
         words, regions = self.encode_text(text), self.encode_image(image)
         similarity = words @ regions.mT
         looks = stacked_attention(
@@ -130,8 +132,11 @@ class Scan(PairReader):
             scores.append(found.mT)
         return torch.stack(scores).mean(dim=0)
 
-    def score_all(self, text: TextBatch, image: RegionBatch) -> Float[Tensor, "texts images"]:
+    def score_all(
+        self, text: TextBatch, image: ImageBatch | RegionBatch
+    ) -> Float[Tensor, "texts images"]:
         """The score of every text with every picture, each read once; only then do they meet."""
+        image = self.look(image)
         return self.score(
             self.encode_text(text),
             self.encode_image(image),

@@ -18,13 +18,13 @@ from vilt_core.layers.codebook import Codebook
 from vilt_core.layers.fusion import mask_of
 from vilt_core.layers.heads import ClusterHead, ItmHead, MlmHead, Nlvr2Head, Pooler, VqaHead
 from vilt_core.layers.init import initialise
-from vilt_core.layers.reader import PairReader
-from vilt_core.layers.regions import MeanRegionEmbedding, region_fields
+from vilt_core.layers.reader import RegionReader
+from vilt_core.layers.regions import MeanRegionEmbedding, grid_boxes, region_fields
 from vilt_core.layers.text import TextEmbedding
-from vilt_core.types import ModelOutput, RegionBatch, TextBatch
+from vilt_core.types import ImageBatch, ModelOutput, RegionBatch, TextBatch
 
 
-class Xlxmert(PairReader):
+class Xlxmert(RegionReader):
     """Both streams and their heads; a head is a function of the output.
 
     ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``, and of hidden cells
@@ -33,7 +33,8 @@ class Xlxmert(PairReader):
     """
 
     def __init__(self, config: XlxmertConfig):
-        super().__init__(config)
+        detector = config.detector
+        super().__init__(config, detector=detector.numbers() if detector else None)
         self.config: XlxmertConfig = config
         width, dropout, eps = config.width, config.dropout, config.norm_eps
         regions, clusters = config.region_width, config.clusters
@@ -69,7 +70,7 @@ class Xlxmert(PairReader):
         self.region_class.decoder.weight = self.image_codebook.centroids
 
     def forward(
-        self, text: TextBatch, image: RegionBatch, *, return_attentions: bool = False
+        self, text: TextBatch, image: ImageBatch | RegionBatch, *, return_attentions: bool = False
     ) -> ModelOutput:
         """Read a batch of texts, each with the cells of its image.
 
@@ -82,6 +83,7 @@ class Xlxmert(PairReader):
         Raises:
             ValueError: Too long a text, or another number of cells.
         """
+        image = self.look(image)
         words, cells = self.text_embedding(text.ids), self.embed_image(image)
         text_mask, image_mask = mask_of(text.mask), mask_of(image.mask)
         for block in self.words:
@@ -112,6 +114,19 @@ class Xlxmert(PairReader):
                 tuple(pad(each, (0, 0, 1, 0)) for each in back) if return_attentions else None
             ),
         )
+
+    def look(self, image: ImageBatch | RegionBatch) -> RegionBatch:
+        """The cells of pictures as the detector describes them, whatever it would look at itself.
+
+        Raises:
+            ValueError: Pixels, of a model without a detector.
+        """
+        if isinstance(image, RegionBatch) or self.image_detector is None:
+            return super().look(image)
+        boxes = grid_boxes(self.config.grid, device=image.pixels.device)
+        boxes = boxes.expand(len(image.pixels), -1, -1)
+        mask = torch.ones_like(boxes[..., 0], dtype=torch.bool)
+        return self.image_detector.describe(image, boxes, mask)
 
     def embed_image(self, image: RegionBatch) -> Float[Tensor, "b n d"]:
         """Cells as tokens: of each feature only which entry of the codebook is nearest.

@@ -86,7 +86,13 @@ def vse_mini(*, scale: float = 1.0) -> Recipe:
 
 
 RIVALS: dict[str, Callable[..., Recipe]] = {
+    "scan-mini": partial(
+        _recipe, "scan-mini", config.scan_mini, captions="pairs", contrast="hardest"
+    ),
     "vse-mini": vse_mini,
     "clip-mini": partial(_recipe, "clip-mini", config.clip_mini, captions="pairs"),
     "pixelbert-mini": partial(_recipe, "pixelbert-mini", config.pixelbert_mini, sees=_NAMES),
+    "vilbert-mini": partial(_recipe, "vilbert-mini", config.vilbert_mini),
+    "uniter-mini": partial(_recipe, "uniter-mini", config.uniter_mini, wpa=True, hide_either=True),
+    "xlxmert-mini": partial(_recipe, "xlxmert-mini", config.xlxmert_mini),
 }

@@ -82,6 +82,7 @@ class Recipe:
     config: Callable[..., Any] = config.vilt_mini  # of a fresh model
     vocab_size: int = 940  # of the tokenizer; ignored where a trained model is the start
     seed: int = 0
+    detector: str = "detector-mini"  # a folder that ships: what a model of regions sees with
     # What a trained model gets before the first step; None where the recipe starts from nothing.
     prepare: Callable[[Vilt], None] | None = None
 
