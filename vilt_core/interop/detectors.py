@@ -12,6 +12,7 @@ from vilt_core.interop.folders import json_text, read_object, write_together
 from vilt_core.interop.settings import read_config
 from vilt_core.interop.weights import check, read_safetensors
 from vilt_core.layers.detector import Detector
+from vilt_core.layers.reader import PairReader
 
 FORMAT = "vilt-lab-detector/1"
 
@@ -64,3 +65,16 @@ def load_detector(folder: Path) -> tuple[DetectorConfig, Detector]:
     check(state, detector.state_dict(), source=folder / "model.safetensors")
     detector.load_state_dict(state)
     return config, detector.freeze()
+
+
+def see_with(model: PairReader, folder: Path) -> None:
+    """Give a model the detector of a folder: its own file has none, as several share one.
+
+    Raises:
+        ValueError: A detector of other sizes than the model's config says; and as from
+            ``load_detector``.
+    """
+    config, detector = load_detector(folder)
+    if config != getattr(model.config, "detector", None):
+        raise ValueError(f"{folder} holds another detector than this model sees with")
+    model.image_detector = detector.to(next(model.parameters()).device)
