@@ -1,16 +1,12 @@
-"""A detector's training: it can be stopped, and what it learns can be read back."""
+"""A detector's training: it can be stopped, and its scenes are true."""
 
-import json
 from dataclasses import replace
 
 import pytest
 import torch
 
 from vilt_core.config import CnnConfig, detector_mini
-from vilt_core.interop.detectors import load_detector, save_detector
-from vilt_core.layers.detector import Detector
-from vilt_core.training.detecting import detecting, drawn_boxes, fresh_detector, train_detector
-from vilt_core.types import ImageBatch
+from vilt_core.training.detecting import detecting, drawn_boxes, train_detector
 from vilt_core.world.sprites import sprites
 
 SMALL = replace(
@@ -56,29 +52,3 @@ def test_its_scenes_are_true():
         assert (truth.boxes[:, :2] < truth.boxes[:, 2:]).all()
         assert (truth.classes >= 1).all()
         assert (truth.classes <= len(sprites())).all()
-
-
-@torch.no_grad()
-def test_what_is_written_is_read_back(tmp_path):
-    detector = fresh_detector(SMALL)
-    save_detector(SMALL, detector.state_dict(), tmp_path)
-    config, found = load_detector(tmp_path)
-    assert config == SMALL
-    assert found.frozen
-    image = ImageBatch(pixels=torch.randn(1, 3, 64, 64))
-    torch.testing.assert_close(found(image).features, detector.eval()(image).features)
-    save_detector(SMALL, detector.state_dict(), tmp_path, dtype=torch.float16)
-    torch.testing.assert_close(
-        load_detector(tmp_path)[1](image).features, found(image).features, atol=1e-2, rtol=1e-2
-    )
-
-
-def test_what_is_no_detector_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="is not readable JSON"):
-        load_detector(tmp_path)
-    (tmp_path / "config.json").write_text(json.dumps({"format": "vilt-lab/1"}))
-    with pytest.raises(ValueError, match="must describe a detector of the format"):
-        load_detector(tmp_path)
-    save_detector(SMALL, Detector(**detector_mini().numbers()).state_dict(), tmp_path)
-    with pytest.raises(ValueError, match=r"model\.safetensors"):
-        load_detector(tmp_path)

@@ -1,27 +1,50 @@
 """Laws of how rivals learn: their own objectives, from the same rows as ViLT's."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from torch.testing import assert_close
 
 from vilt_core import objectives
-from vilt_core.training.batches import Batch, collate, counts
+from vilt_core.config import detector_mini
+from vilt_core.interop.detectors import save_detector
+from vilt_core.interop.lab import load_folder, save_folder
+from vilt_core.objectives.mlm import IGNORED
+from vilt_core.training.batches import Batch, collate, counts, matching_rows
+from vilt_core.training.detecting import fresh_detector
 from vilt_core.training.loop import new_bundle, source_of
 from vilt_core.training.rivals import RIVALS
 from vilt_core.training.step import losses, weighted_sum
 
 OWN = {  # what each learns from captions
     "vse-mini": {"triplet"},
+    "scan-mini": {"triplet"},
     "clip-mini": {"contrastive"},
     "pixelbert-mini": {"mlm", "itm"},
+    "vilbert-mini": {"mlm", "itm", "region_kl"},
+    "uniter-mini": {"mlm", "itm", "wpa", "region_kl", "region_regression"},
+    "xlxmert-mini": {"mlm", "itm", "region_class"},
 }
 
 
+@pytest.fixture(scope="module")
+def detectors(tmp_path_factory) -> Iterator[Path]:
+    """In place of what ships, a detector that knows nothing, and a codebook of few scenes."""
+    folder, config = tmp_path_factory.mktemp("models"), detector_mini()
+    state = fresh_detector(config).state_dict()
+    save_detector(config, state, folder / "detector-mini")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vilt_core.interop.detectors.SHIPPED", folder)
+        patch.setattr("vilt_core.training.naming_cells.SCENES", 64)
+        yield folder
+
+
 @pytest.fixture(scope="module", params=RIVALS)
-def rival(request):
+def rival(request, detectors):
     recipe = RIVALS[request.param](scale=0.001)
     return recipe, new_bundle(replace(recipe, vocab_size=400))
 
@@ -62,9 +85,8 @@ def test_every_weight_learns_in_one_stage_or_the_other(rival):
     assert not still
 
 
+@pytest.mark.parametrize("rival", ["clip-mini"], indirect=True)
 def test_a_pair_is_a_scene_with_a_sentence_that_is_true_of_it(rival):
-    if "pairs" not in kinds(rival):
-        pytest.skip("this rival reads pairs one by one")
     batch = batch_of(rival, "pairs", size=4)
     assert len(batch.text.ids) == len(batch.image.pixels) == 4
     assert batch.matched is None
@@ -72,10 +94,9 @@ def test_a_pair_is_a_scene_with_a_sentence_that_is_true_of_it(rival):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("rival", ["vse-mini", "scan-mini", "clip-mini"], indirect=True)
 def test_the_hinge_and_the_softmax_read_the_same_scores(rival):
     recipe, bundle = rival
-    if not bundle.model.dual:
-        pytest.skip("this rival is no dual encoder")
     batch = batch_of(rival, "pairs")
     scores = bundle.model.score_all(batch.text, batch.image)
     for contrast, objective in (
@@ -86,3 +107,30 @@ def test_the_hinge_and_the_softmax_read_the_same_scores(rival):
         stage = replace(recipe.stages[-1], contrast=contrast)
         [loss] = losses(bundle.model, batch, stage).values()
         assert_close(loss, objective(scores))
+
+
+@torch.no_grad()
+def test_what_is_saved_sees_again_and_by_no_other_eyes(rival, tmp_path):
+    _, bundle = rival
+    save_folder(bundle, tmp_path / "model")
+    found = load_folder(tmp_path / "model")
+    batch = batch_of(rival, "questions", size=2)
+    bundle.model.eval()
+    expected = bundle.model(batch.text, batch.image).pooled
+    assert_close(found.model(batch.text, batch.image).pooled, expected)
+    if bundle.sight is None:
+        return
+    config = detector_mini()
+    other = fresh_detector(config, seed=1).state_dict()
+    save_detector(config, other, tmp_path / "detector-mini")  # beside the model it comes first
+    with pytest.raises(ValueError, match="another detector than this model learned to read"):
+        load_folder(tmp_path / "model")
+
+
+@pytest.mark.parametrize("rival", ["uniter-mini"], indirect=True)
+def test_uniter_hides_either_words_or_regions(rival):
+    batch = batch_of(rival, "captions", size=16)
+    free = ~matching_rows(batch)
+    hidden = (batch.masked != IGNORED).any(dim=1)
+    assert hidden[free].sum() == free.sum() // 2
+    assert not hidden[~free].any()

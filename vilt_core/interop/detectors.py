@@ -90,9 +90,21 @@ def give_sight(
     folder = next((place for place in places if (place / "config.json").is_file()), None)
     if Path(name).name != name or folder is None:
         raise ValueError(f"expected the detector {name!r:.80} in {places[0].parent}, found none")
-    config, detector = load_detector(folder)
+    see_with(model, folder)
     found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if config != model.config.detector or sha256 not in (None, found):
-        raise ValueError(f"{folder} is another detector than this model learned to read")
-    model.image_detector = detector
+    if sha256 not in (None, found):
+        raise ValueError(f"{folder} holds another detector than this model learned to read")
     return Sight(name=name, sha256=found)
+
+
+def see_with(model: PairReader, folder: Path) -> None:
+    """Give a model on the CPU the detector of a folder: its own file has none, several share one.
+
+    Raises:
+        ValueError: A detector of other sizes than the model's config says; and as from
+            ``load_detector``.
+    """
+    config, detector = load_detector(folder)
+    if config != getattr(model.config, "detector", None):
+        raise ValueError(f"{folder} holds another detector than this model sees with")
+    model.image_detector = detector
