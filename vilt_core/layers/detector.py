@@ -272,8 +272,7 @@ class Detector(nn.Module):
         for row, size in enumerate(_sizes(image)):
             by_size.setdefault(size, []).append(row)
         for (height, width), rows in by_size.items():
-            all_of_them = len(by_size) == 1
-            pixels = image.pixels if all_of_them else image.pixels[rows]
+            pixels = image.pixels if len(by_size) == 1 else image.pixels[rows]
             stride = self.cnn.stride
             pixels = pad(pixels[..., :height, :width], (0, -width % stride, 0, -height % stride))
             # With channels last a CPU convolves in half the time.
@@ -332,14 +331,14 @@ class Detector(nn.Module):
     ) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"], Float[Tensor, " n"]]:
         """Which proposals are told, the surest first; for which class, and how sure that is."""
         # What NMS keeps of sure boxes does not depend on those that are less sure.
-        scores, classes = self._suppressed(boxes, chances, above=self.threshold).max(dim=1)
-        count, lower = int((scores > 0).sum()), self.threshold
-        while count < self.fewest and lower > 0:
+        lower = self.threshold
+        scores, classes = self._suppressed(boxes, chances, above=lower).max(dim=1)
+        while (scores > 0).sum() < self.fewest and lower > 0:
             lower = lower / 4 if lower > 1e-4 else 0.0
             scores, classes = self._suppressed(boxes, chances, above=lower).max(dim=1)
-            if (scores > 0).sum() >= self.fewest or lower == 0:
-                count = min(self.fewest, int((scores > 0).sum()))
+        count = max(int((scores > self.threshold).sum()), self.fewest)
         order = scores.argsort(descending=True, stable=True)[: min(count, limit)]
+        order = order[scores[order] > 0]
         return order, classes[order], scores[order]
 
     def _suppressed(
