@@ -113,7 +113,7 @@ def detector_mini() -> DetectorConfig:
         cells=6,
         dilated=False,
         refined=True,
-        threshold=0.05,
+        threshold=0.01,
         fewest=1,
         trained_anchors=128,
         trained_boxes=32,
