@@ -15,7 +15,17 @@ from vilt_core.training.stickers import StickerRows
 from vilt_core.training.transfer import add_heads
 
 TOLD = {"naming", "mentioning", "grounding", "locating", "comparing"}  # by the sticker world
-STAGE = Stage(name="any", steps=9, mix={"captions": 1.0}, batch_size=8, naming_weight=0.25)
+STAGE = Stage(
+    name="any",
+    steps=9,
+    mix={"captions": 1.0},
+    batch_size=8,
+    naming_weight=0.25,
+    mentioning_weight=1.0,
+    grounding_weight=1.0,
+    locating_weight=1.0,
+    comparing_weight=1.0,
+)
 
 
 @pytest.fixture
@@ -45,6 +55,11 @@ def test_a_loss_appears_where_its_truth_is_given(tiny_bundle, batch, kind, expec
     found = losses(tiny_bundle.model, batch(kind), STAGE)
     assert set(found) == expected
     assert all(loss.ndim == 0 and loss.isfinite() for loss in found.values())
+
+
+def test_what_has_no_weight_is_not_computed(tiny_bundle, batch):
+    plain = Stage(name="any", steps=9, mix={"captions": 1.0}, batch_size=8)
+    assert set(losses(tiny_bundle.model, batch("captions"), plain)) == {"mlm", "itm", "wpa"}
 
 
 @pytest.mark.parametrize("kind", ["captions", "questions"])

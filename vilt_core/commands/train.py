@@ -51,6 +51,7 @@ class Train:
         "vilbert-mini",
         "uniter-mini",
         "xlxmert-mini",
+        "vilt-plain-mini",
         "vilt-b32-pretrain",
         "vilt-b32-vqav2",
         "vilt-b32-nlvr2",

@@ -34,13 +34,13 @@ def uniter_base(*, vocab_size: int = 28996, answers: int = 0) -> UniterConfig:
 
 
 def uniter_mini(*, vocab_size: int, answers: int) -> UniterConfig:
-    """UNITER for the sticker world, as wide and deep as vilt-mini began."""
+    """UNITER for the sticker world, as wide as vilt-mini."""
     return UniterConfig(
         vocab_size=vocab_size,
         answers=answers,
         nlvr2=True,
         width=192,
-        depth=6,
+        depth=4,
         heads=3,
         mlp_width=768,
         max_text_tokens=40,

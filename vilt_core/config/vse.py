@@ -40,5 +40,5 @@ def vse_mini(*, vocab_size: int, answers: int, patch_classes: int = 0) -> VseCon
         word_width=192,
         cnn=resnet_mini(),
         image_size=128,
-        shared_width=192,
+        shared_width=128,
     )

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from vilt_core import config
+from vilt_core.config import ViltConfig
 from vilt_core.training.stages import Recipe, Stage, scaled
 
 STEPS = 4000  # of captions, and of tasks, of 64 pictures each
@@ -85,6 +86,20 @@ def vse_mini(*, scale: float = 1.0) -> Recipe:
     return replace(recipe, stages=stages)
 
 
+def vilt_plain_mini(*, scale: float = 1.0) -> Recipe:
+    """ViLT as its rivals are trained: by the objectives of its paper alone, and no longer.
+
+    Args:
+        scale: multiplies the steps of every stage.
+    """
+
+    def plain(**counts: int) -> ViltConfig:
+        tasks = ("itm", "mlm", "nlvr2")
+        return replace(config.vilt_mini(**counts), depth=4, tasks=tasks, modality_types=3)
+
+    return _recipe("vilt-plain-mini", plain, sees=_NAMES, wpa=True, scale=scale)
+
+
 RIVALS: dict[str, Callable[..., Recipe]] = {
     "scan-mini": partial(
         _recipe, "scan-mini", config.scan_mini, captions="pairs", contrast="hardest"
@@ -95,4 +110,5 @@ RIVALS: dict[str, Callable[..., Recipe]] = {
     "vilbert-mini": partial(_recipe, "vilbert-mini", config.vilbert_mini),
     "uniter-mini": partial(_recipe, "uniter-mini", config.uniter_mini, wpa=True, hide_either=True),
     "xlxmert-mini": partial(_recipe, "xlxmert-mini", config.xlxmert_mini),
+    "vilt-plain-mini": vilt_plain_mini,
 }

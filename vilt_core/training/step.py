@@ -109,16 +109,17 @@ def _hiding_rows(batch: Batch, stage: Stage) -> Bool[Tensor, " b"]:
 def _about_patches(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -> dict:
     """Objectives that ask the patches: of the sticker world, and masked patch prediction."""
     found = {}
-    if model.naming is not None and batch.patches is not None:  # shipped models leave it behind
+    naming, mentioning = model.naming, model.mentioning  # shipped models leave them behind
+    if stage.naming_weight and naming is not None and batch.patches is not None:
         named = [
-            objectives.naming(model.naming(_patches_after(model, output, depth)), batch.patches)
+            objectives.naming(naming(_patches_after(model, output, depth)), batch.patches)
             for depth in {stage.naming_depth, None}
         ]
         found["naming"] = torch.stack(named).mean()
-    if model.mentioning is not None and batch.mentioned is not None:
+    if stage.mentioning_weight and mentioning is not None and batch.mentioned is not None:
         patches = _patches_after(model, output, stage.mentioning_depth)
         found["mentioning"] = objectives.mentioning(
-            model.mentioning(patches).squeeze(-1), batch.mentioned
+            mentioning(patches).squeeze(-1), batch.mentioned
         )
     if batch.hidden is not None:
         colours = objectives.patch_colours(batch.image.pixels, model.config.patch_size)
@@ -132,21 +133,22 @@ def _about_patches(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage)
 
 def _about_nouns(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -> dict:
     """Objectives of the sticker world that ask every noun of what it speaks."""
-    found = {}
-    if batch.grounded is not None:
+    found, locating = {}, model.locating
+    if batch.grounded is not None and stage.grounding_weight:
         found["grounding"] = objectives.grounding(output.text, output.image, batch.grounded)
-        if output.attentions is not None:
-            looks = words_to_patches(output.attentions[0][:, 0], text_tokens=output.text.shape[1])
-            found["gathering"] = objectives.gathering(looks, batch.grounded)
-    if model.locating is not None and batch.numbers is not None and batch.centres is not None:
-        numbers, centres = model.locating(_words_after(model, output, stage.locating_depth))
+    if batch.grounded is not None and output.attentions is not None:
+        looks = words_to_patches(output.attentions[0][:, 0], text_tokens=output.text.shape[1])
+        found["gathering"] = objectives.gathering(looks, batch.grounded)
+    told = batch.numbers is not None and batch.centres is not None
+    if stage.locating_weight and locating is not None and told:
+        numbers, centres = locating(_words_after(model, output, stage.locating_depth))
         found["locating"] = objectives.locating(numbers, centres, batch.numbers, batch.centres)
     return found
 
 
 def _about_differences(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -> dict:
     """The sticker world's question to the first token: how do the two things differ?"""
-    if model.comparing is None or batch.differences is None:
+    if not stage.comparing_weight or model.comparing is None or batch.differences is None:
         return {}
     first = _words_after(model, output, stage.comparing_depth)[:, 0]
     return {"comparing": objectives.comparing(model.comparing(first), batch.differences)}
