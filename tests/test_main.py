@@ -25,7 +25,7 @@ def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
 def test_help_names_every_command():
     shown = run("--help")
     assert shown.returncode == 0
-    for command in ("answer", "align", "train", "finetune", "evaluate", "data", "world"):
+    for command in ("answer", "align", "train", "evaluate", "data", "world", "index", "search"):
         assert command in shown.stdout
 
 

@@ -9,6 +9,7 @@ from vilt_core.commands.asking import Align, Answer
 from vilt_core.commands.files import Convert, Data, World
 from vilt_core.commands.finetune import Finetune
 from vilt_core.commands.measuring import Bench, Evaluate
+from vilt_core.commands.searching import Index, Search
 from vilt_core.commands.train import Train
 from vilt_core.training import TrainingStopped
 
@@ -27,6 +28,8 @@ def main() -> None:
             "data": Data,
             "world": World,
             "ablate": Ablate,
+            "index": Index,
+            "search": Search,
         },
         prog="python -m vilt_core",
         description="See, question, take apart and train a vision-and-language transformer.",

@@ -7,7 +7,8 @@ shorter one the answer can only be missed where the dual encoder ranks it too lo
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import faiss
 import numpy as np
@@ -65,6 +66,31 @@ class Found:
     hits: tuple[Hit, ...]
     cost: Cost
     broken: tuple[Broken, ...] = ()  # on the shortlist, and gone or unreadable since
+
+    def json(self, *, top: int | None = None) -> dict[str, Any]:
+        """The same as plain JSON."""
+        return {
+            "hits": [
+                {
+                    "name": hit.name,
+                    "probability": hit.probability,
+                    "score": hit.score,
+                    "cosine": hit.cosine,
+                }
+                for hit in self.hits[:top]
+            ],
+            "gallery": self.cost.gallery,
+            "shortlist": self.cost.shortlist,
+            "forwards": self.cost.forwards,
+            "milliseconds": {
+                part: round(1000 * spent, 1) for part, spent in self.cost.seconds.items()
+            },
+            "everything_seconds": {
+                "this": round(self.cost.everything(self.cost.gallery), 3),
+                "million": round(self.cost.everything(), 1),
+            },
+            "passed_over": [asdict(one) for one in self.broken],
+        }
 
 
 def search(
