@@ -13,6 +13,7 @@ from vilt_core.search.index import index_of
 from vilt_core.search.measure import (
     MARK,
     measure_shortlists,
+    reach,
     recalls_within,
     shortlist_markdown,
 )
@@ -69,6 +70,11 @@ def test_recall_is_never_more_than_what_the_shortlist_reaches(found):
         assert row["milliseconds"] > 0
     assert found["everything"]["forwards"] == 1_000_000
     assert found["everything"]["seconds"] > 0
+
+
+def test_the_reach_is_what_the_measure_reaches(index, encoder, found):
+    quick = reach(index, encoder=encoder, shortlists=(1, 3, 8, SCENES))
+    assert quick == tuple((row["shortlist"], row["reached"]) for row in found["rows"])
 
 
 def test_the_page_says_all_of_it(found, tmp_path):

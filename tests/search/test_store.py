@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import faiss
@@ -13,7 +14,7 @@ from PIL import Image
 from vilt_core.interop.lab import save_folder
 from vilt_core.search.albums import album_of
 from vilt_core.search.index import nearest
-from vilt_core.search.store import build_index, is_index, load_index
+from vilt_core.search.store import Busy, build_index, is_index, load_index
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,6 +50,10 @@ def rows(folder):
     return {entry.key: vector for entry, vector in zip(index.entries, vectors, strict=True)}
 
 
+def files(folder):
+    return len([path for path in folder.iterdir() if path.name != "index.lock"])
+
+
 def assert_same(found, expected):
     assert set(found) == set(expected)
     for key, vector in expected.items():
@@ -70,10 +75,10 @@ def test_only_what_is_new_or_changed_is_read_and_what_is_gone_is_forgotten(
 ):
     run(tmp_path / "i", pictures, encoder)
     assert counting() == 7
-    before = sorted(path.name for path in (tmp_path / "i").iterdir())
+    before = sorted(path.name for path in (tmp_path / "i").glob("*-*"))
     assert [step.done for step in run(tmp_path / "i", pictures, encoder)] == [7]
     assert counting() == 0
-    assert sorted(path.name for path in (tmp_path / "i").iterdir()) == before
+    assert sorted(path.name for path in (tmp_path / "i").glob("*-*")) == before
     Image.new("RGB", (64, 64), "red").save(pictures / "3.png")
     Image.new("RGB", (64, 64), "blue").save(pictures / "new.png")
     (pictures / "5.png").unlink()
@@ -81,7 +86,7 @@ def test_only_what_is_new_or_changed_is_read_and_what_is_gone_is_forgotten(
     assert counting() == 2
     run(tmp_path / "anew", pictures, encoder)
     assert_same(rows(tmp_path / "i"), rows(tmp_path / "anew"))
-    assert len(list((tmp_path / "i").iterdir())) == 3
+    assert files(tmp_path / "i") == 3
 
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw"])
@@ -151,7 +156,17 @@ def test_a_building_that_is_stopped_goes_on_where_it_was(tmp_path, encoder, coun
     assert counting() == 10 - read
     run(tmp_path / "anew", "world:test:10", encoder)
     assert_same(rows(tmp_path / "i"), rows(tmp_path / "anew"))
-    assert len(list((tmp_path / "i").iterdir())) == 3
+    assert files(tmp_path / "i") == 3
+
+
+def test_two_do_not_build_one_index_at_once(tmp_path, encoder):
+    first = build_index(tmp_path / "i", album_of("world:test:9"), encoder, batch_size=2)
+    next(first)
+    with pytest.raises(Busy, match="being built already"):
+        run(tmp_path / "i", "world:test:9", encoder)
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(first.close).result()
+    assert run(tmp_path / "i", "world:test:9", encoder)[-1].done == 9
 
 
 def test_an_index_stands_while_a_new_one_is_built(tmp_path, encoder):
@@ -191,7 +206,7 @@ def test_a_killed_building_goes_on(tmp_path, clip, encoder, counting):
     assert steps[0].done == 30
     assert counting() == 0
     assert len(rows(folder)) == 30
-    assert len(list(folder.iterdir())) == 3
+    assert files(folder) == 3
 
 
 def test_an_index_of_other_weights_is_refused(tmp_path, encoder, stranger):

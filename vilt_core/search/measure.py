@@ -19,7 +19,7 @@ from vilt_core.predictor import Predictor
 from vilt_core.search.albums import Scenes, scene_of
 from vilt_core.search.encoder import DualEncoder
 from vilt_core.search.finding import MILLION, search
-from vilt_core.search.index import Index
+from vilt_core.search.index import Index, nearest
 from vilt_core.world.programs import execute
 
 SHORTLISTS = (1, 4, 8, 16, 32, 64, 128)
@@ -84,9 +84,7 @@ def measure_shortlists(
     Raises:
         ValueError: An index of anything else, or of fewer scenes than there are queries.
     """
-    album = index.album
-    if not isinstance(album, Scenes):
-        raise ValueError(f"shortlists are measured on scenes of the world, got {album.name!r:.200}")
+    album = _scenes(index)
     if not 1 <= queries <= album.count:
         raise ValueError(f"queries must lie in 1 to {album.count:,}, got {queries:,}")
     begun = time.perf_counter()
@@ -168,3 +166,46 @@ def shortlist_markdown(found: dict[str, Any], *, command: str) -> str:
             ),
         ]
     )
+
+
+def reach(
+    index: Index,
+    *,
+    encoder: DualEncoder,
+    queries: int = 100,
+    shortlists: Sequence[int] = SHORTLISTS,
+) -> tuple[tuple[int, float], ...]:
+    """How often a shortlist holds a scene of which the caption is true: the most to be recalled.
+
+    It takes no pass of a judge, and so little time that a page may ask for it.
+
+    Args:
+        index: Of scenes.
+        encoder: Whose vectors the index holds.
+        queries: Captions at most: those of the first scenes.
+        shortlists: Lengths; those beyond the gallery count as the whole of it.
+
+    Raises:
+        ValueError: An index of anything else.
+    """
+    album = _scenes(index)
+    lengths = sorted({min(length, len(index.entries)) for length in shortlists})
+    said = world_gallery(album.split, min(queries, album.count), seed=album.seed)
+    rows = nearest(index.vectors, encoder.texts(said.captions), count=lengths[-1])[1]
+    first = []
+    for near, program in zip(rows.tolist(), said.programs, strict=True):
+        true = (
+            at
+            for at, row in enumerate(near)
+            if row >= 0 and execute(program, scene_of(index.entries[row].key))
+        )
+        first.append(next(true, lengths[-1]))
+    return tuple((length, float(np.mean(np.array(first) < length))) for length in lengths)
+
+
+def _scenes(index: Index) -> Scenes:
+    if not isinstance(index.album, Scenes):
+        raise ValueError(
+            f"shortlists are measured on scenes of the world, got {index.album.name!r:.200}"
+        )
+    return index.album

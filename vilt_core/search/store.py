@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import faiss
 import numpy as np
+from filelock import FileLock, Timeout
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -36,8 +37,12 @@ from vilt_core.search.index import (
 )
 
 FORMAT = "vilt-lab-index/1"
-_MANIFEST = "index.json"
+_MANIFEST, _LOCK = "index.json", "index.lock"
 _OURS = ("vectors-*.faiss*", "pictures-*.jsonl*", "part-*.safetensors*", f"{_MANIFEST}.part")
+
+
+class Busy(ValueError):
+    """An index that somebody is building."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,7 @@ def build_index(
 
     Raises:
         ValueError: The folder's index is of another model, or nothing in the album can be read.
+        Busy: Somebody builds there.
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
@@ -100,6 +106,28 @@ def build_index(
     listed = album.entries()
     check_any(listed, ())
     folder.mkdir(parents=True, exist_ok=True)
+    # Let go by the system where the process is killed. Whoever draws from this may do so from
+    # several threads in turn.
+    lock = FileLock(folder / _LOCK, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise Busy(f"the index in {folder} is being built already") from error
+    try:
+        yield from _build(folder, album, listed, encoder, kind, batch_size, save_every)
+    finally:
+        lock.release()
+
+
+def _build(
+    folder: Path,
+    album: Album,
+    listed: tuple[Entry, ...],
+    encoder: DualEncoder,
+    kind: str,
+    batch_size: int,
+    save_every: float,
+) -> Iterator[Step]:
     old = load_index(folder, encoder=encoder) if is_index(folder) else None
     kept = _Kept()
     if old is not None:
