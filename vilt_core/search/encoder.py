@@ -25,6 +25,7 @@ class DualEncoder:
         name: Of the model.
         domain: What it was trained on: "stickers" or "photographs".
         image_size: Side of the square pictures it was trained on, pixels.
+        tokenizer: What turns words into its tokens.
     """
 
     def __init__(self, bundle: Bundle, *, device: str = "cpu"):
@@ -38,7 +39,7 @@ class DualEncoder:
         self.domain = bundle.domain
         self.image_size: int = model.config.image_size
         self._processing = bundle.processing
-        self._tokenizer = bundle.tokenizer
+        self.tokenizer = bundle.tokenizer
         self._device = device
         self._model = model.to(device).eval()
 
@@ -86,7 +87,7 @@ class DualEncoder:
         Raises:
             ValueError: A text that cannot be read whole, or what becomes of one is no number.
         """
-        checked = [self._tokenizer.check(text) for text in texts]
+        checked = [self.tokenizer.check(text) for text in texts]
         parts = [
             self._encode(checked[first : first + AT_ONCE])
             for first in range(0, len(checked), AT_ONCE)
@@ -95,7 +96,7 @@ class DualEncoder:
 
     @torch.inference_mode()
     def _encode(self, texts: Sequence[str]) -> Float[np.ndarray, "texts e"]:
-        batch = self._tokenizer.encode(texts).batch.to(self._device)
+        batch = self.tokenizer.encode(texts).batch.to(self._device)
         return self._model.encode_text(batch)[1].float().cpu().numpy()
 
     def _checked(self, vectors: Float[np.ndarray, "n e"]) -> Float[np.ndarray, "n e"]:

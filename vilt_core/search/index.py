@@ -15,7 +15,7 @@ _LINKS = 32  # of a picture in the graph
 _BUILDING, _LOOKING = 200, 128  # candidates that it keeps; a longer shortlist keeps its length
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Index:
     """Pictures of an album and their vectors: row by row the same."""
 
@@ -38,7 +38,7 @@ class Index:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Captions:
     """Texts and their vectors."""
 

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from vilt_core.data.text import Tokenizer
 from vilt_core.evaluation.galleries import world_gallery
 from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.machine import hardware
@@ -20,7 +21,7 @@ from vilt_core.search.albums import Scenes, scene_of
 from vilt_core.search.encoder import DualEncoder
 from vilt_core.search.finding import MILLION, search
 from vilt_core.search.index import Index, nearest
-from vilt_core.world.programs import execute
+from vilt_core.world.programs import Program, execute
 
 SHORTLISTS = (1, 4, 8, 16, 32, 64, 128)
 _TIMED = 5  # queries whose time is taken, of each length
@@ -72,7 +73,7 @@ def measure_shortlists(
         index: Of scenes.
         encoder: Whose vectors the index holds.
         judge: What ranks the shortlist.
-        queries: How many captions: those of the first scenes.
+        queries: How many captions: those of the first scenes that the models can read whole.
         shortlists: Lengths, the longest of which is read with every caption.
         progress: Told (captions done, of how many).
 
@@ -89,24 +90,24 @@ def measure_shortlists(
         raise ValueError(f"queries must lie in 1 to {album.count:,}, got {queries:,}")
     begun = time.perf_counter()
     lengths = sorted({min(length, len(index.entries)) for length in shortlists})
-    said = world_gallery(album.split, queries, seed=album.seed)
+    said = _said(album, queries, encoder.tokenizer, judge.tokenizer)
     scenes = [scene_of(entry.key) for entry in index.entries]
-    scores, cosines = (np.full((queries, lengths[-1]), -np.inf) for _ in range(2))
-    right = np.zeros((queries, lengths[-1]), dtype=bool)
-    for at, (text, program) in enumerate(zip(said.captions, said.programs, strict=True)):
+    scores, cosines = (np.full((len(said), lengths[-1]), -np.inf) for _ in range(2))
+    right = np.zeros((len(said), lengths[-1]), dtype=bool)
+    for at, (text, program) in enumerate(said):
         found = search(index, text, encoder=encoder, judge=judge, shortlist=lengths[-1])
         for column, hit in enumerate(sorted(found.hits, key=lambda hit: -(hit.cosine or 0.0))):
             scores[at, column], cosines[at, column] = hit.score, hit.cosine
             right[at, column] = execute(program, scenes[hit.row])
         if progress is not None:
-            progress(at + 1, queries)
+            progress(at + 1, len(said))
     judged, true = torch.from_numpy(scores), torch.from_numpy(right)
     alone = recalls_within(torch.from_numpy(cosines), true, shortlist=lengths[-1])
     rows, last = [], None
     for length in lengths:
         timed = [
             search(index, text, encoder=encoder, judge=judge, shortlist=length)
-            for text in said.captions[:_TIMED]
+            for text, _ in said[:_TIMED]
         ]
         last = timed[-1]
         rows.append(
@@ -123,7 +124,7 @@ def measure_shortlists(
         "data": album.name,
         "model": judge.name,
         "encoder": encoder.name,
-        "examples": queries,
+        "examples": len(said),
         "seconds": round(time.perf_counter() - begun, 2),
         "hardware": hardware(),
         "gallery": len(index.entries),
@@ -190,10 +191,10 @@ def reach(
     """
     album = _scenes(index)
     lengths = sorted({min(length, len(index.entries)) for length in shortlists})
-    said = world_gallery(album.split, min(queries, album.count), seed=album.seed)
-    rows = nearest(index.vectors, encoder.texts(said.captions), count=lengths[-1])[1]
+    said = _said(album, min(queries, album.count), encoder.tokenizer)
+    rows = nearest(index.vectors, encoder.texts([text for text, _ in said]), count=lengths[-1])[1]
     first = []
-    for near, program in zip(rows.tolist(), said.programs, strict=True):
+    for near, (_, program) in zip(rows.tolist(), said, strict=True):
         true = (
             at
             for at, row in enumerate(near)
@@ -209,3 +210,16 @@ def _scenes(index: Index) -> Scenes:
             f"shortlists are measured on scenes of the world, got {index.album.name!r:.200}"
         )
     return index.album
+
+
+def _said(album: Scenes, queries: int, *tokenizers: Tokenizer) -> list[tuple[str, Program]]:
+    """Captions of the first scenes and what they claim; without those too long for a model."""
+    gallery = world_gallery(album.split, queries, seed=album.seed)
+    found = [
+        (text, program)
+        for text, program in zip(gallery.captions, gallery.programs, strict=True)
+        if all(tokenizer.count(text) <= tokenizer.max_tokens for tokenizer in tokenizers)
+    ]
+    if not found:
+        raise ValueError("expected captions that the models can read whole, all are too long")
+    return found
