@@ -12,6 +12,7 @@ from vilt_core.models.clip import Clip
 from vilt_core.predictor import load
 
 PHONE = {"width": 390, "height": 844}
+PATIENCE = 60_000  # milliseconds: an index is built on the way
 
 pytestmark = [
     pytest.mark.browser,
@@ -38,7 +39,7 @@ def page(visit):
     found = visit()
     found.get_by_role("tab", name="Find").click()
     found.get_by_label("64 scenes").click()
-    expect(found.locator("#found .lab-hint")).to_be_visible()
+    expect(found.locator("#found .lab-hint")).to_be_visible(timeout=PATIENCE)
     return found
 
 
@@ -50,44 +51,46 @@ def find(page, text):
 def test_pictures_are_found_and_say_why(page):
     find(page, "a cat")
     hits = page.locator(".lab-hits button")
-    expect(hits).to_have_count(12)
+    expect(hits).to_have_count(12, timeout=PATIENCE)
     expect(page.locator("#meter")).to_contain_text("this query, 32 of 64")
     expect(page.locator("#meter")).to_contain_text("everything, 1,000,000")
     expect(page.locator("#meter svg")).to_be_visible()
     hits.nth(2).click()
     expect(hits.nth(2)).to_have_attribute("aria-pressed", "true")
-    expect(page.locator("#why .va-word")).to_have_count(2)
+    expect(page.locator("#why .va-word")).to_have_count(2, timeout=PATIENCE)
     find(page, "?!")
-    expect(page.locator("#found .lab-wrong")).to_contain_text("at least one letter")
+    expect(page.locator("#found .lab-wrong")).to_contain_text(
+        "at least one letter", timeout=PATIENCE
+    )
     expect(hits).to_have_count(0)
 
 
 def test_a_suggestion_is_marked_with_its_truth(page):
     page.locator(".lab-chips:visible button").first.click()
-    expect(page.locator(".lab-scores b").first).to_have_text(re.compile("[✓✗]$"))
+    expect(page.locator(".lab-scores b").first).to_have_text(re.compile("[✓✗]$"), timeout=PATIENCE)
 
 
 def test_an_index_that_is_stopped_goes_on(page):
     page.get_by_label("10,000 scenes").click()
     find(page, "a cat")
-    expect(page.locator("#found .lab-bar")).to_be_visible()
+    expect(page.locator("#found .lab-bar")).to_be_visible(timeout=PATIENCE)
     says = page.locator("#found .lab-hint")
-    expect(says).to_contain_text(re.compile(r"^\d?[1-9]\d+ of 10,000"))
+    expect(says).to_contain_text(re.compile(r"^\d?[1-9]\d+ of 10,000"), timeout=PATIENCE)
     page.get_by_role("button", name="Stop").click()
-    expect(says).to_contain_text("Stopped")
+    expect(says).to_contain_text("Stopped", timeout=PATIENCE)
     find(page, "a cat")
-    expect(says).to_contain_text(re.compile(r"[1-9]\d of 10,000"))
+    expect(says).to_contain_text(re.compile(r"[1-9]\d of 10,000"), timeout=PATIENCE)
     page.get_by_role("button", name="Stop").click()
-    expect(says).to_contain_text("Stopped")
+    expect(says).to_contain_text("Stopped", timeout=PATIENCE)
 
 
 def test_the_sentences_of_a_picture(page):
     page.get_by_label("Sentences of a picture").click()
     page.locator("#sentences textarea").fill("a cat\ntwo dogs\na red heart")
     page.get_by_role("button", name="Find its sentences").click()
-    expect(page.locator(".lab-lines .lab-hits button")).to_have_count(3)
+    expect(page.locator(".lab-lines .lab-hits button")).to_have_count(3, timeout=PATIENCE)
     page.locator(".lab-hits button").first.click()
-    expect(page.locator("#why .va-word").first).to_be_visible()
+    expect(page.locator("#why .va-word").first).to_be_visible(timeout=PATIENCE)
 
 
 def test_ones_own_pictures(page, tmp_path):
@@ -101,7 +104,7 @@ def test_ones_own_pictures(page, tmp_path):
     page.locator("#uploads input[type=file]").set_input_files(paths)
     expect(page.locator("#uploads")).to_contain_text("2.png")
     find(page, "a cat")
-    expect(page.locator(".lab-hits button")).to_have_count(3)
+    expect(page.locator(".lab-hits button")).to_have_count(3, timeout=PATIENCE)
 
 
 def test_a_phone_has_room(visit):
@@ -109,7 +112,7 @@ def test_a_phone_has_room(visit):
     page.get_by_role("tab", name="Find").click()
     page.get_by_label("64 scenes").click()
     find(page, "a cat")
-    expect(page.locator(".lab-hits button")).to_have_count(12)
+    expect(page.locator(".lab-hits button")).to_have_count(12, timeout=PATIENCE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.get_by_label("Sentences of a picture").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
