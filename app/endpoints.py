@@ -97,7 +97,7 @@ def retrieve(
             said = galleries.captions_of(chosen, model) if texts is None else _texts(texts)
             found = galleries.find_sentences(image, said, shortlist=int(shortlist), model=model)
         else:
-            for _ in galleries.prepare(chosen):
+            for _ in galleries.prepare(chosen, model):
                 pass
             found = galleries.find(
                 text or "",

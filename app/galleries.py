@@ -59,14 +59,18 @@ def encoder_source() -> str | None:
     return str(SHIPPED) if (SHIPPED / "config.json").is_file() else None
 
 
-def encoder() -> "DualEncoder | None":
-    """The dual encoder, loaded once.
+def encoder(model: str | None = None) -> "DualEncoder | None":
+    """The dual encoder, loaded once; None where there is none, or none of a model's world.
 
     Raises:
-        ValueError: One sentence on what is wrong with it.
+        ValueError: One sentence on what is wrong with it, or with the model.
     """
     source = encoder_source()
-    return None if source is None else _encoder(source)
+    if source is None:
+        return None
+    found = _encoder(source)
+    same = found.domain == services.domain(model or services.LIBRARY.default)
+    return found if same else None
 
 
 @lru_cache(maxsize=1)
@@ -138,7 +142,7 @@ def captions_of(gallery: str, model: str | None = None) -> tuple[str, ...]:
     album = _scenes(gallery)
     if album is None:
         raise ValueError("these pictures come without sentences: write some, one a line")
-    asked = encoder()
+    asked = encoder(model)
     told = _told(album, SMALL if asked is None else MOST_SENTENCES).captions
     readers = [one.tokenizer for one in (asked, services.predictor(model, "match")) if one]
     return tuple(text for text in told if all(one.count(text) <= one.max_tokens for one in readers))
@@ -186,23 +190,28 @@ def _told(album: "Scenes", most: int) -> "Gallery":
 # Indexes.
 
 
-def prepare(gallery: str) -> Iterator["Step"]:
+def prepare(gallery: str, model: str | None = None) -> Iterator["Step"]:
     """Bring the index of a gallery up to date, where one is needed; it may be stopped at any step.
 
     Raises:
-        ValueError: As ``album_of``, or nothing in it can be read.
+        ValueError: As ``album_of``, nothing in it can be read, or an index can be kept nowhere.
     """
-    from vilt_core.search.store import Busy, build_index
+    from vilt_core.search.store import Busy, build_index, is_index
 
-    asked = encoder()
+    asked = encoder(model)
     if asked is None or gallery == UPLOADS:
         return
     album = album_of(gallery)
+    folder = _folder(album, asked)
+    if _scenes(gallery) is not None and is_index(folder):
+        return  # scenes never change
     while True:
         try:
-            yield from build_index(_folder(album, asked), album, asked)
+            yield from build_index(folder, album, asked)
         except Busy:
             time.sleep(_WAIT)
+        except OSError as error:
+            raise ValueError(f"the index cannot be kept: {error.strerror or error}") from error
         else:
             return
 
@@ -258,7 +267,7 @@ def find(
     from vilt_core.search import finding
 
     judge = services.predictor(model, "match")
-    asked = encoder()
+    asked = encoder(model)
     if asked is None:
         album = album_of(gallery, uploads)
         _check_small(len(album.entries()), "pictures")
@@ -284,7 +293,7 @@ def find_sentences(
 
     judge = services.predictor(model, "match")
     picture = services.seen_by_model(image, key, side=judge.image_size)
-    asked = encoder()
+    asked = encoder(model)
     if asked is None:
         _check_small(len(sentences), "sentences")
         return finding.search_all_captions(sentences, picture, judge=judge)
@@ -301,9 +310,9 @@ def _captions_index(sentences: tuple[str, ...], asked: "DualEncoder"):
     return index.captions_of(sentences, asked)
 
 
-def reach(gallery: str) -> tuple[tuple[int, float], ...]:
+def reach(gallery: str, model: str | None = None) -> tuple[tuple[int, float], ...]:
     """How often shortlists of several lengths hold a right scene; nothing where nobody knows."""
-    asked = encoder()
+    asked = encoder(model)
     if asked is None or not names().get(gallery, "").startswith("world:"):
         return ()
     return _reached(index_of(gallery, (), asked), asked)
@@ -319,6 +328,6 @@ def _reached(index: "Index", asked: "DualEncoder") -> tuple[tuple[int, float], .
 def _check_small(count: int, what: str) -> None:
     if count > SMALL:
         raise ValueError(
-            f"ViLT alone reads at most {SMALL} {what} one by one, got {count:,}: a dual encoder "
-            "would choose among more"
+            f"ViLT alone reads at most {SMALL} {what} one by one, got {count:,}: no dual encoder "
+            "of its world is here to choose among more"
         )

@@ -37,7 +37,7 @@ def found_pictures(
     """How far the index is, and then the pictures; or why there are none, in one sentence."""
     uploads = tuple(uploads or ())
     try:
-        for step in galleries.prepare(gallery):
+        for step in galleries.prepare(gallery, model):
             yield finds.progress(step), "", (), {}
         found = galleries.find(
             text, gallery, uploads=uploads, shortlist=int(shortlist), model=model
@@ -47,7 +47,7 @@ def found_pictures(
         pairs = tuple(Pair(text=text, image=place.file, key=place.key) for place in places)
         truths = galleries.truths(text, gallery, [hit.name for hit in found.hits[: finds.SHOWN]])
         shown = finds.pictures(found, places, truths)
-        yield shown, _meter(found, galleries.reach(gallery)), pairs, {}
+        yield shown, _meter(found, galleries.reach(gallery, model)), pairs, {}
     except ValueError as error:
         yield finds.trouble(sentence(error)), "", (), {}
 

@@ -93,7 +93,7 @@ def test_one_sentence_says_what_to_do_without_a_dual_encoder():
 
 def test_with_a_dual_encoder_an_index_is_built_once_and_its_shortlist_judged(clip):
     assert list(galleries.names())[:3] == [SCENES, "1,000 scenes", "10,000 scenes"]
-    *steps, _, answer = retrieve.found_pictures("A cat", SCENES, None, 8, TINY)
+    *steps, answer = retrieve.found_pictures("A cat", SCENES, None, 8, TINY)
     assert [step[0]["total"] for step in steps] == [64] * len(steps)
     shown, meter, pairs, _ = answer
     assert shown["trouble"] == ""
@@ -103,7 +103,7 @@ def test_with_a_dual_encoder_an_index_is_built_once_and_its_shortlist_judged(cli
     assert "<svg" in meter
     assert len(list(clip.iterdir())) == 1
     again = list(retrieve.found_pictures("A cat", SCENES, None, 8, TINY))
-    assert len(again) == 2
+    assert len(again) == 1
     assert again[-1][0] == shown
 
 
@@ -209,6 +209,24 @@ def test_photographs_are_searched_by_the_model_that_knows_them(hub, unaided):
     shown, *_ = last("A red cup", "Photographs", None, 32, "ViLT-B/32")
     assert shown["trouble"] == ""
     assert len(shown["hits"]) == 5
+
+
+def test_an_encoder_of_another_world_is_not_asked(clip, monkeypatch):
+    assert galleries.encoder(TINY) is not None
+    monkeypatch.setattr(services, "domain", lambda model: "photographs")
+    assert galleries.encoder(TINY) is None
+    shown, meter, *_ = last("A red cup", "Photographs", None, 1, TINY)
+    assert len(shown["hits"]) == 5
+    assert "this query, 5 of 5" in meter
+    shown, *_ = last("A red cup", "1,000 scenes", None, 1, TINY)
+    assert "at most 64 pictures" in shown["trouble"]
+
+
+def test_an_index_that_can_be_kept_nowhere_is_one_sentence(clip, monkeypatch):
+    clip.write_text("a file where the folder should be")
+    shown, *_ = last("A cat", SCENES, None, 8, TINY)
+    assert shown["trouble"].startswith("The index cannot be kept")
+    assert str(clip) not in shown["trouble"]
 
 
 def test_the_endpoint_finds_pictures_and_texts(clip, uploads):
