@@ -4,7 +4,7 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask
+from app.tabs import align, ask, retrieve
 
 
 def build_demo() -> gr.Blocks:
@@ -17,12 +17,14 @@ def build_demo() -> gr.Blocks:
                 card = ask.build(chosen.speakers["answer"])
             with gr.Tab("Align", id="align") as align_tab:
                 align.build(chosen.speakers["align"])
+            with gr.Tab("Find", id="find") as find_tab:
+                retrieve.build(chosen.speakers["match"])
         footer = frame.footer()
         endpoints.build()
         chooser.wire(
             chosen,
             opened=demo.load,
-            tabs={"answer": ask_tab, "align": align_tab},
+            tabs={"answer": ask_tab, "align": align_tab, "match": find_tab},
             offer=card.offer,
             footer=footer,
         )

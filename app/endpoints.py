@@ -1,4 +1,4 @@
-"""The named endpoints: /answer, /match, /align and /fill, each a plain function with a JSON result.
+"""The named endpoints, /answer to /retrieve: each a plain function with a JSON result.
 
 They have components of their own, never drawn, because a file that comes over the wire is checked
 only where a component receives it. ``model`` is one of the names that the page offers; one that is
@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import alignments, services
+from app import alignments, galleries, services
 from app.components.picker import own_picture
 from app.components.polite import polite
 
@@ -33,10 +33,8 @@ def answer(
 
 def match(image: str | None, texts: Any, model: str | None = None) -> dict[str, Any]:
     """Say for one text, or each of a list of texts, how probable it is that it fits the picture."""
-    several = [texts] if isinstance(texts, str) else texts
     with polite():
-        if not isinstance(several, list) or not all(isinstance(text, str) for text in several):
-            raise ValueError(f"expected a text or a list of texts, got {texts!r:.60}")
+        several = _texts(texts)
         pictures = [_bytes(image)]
         chances = services.predictor(model, "match").match(pictures, several)[0]
     return {"texts": several, "probabilities": [float(chance) for chance in chances]}
@@ -78,6 +76,55 @@ def align(
     }
 
 
+def retrieve(
+    text: str | None,
+    image: str | None = None,
+    texts: Any = None,
+    gallery: str | None = None,
+    pictures: list[str] | None = None,
+    top_k: float = 10,
+    shortlist: float = 32,
+    model: str | None = None,
+) -> dict[str, Any]:
+    """Find the pictures of a text in a gallery, or in pictures that are sent along.
+
+    With an image instead of a text, find its texts: those of a list, or the captions of a gallery.
+    An index that is not there yet is built first, and the caller waits for it.
+    """
+    chosen = gallery or (galleries.UPLOADS if pictures else galleries.first(_named(model)))
+    with polite():
+        if image is not None:
+            said = galleries.captions_of(chosen, model) if texts is None else _texts(texts)
+            found = galleries.find_sentences(image, said, shortlist=int(shortlist), model=model)
+        else:
+            for _ in galleries.prepare(chosen, model):
+                pass
+            found = galleries.find(
+                text or "",
+                chosen,
+                uploads=pictures or (),
+                shortlist=int(shortlist),
+                model=model,
+            )
+    return found.json(top=int(top_k))
+
+
+def _named(model: str | None) -> str:
+    return model or services.LIBRARY.default
+
+
+def _texts(texts: Any) -> list[str]:
+    """A text or several.
+
+    Raises:
+        ValueError: anything else.
+    """
+    several = [texts] if isinstance(texts, str) else texts
+    if not isinstance(several, list) or not all(isinstance(text, str) for text in several):
+        raise ValueError(f"expected a text or a list of texts, got {texts!r:.60}")
+    return several
+
+
 def _bytes(image: str | None) -> bytes:
     if image is None:
         raise ValueError("expected an image, got none")
@@ -92,11 +139,15 @@ def build() -> None:
         top_k, iterations = gr.Number(5, label="top_k"), gr.Number(50, label="iterations")
         beta, call = gr.Number(0.5, label="beta"), gr.Button("Call")
         model = gr.Textbox(services.LIBRARY.default, label="model")
+        gallery = gr.Textbox(None, label="gallery")
+        pictures = gr.File(None, label="pictures", file_count="multiple")
+        shortlist = gr.Number(32, label="shortlist")
         for function, inputs in (
             (answer, [image, text, top_k, model]),
             (match, [image, texts, model]),
             (fill, [image, text, top_k, model]),
             (align, [image, text, beta, iterations, model]),
+            (retrieve, [text, image, texts, gallery, pictures, top_k, shortlist, model]),
         ):
             call.click(
                 function,

@@ -147,6 +147,17 @@ def picture(key: Key, side: int = PICTURE_SIDE) -> np.ndarray:
     return paint(scene(key), side).pixels
 
 
+def pixels_of(file: str) -> np.ndarray:
+    """Those of a picture on disk, upright.
+
+    Raises:
+        ValueError: it cannot be read; the sentence names no folder.
+    """
+    from vilt_core.data.image import open_image
+
+    return np.asarray(open_image(Path(file).read_bytes()))
+
+
 @lru_cache(maxsize=256)
 def thumbnail(key: Key) -> str:
     """A small picture inside a URL."""

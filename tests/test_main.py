@@ -34,6 +34,8 @@ def test_help_names_every_command():
         "data",
         "world",
         "detector",
+        "index",
+        "search",
     ):
         assert command in shown.stdout
 

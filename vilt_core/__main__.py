@@ -10,6 +10,7 @@ from vilt_core.commands.detector import TrainDetector
 from vilt_core.commands.files import Convert, Data, World
 from vilt_core.commands.finetune import Finetune
 from vilt_core.commands.measuring import Bench, Evaluate
+from vilt_core.commands.searching import Index, Search
 from vilt_core.commands.train import Train
 from vilt_core.training import TrainingStopped
 
@@ -29,6 +30,8 @@ def main() -> None:
             "world": World,
             "ablate": Ablate,
             "detector": TrainDetector,
+            "index": Index,
+            "search": Search,
         },
         prog="python -m vilt_core",
         description="See, question, take apart and train a vision-and-language transformer.",

@@ -151,7 +151,6 @@ class Predictor:
         pooled = self.model.pool(text, self.prepare(image)[1])
         return _likeliest(self.model.vqa(pooled)[0], self.answers.__getitem__, top_k)
 
-    @torch.inference_mode()
     def match(
         self,
         images: ImageSource | Sequence[ImageSource],
@@ -170,10 +169,23 @@ class Predictor:
         Raises:
             ValueError: The model has neither an ITM nor a retrieval head.
         """
+        return torch.from_numpy(self.score(images, texts)).sigmoid().numpy()
+
+    @torch.inference_mode()
+    def score(
+        self,
+        images: ImageSource | Sequence[ImageSource],
+        texts: str | Sequence[str],
+    ) -> Float[np.ndarray, "images texts"]:
+        """What ``match`` is the logistic function of: it still ranks where all are nearly sure.
+
+        Raises:
+            ValueError: As ``match``.
+        """
         judge = self._judge()
         sources = _several(images, "images")
         text = self._read(_several(texts, "texts"), noun="text")
-        scores = score_all(
+        return score_all(
             self.model,
             self._batches(sources),
             text,
@@ -181,7 +193,6 @@ class Predictor:
             images=len(sources),
             pairs_at_once=self._pairs,
         )
-        return torch.from_numpy(scores).sigmoid().numpy()
 
     @torch.inference_mode()
     def fill(self, image: ImageSource | None, text: str, *, top_k: int = 5) -> list[Fill]:

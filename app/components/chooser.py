@@ -16,9 +16,9 @@ from app.library import State
 from app.models import Task
 from app.theme import static
 
-TABS: tuple[Task, ...] = ("answer", "align")  # Ask and Align, by what a model does there
+TABS: tuple[Task, ...] = ("answer", "align", "match")  # Ask, Align and Find: what is done there
 _SECONDS = 0.5  # between two looks at a model that loads
-_VERBS: Mapping[Task, str] = {"answer": "to answer", "align": "to align"}
+_VERBS: Mapping[Task, str] = {"answer": "to answer", "align": "to align", "match": "to find"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

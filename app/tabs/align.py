@@ -5,10 +5,9 @@ from typing import Any
 import gradio as gr
 
 from app import alignments, services
-from app.components import chips, picker
+from app.components import chips, picker, plan
 from app.components.polite import sentence
 from app.services import Key
-from vilt_core.viz import stepper
 
 GENERAL = {
     "stickers": (
@@ -22,12 +21,6 @@ GENERAL = {
         "A table with a plate and a glass",
     ),
 }
-
-_SHOW = """
-const view = alignmentView(element.firstElementChild, { page: props.page });
-view.show(props.value);
-watch("value", () => view.show(props.value));
-"""
 
 
 def aligned(
@@ -118,14 +111,7 @@ def build(speaker: gr.State) -> None:
             )
             button = gr.Button("Align", variant="primary")
         with gr.Column(min_width=320):
-            view = gr.HTML(
-                value={},
-                html_template='<div class="va"></div>',
-                js_on_load=stepper.script() + _SHOW,
-                apply_default_css=False,
-                page=stepper.page({}),
-                elem_id="alignment",
-            )
+            view = plan.build(elem_id="alignment")
 
     settings = [beta, iterations]
     everything = [*chosen.outputs, text, suggestions, view]

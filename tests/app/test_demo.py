@@ -27,12 +27,12 @@ def named(demo: gr.Blocks) -> dict:
 
 
 def test_the_public_endpoints_are_the_promised_ones(demo):
-    assert set(named(demo)) == {"answer", "match", "fill", "align"}
+    assert set(named(demo)) == {"answer", "match", "fill", "align", "retrieve"}
 
 
 def test_every_event_is_wired_to_a_function(demo):
     assert len(demo.fns) >= 14
-    assert all(fn.fn is not None for fn in demo.fns.values())
+    assert all(fn.fn is not None or fn.cancels for fn in demo.fns.values())
 
 
 def test_the_page_asks_nobody_else_for_anything(demo):

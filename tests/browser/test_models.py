@@ -146,7 +146,9 @@ class TestWithoutANetwork:
     def test_one_sentence_says_so_and_the_embedded_model_goes_on(self, visit, closed_port):
         page = visit()
         choice = page.locator(".lab-model").filter(has_text="ViLT-B/32")
-        expect(choice).to_contain_text("not loaded yet: 470 MB to answer, 543 MB to align")
+        expect(choice).to_contain_text(
+            "not loaded yet: 470 MB to answer, 543 MB to align, 447 MB to find"
+        )
         choose(page, "ViLT-B/32")
         notice = page.locator(".lab-notice")
         expect(notice).to_contain_text("vilt-mini goes on meanwhile")

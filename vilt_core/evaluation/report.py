@@ -17,7 +17,7 @@ from vilt_core.evaluation.alignment import METHOD_NAMES
 from vilt_core.evaluation.machine import hardware
 from vilt_core.evaluation.sections import MEASURES, score_sections, set_name
 from vilt_core.evaluation.sets import WORLD
-from vilt_core.evaluation.tables import percent, table
+from vilt_core.evaluation.tables import fill, percent, table
 from vilt_core.interop.bundle import Bundle
 from vilt_core.viz.scores import method_bars
 
@@ -149,13 +149,4 @@ def summary_table(results: Sequence[dict[str, Any]]) -> str:
 
 def fill_readme(path: str | Path, measured: dict[str, Any]) -> bool:
     """Renew the table between a README's markers; False where it has none."""
-    path = Path(path)
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    begin, end = "<!-- results -->", "<!-- /results -->"
-    if begin not in text or end not in text:
-        return False
-    head, _, rest = text.partition(begin)
-    tail = rest.partition(end)[2]
-    filled = f"{head}{begin}\n{summary_table(measured['results'])}\n{end}{tail}"
-    path.write_text(filled, encoding="utf-8")
-    return True
+    return fill(path, "results", summary_table(measured["results"]))

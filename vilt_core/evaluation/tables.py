@@ -1,6 +1,7 @@
-"""Tables of Markdown."""
+"""Tables of Markdown, and their places in pages that people write."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -28,3 +29,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def percent(share: float | None) -> str:
     """A share in [0, 1] with one decimal; a dash for none."""
     return "-" if share is None else f"{100 * share:.1f}"
+
+
+def fill(path: str | Path, mark: str, content: str) -> bool:
+    """Renew what stands between "<!-- mark -->" and "<!-- /mark -->"; False where they are not."""
+    path = Path(path)
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    if begin not in text or end not in text:
+        return False
+    head, _, rest = text.partition(begin)
+    tail = rest.partition(end)[2]
+    path.write_text(f"{head}{begin}\n{content}\n{end}{tail}", encoding="utf-8")
+    return True

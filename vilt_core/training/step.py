@@ -139,8 +139,8 @@ def _about_nouns(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -
     if batch.grounded is not None and output.attentions is not None:
         looks = words_to_patches(output.attentions[0][:, 0], text_tokens=output.text.shape[1])
         found["gathering"] = objectives.gathering(looks, batch.grounded)
-    told = batch.numbers is not None and batch.centres is not None
-    if stage.locating_weight and locating is not None and told:
+    if stage.locating_weight and locating is not None and batch.numbers is not None:
+        assert batch.centres is not None
         numbers, centres = locating(_words_after(model, output, stage.locating_depth))
         found["locating"] = objectives.locating(numbers, centres, batch.numbers, batch.centres)
     return found

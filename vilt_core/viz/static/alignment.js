@@ -16,7 +16,7 @@ function alignmentView(root, options = {}) {
   };
   const icon = (name) => `<svg viewBox="0 0 20 20" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
 
-  const EMPTY = "Choose a picture and a sentence, then press <b>Align</b>.";
+  const EMPTY = options.empty || "Choose a picture and a sentence, then press <b>Align</b>.";
   root.innerHTML = `
     <p class="va-empty" role="status">${EMPTY}</p>
     <div class="va-body" hidden>

@@ -1,0 +1,89 @@
+"""What was found: pictures or sentences to click, the best first; or how far an index is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app import services
+from app.galleries import Place
+from app.theme import static
+from vilt_core.viz import stepper
+
+if TYPE_CHECKING:
+    from vilt_core.search.finding import Found, Hit
+    from vilt_core.search.store import Step
+
+SHOWN = 12
+_WAITING = "Say what you are looking for, or take one of the suggestions."
+
+
+def nothing(says: str = _WAITING) -> dict[str, Any]:
+    """Before anything was asked."""
+    return {"hits": [], "says": says, "trouble": "", "done": 0, "total": 0}
+
+
+def trouble(sentence: str) -> dict[str, Any]:
+    """Why nothing was found."""
+    return nothing("") | {"trouble": sentence}
+
+
+def progress(step: "Step") -> dict[str, Any]:
+    """How far the index of a gallery is."""
+    says = f"{step.done:,} of {step.total:,} pictures are in the index"
+    return nothing(says) | {"done": step.done, "total": step.total}
+
+
+def pictures(
+    found: "Found", places: Sequence[Place], truths: Sequence[bool | None]
+) -> dict[str, Any]:
+    """Pictures, in the order of the hits, and whether the sentence is true of each."""
+    hits = [
+        {"picture": _thumbnail(place), "says": place.name, "truth": truth, **_scores(hit)}
+        for hit, place, truth in zip(found.hits, places, truths, strict=False)
+    ]
+    return nothing(_passed_over(found)) | {"hits": hits}
+
+
+def sentences(found: "Found") -> dict[str, Any]:
+    """Sentences."""
+    hits = [
+        {"picture": "", "says": hit.name, "truth": None, **_scores(hit)}
+        for hit in found.hits[:SHOWN]
+    ]
+    return nothing("") | {"hits": hits}
+
+
+def _scores(hit: "Hit") -> dict[str, str]:
+    chance = hit.probability
+    return {
+        "chance": "" if chance is None else f"{100 * chance:.1f} %",
+        "cosine": "" if hit.cosine is None else f"cosine {hit.cosine:.2f}",
+    }
+
+
+def _passed_over(found: "Found") -> str:
+    if not found.broken:
+        return ""
+    named = ", ".join(Path(one.key).name for one in found.broken[:3])
+    more = f" and {len(found.broken) - 3} more" if len(found.broken) > 3 else ""
+    return f"Passed over, for they cannot be read: {named}{more}."
+
+
+def _thumbnail(place: Place) -> str:
+    if place.key is not None:
+        return services.thumbnail(place.key)
+    assert place.file is not None
+    return stepper.data_url(services.pixels_of(place.file), side=services.THUMBNAIL_SIDE)
+
+
+def build() -> gr.HTML:
+    """The box; its event ``pick`` carries the ``place`` of a hit."""
+    return gr.HTML(
+        value=nothing(),
+        html_template='<div class="lab-found"></div>',
+        js_on_load=static("finds.js"),
+        apply_default_css=False,
+        elem_id="found",
+    )

@@ -1,0 +1,333 @@
+"""What can be searched and how: galleries, their indexes, the shortlist and who judges it.
+
+Indexes lie in runs/indexes, or in the folder that VILT_LAB_INDEXES names.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import services
+from app.photographs import FOLDER, PHOTOGRAPHS
+from app.services import SceneKey
+
+if TYPE_CHECKING:
+    from vilt_core.evaluation.galleries import Gallery
+    from vilt_core.search.albums import Album, Scenes
+    from vilt_core.search.encoder import DualEncoder
+    from vilt_core.search.finding import Found
+    from vilt_core.search.index import Index
+    from vilt_core.search.store import Step
+
+SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "models" / "clip-mini"
+SMALL = 64  # pictures, or sentences, that ViLT reads one by one where there is no dual encoder
+MOST_SENTENCES = 1000
+UPLOADS = "Your pictures"
+NO_ENCODER = (
+    "No dual encoder is shipped, so ViLT reads each picture of a small gallery itself: to search "
+    "thousands, train a CLIP and name its folder in VILT_LAB_ENCODER."
+)
+_REACH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_SUGGESTIONS = 5
+_CHIP_LETTERS = 46  # longer ones are not suggested
+_WAIT = 0.5  # seconds between two looks at an index that somebody else builds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A picture of a gallery."""
+
+    name: str  # what the page calls it
+    key: SceneKey | None  # which scene it is
+    file: str | None  # or which file
+
+
+# The dual encoder.
+
+
+def encoder_source() -> str | None:
+    """The model of VILT_LAB_ENCODER, or the shipped one; None where there is neither."""
+    chosen = os.environ.get("VILT_LAB_ENCODER")
+    if chosen:
+        return chosen
+    return str(SHIPPED) if (SHIPPED / "config.json").is_file() else None
+
+
+def encoder(model: str | None = None) -> "DualEncoder | None":
+    """The dual encoder, loaded once; None where there is none, or none of a model's world.
+
+    Raises:
+        ValueError: One sentence on what is wrong with it, or with the model.
+    """
+    source = encoder_source()
+    if source is None:
+        return None
+    found = _encoder(source)
+    same = found.domain == services.domain(model or services.LIBRARY.default)
+    return found if same else None
+
+
+@lru_cache(maxsize=1)
+def _encoder(source: str) -> "DualEncoder":
+    from vilt_core.interop.opening import open_bundle
+    from vilt_core.search.encoder import DualEncoder
+
+    return DualEncoder(open_bundle(source))
+
+
+# Galleries.
+
+
+def names() -> dict[str, str]:
+    """Every gallery by its name, and where its pictures are; uploads are nowhere yet.
+
+    VILT_LAB_PICTURES adds a folder on this machine.
+    """
+    found = {f"{SMALL} scenes": f"world:test:{SMALL}"}
+    if encoder_source() is not None:
+        found |= {f"{count:,} scenes": f"world:test:{count}" for count in (1000, 10_000)}
+    found["Photographs"] = str(FOLDER)
+    if folder := os.environ.get("VILT_LAB_PICTURES"):
+        found["Your folder"] = folder
+    return found | {UPLOADS: ""}
+
+
+def first(model: str) -> str:
+    """The gallery that the tab opens with."""
+    if services.knows_photographs(model):
+        return "Photographs"
+    return next(name for name in reversed(names()) if name in (f"{SMALL} scenes", "1,000 scenes"))
+
+
+def album_of(gallery: str, uploads: Sequence[str] = ()) -> "Album":
+    """The pictures of a gallery.
+
+    Raises:
+        ValueError: No such gallery, no such folder, or nothing uploaded.
+    """
+    from vilt_core.search import albums
+
+    if gallery not in names():
+        raise ValueError(f"gallery must be one of {', '.join(names())}, got {gallery!r:.60}")
+    if gallery != UPLOADS:
+        return albums.album_of(names()[gallery])
+    if not uploads:
+        raise ValueError("add pictures of your own to search them")
+    return albums.Files(root=Path(), names=tuple(uploads))
+
+
+def place_of(album: "Album", key: str) -> Place:
+    """A picture by its key."""
+    from vilt_core.search.albums import Scenes
+
+    if isinstance(album, Scenes):
+        split, seed, index = key.split("/")
+        scene = SceneKey(index=int(index), seed=int(seed), split=split)
+        return Place(name=services.description(scene), key=scene, file=None)
+    return Place(name=Path(key).name, key=None, file=str(album.root / key))
+
+
+def captions_of(gallery: str, model: str | None = None) -> tuple[str, ...]:
+    """A true sentence of each scene, as many as may be asked for at once and the models can read.
+
+    Raises:
+        ValueError: No such gallery or model, or its pictures come without sentences.
+    """
+    album = _scenes(gallery)
+    if album is None:
+        raise ValueError("these pictures come without sentences: write some, one a line")
+    asked = encoder(model)
+    told = _told(album, SMALL if asked is None else MOST_SENTENCES).captions
+    readers = [one.tokenizer for one in (asked, services.predictor(model, "match")) if one]
+    return tuple(text for text in told if all(one.count(text) <= one.max_tokens for one in readers))
+
+
+def suggestions(gallery: str) -> tuple[str, ...]:
+    """Sentences that fit a gallery; none where nobody knows what is in it."""
+    if gallery == "Photographs":
+        return tuple(photograph.captions[0] for photograph in PHOTOGRAPHS)
+    album = _scenes(gallery)
+    if album is None:
+        return ()
+    short = (text for text in _told(album, SMALL).captions if len(text) <= _CHIP_LETTERS)
+    return tuple(text[:1].upper() + text[1:] for text in islice(short, _SUGGESTIONS))
+
+
+def truths(text: str, gallery: str, keys: Sequence[str]) -> tuple[bool | None, ...]:
+    """Of which scenes a sentence is true, where it is one of the world's own about the gallery."""
+    from vilt_core.search.albums import scene_of
+    from vilt_core.world.programs import execute
+
+    album = _scenes(gallery)
+    told = None if album is None else _told(album, MOST_SENTENCES)
+    if told is None or text.lower().strip() not in told.captions:
+        return (None,) * len(keys)
+    program = told.programs[told.captions.index(text.lower().strip())]
+    return tuple(bool(execute(program, scene_of(key))) for key in keys)
+
+
+def _scenes(gallery: str) -> "Scenes | None":
+    from vilt_core.search.albums import Scenes
+
+    album = None if gallery == UPLOADS else album_of(gallery)
+    return album if isinstance(album, Scenes) else None
+
+
+@lru_cache(maxsize=8)
+def _told(album: "Scenes", most: int) -> "Gallery":
+    """The first scenes of an album with a caption each, and what the captions claim."""
+    from vilt_core.evaluation.galleries import world_gallery
+
+    return world_gallery(album.split, min(album.count, most), seed=album.seed)
+
+
+# Indexes.
+
+
+def prepare(gallery: str, model: str | None = None) -> Iterator["Step"]:
+    """Bring the index of a gallery up to date, where one is needed; it may be stopped at any step.
+
+    Raises:
+        ValueError: As ``album_of``, nothing in it can be read, or an index can be kept nowhere.
+    """
+    from vilt_core.search.store import Busy, build_index, is_index
+
+    asked = encoder(model)
+    if asked is None or gallery == UPLOADS:
+        return
+    album = album_of(gallery)
+    folder = _folder(album, asked)
+    if _scenes(gallery) is not None and is_index(folder):
+        return  # scenes never change
+    while True:
+        try:
+            yield from build_index(folder, album, asked)
+        except Busy:
+            time.sleep(_WAIT)
+        except OSError as error:
+            raise ValueError(f"the index cannot be kept: {error.strerror or error}") from error
+        else:
+            return
+
+
+def index_of(gallery: str, uploads: Sequence[str], asked: "DualEncoder") -> "Index":
+    """The index of a gallery: what ``prepare`` made, or of uploads one in memory."""
+    from vilt_core.search.store import load_index
+
+    album = album_of(gallery, uploads)
+    if gallery == UPLOADS:
+        return _index_of_files(album.entries(), asked)
+    folder = _folder(album, asked)
+    return _loaded(folder, (folder / "index.json").stat().st_mtime_ns, load_index)
+
+
+@lru_cache(maxsize=4)
+def _loaded(folder: Path, changed: int, load) -> "Index":
+    del changed  # tells one state of the folder from another
+    return load(folder)
+
+
+@lru_cache(maxsize=16)
+def _index_of_files(entries, asked: "DualEncoder") -> "Index":
+    from vilt_core.search import index
+    from vilt_core.search.albums import Files
+
+    return index.index_of(Files(root=Path(), names=tuple(e.key for e in entries)), asked)
+
+
+def _folder(album: "Album", asked: "DualEncoder") -> Path:
+    """Where an index lies: one folder an album and a model."""
+    home = Path(os.environ.get("VILT_LAB_INDEXES") or "runs/indexes")
+    digest = hashlib.sha256(f"{album.name} {asked.fingerprint}".encode()).hexdigest()
+    return home / digest[:20]
+
+
+# Searching.
+
+
+def find(
+    text: str,
+    gallery: str,
+    *,
+    uploads: Sequence[str] = (),
+    shortlist: int = 32,
+    model: str | None = None,
+) -> "Found":
+    """The pictures of a sentence, the best first; ``prepare`` comes before.
+
+    Raises:
+        ValueError: One sentence on what is wrong with the text, the gallery or the model.
+    """
+    from vilt_core.search import finding
+
+    judge = services.predictor(model, "match")
+    asked = encoder(model)
+    if asked is None:
+        album = album_of(gallery, uploads)
+        _check_small(len(album.entries()), "pictures")
+        return finding.search_all(album, text, judge=judge)
+    index = index_of(gallery, uploads, asked)
+    return finding.search(index, text, encoder=asked, judge=judge, shortlist=shortlist)
+
+
+def find_sentences(
+    image: str | None,
+    sentences: Sequence[str],
+    *,
+    key: services.Key | None = None,
+    shortlist: int = 32,
+    model: str | None = None,
+) -> "Found":
+    """The sentences of a picture, the best first.
+
+    Raises:
+        ValueError: One sentence on what is wrong with the picture, the sentences or the model.
+    """
+    from vilt_core.search import finding
+
+    judge = services.predictor(model, "match")
+    picture = services.seen_by_model(image, key, side=judge.image_size)
+    asked = encoder(model)
+    if asked is None:
+        _check_small(len(sentences), "sentences")
+        return finding.search_all_captions(sentences, picture, judge=judge)
+    captions = _captions_index(tuple(sentences), asked)
+    return finding.search_captions(
+        captions, picture, encoder=asked, judge=judge, shortlist=shortlist
+    )
+
+
+@lru_cache(maxsize=8)
+def _captions_index(sentences: tuple[str, ...], asked: "DualEncoder"):
+    from vilt_core.search import index
+
+    return index.captions_of(sentences, asked)
+
+
+def reach(gallery: str, model: str | None = None) -> tuple[tuple[int, float], ...]:
+    """How often shortlists of several lengths hold a right scene; nothing where nobody knows."""
+    asked = encoder(model)
+    if asked is None or not names().get(gallery, "").startswith("world:"):
+        return ()
+    return _reached(index_of(gallery, (), asked), asked)
+
+
+@lru_cache(maxsize=8)
+def _reached(index: "Index", asked: "DualEncoder") -> tuple[tuple[int, float], ...]:
+    from vilt_core.search.measure import reach as measured
+
+    return measured(index, encoder=asked, shortlists=_REACH)
+
+
+def _check_small(count: int, what: str) -> None:
+    if count > SMALL:
+        raise ValueError(
+            f"ViLT alone reads at most {SMALL} {what} one by one, got {count:,}: no dual encoder "
+            "of its world is here to choose among more"
+        )

@@ -1,0 +1,51 @@
+// What was found, a tile a hit; or how far an index is, or why there is nothing.
+const make = (tag, settings = {}, ...inside) => {
+  const node = Object.assign(document.createElement(tag), settings);
+  node.append(...inside);
+  return node;
+};
+const mark = (truth) => (truth === null ? "" : truth ? " ✓" : " ✗");
+const tile = ({ picture, says, truth, chance, cosine }, place) => {
+  const scores = make("span", { className: "lab-scores" },
+    make("b", { textContent: chance + mark(truth), className: truth === null ? "" : truth ? "lab-true" : "lab-false" }),
+    make("span", { className: "lab-soft", textContent: cosine }));
+  const label = `${says}: ${chance || cosine}${truth === null ? "" : truth ? ", true" : ", not true"}`;
+  const inside = picture
+    ? [make("img", { src: picture, alt: says }), scores]
+    : [make("span", { className: "lab-said", textContent: says }), scores];
+  const button = make("button", { type: "button", title: picture ? says : "" }, ...inside);
+  button.setAttribute("aria-label", label);
+  button.setAttribute("aria-pressed", "false");
+  button.dataset.place = place;
+  return button;
+};
+const bar = (done, total) => {
+  const fill = make("i");
+  fill.style.width = `${(100 * done) / total}%`;
+  const rail = make("div", { className: "lab-bar", role: "progressbar" }, fill);
+  rail.setAttribute("aria-label", "Index");
+  rail.setAttribute("aria-valuenow", Math.round((100 * done) / total));
+  return rail;
+};
+const draw = () => {
+  const { hits, says, trouble, done, total } = props.value ?? { hits: [], says: "" };
+  const root = element.firstElementChild;
+  root.classList.toggle("lab-lines", hits.length > 0 && !hits[0].picture);
+  const notes = [];
+  if (trouble) notes.push(make("p", { className: "lab-wrong", role: "alert", textContent: trouble }));
+  if (says) notes.push(make("p", { className: hits.length ? "lab-soft" : "lab-hint", textContent: says }));
+  if (total) notes.push(bar(done, total));
+  const list = make("div", { className: "lab-hits" }, ...hits.map(tile));
+  list.setAttribute("role", "group");
+  list.setAttribute("aria-label", "Found");
+  root.replaceChildren(...notes, ...(hits.length ? [list] : []));
+};
+element.addEventListener("click", ({ target }) => {
+  const chosen = target.closest(".lab-hits button");
+  if (!chosen) return;
+  for (const button of element.querySelectorAll(".lab-hits button"))
+    button.setAttribute("aria-pressed", button === chosen);
+  trigger("pick", { place: Number(chosen.dataset.place) });
+});
+draw();
+watch("value", draw);

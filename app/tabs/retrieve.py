@@ -1,0 +1,271 @@
+"""Find: the pictures of a sentence, and the sentences of a picture."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app import alignments, galleries, services
+from app.components import chips, finds, picker, plan
+from app.components.polite import sentence
+from app.services import Key
+from vilt_core.viz.meter import search_meter
+
+GENERAL = ("A cat", "A red heart", "Two dogs", "Something to eat")
+LONGEST = 256  # shortlist
+PICTURES, SENTENCES = "Pictures of a sentence", "Sentences of a picture"
+STOPPED = "Stopped. What was read is kept: ask again, and it goes on from there."
+CLICK = "Click what was found to see which words lie on which patches."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A sentence with a picture: what a click aligns."""
+
+    text: str
+    image: str | None
+    key: Key | None
+
+
+Answer = tuple[dict[str, Any], str, tuple[Pair, ...], dict[str, Any]]  # finds, meter, pairs, plan
+
+
+def found_pictures(
+    text: str, gallery: str, uploads: Sequence[str] | None, shortlist: float, model: str
+) -> Iterator[Answer]:
+    """How far the index is, and then the pictures; or why there are none, in one sentence."""
+    uploads = tuple(uploads or ())
+    try:
+        for step in galleries.prepare(gallery, model):
+            yield finds.progress(step), "", (), {}
+        found = galleries.find(
+            text, gallery, uploads=uploads, shortlist=int(shortlist), model=model
+        )
+        album = galleries.album_of(gallery, uploads)
+        places = [galleries.place_of(album, hit.name) for hit in found.hits[: finds.SHOWN]]
+        pairs = tuple(Pair(text=text, image=place.file, key=place.key) for place in places)
+        truths = galleries.truths(text, gallery, [hit.name for hit in found.hits[: finds.SHOWN]])
+        shown = finds.pictures(found, places, truths)
+        yield shown, _meter(found, galleries.reach(gallery, model)), pairs, {}
+    except ValueError as error:
+        yield finds.trouble(sentence(error)), "", (), {}
+
+
+def found_sentences(
+    image: str | None, key: Key | None, lines: str, gallery: str, shortlist: float, model: str
+) -> Answer:
+    """The sentences of a picture; or why there are none, in one sentence."""
+    try:
+        written = tuple(line.strip() for line in lines.splitlines() if line.strip())
+        texts = written or galleries.captions_of(gallery, model)
+        found = galleries.find_sentences(
+            image, texts, key=key, shortlist=int(shortlist), model=model
+        )
+    except ValueError as error:
+        return finds.trouble(sentence(error)), "", (), {}
+    hits = found.hits[: finds.SHOWN]
+    pairs = tuple(Pair(text=hit.name, image=image, key=key) for hit in hits)
+    return finds.sentences(found), _meter(found, ()), pairs, {}
+
+
+def aligned(pairs: Sequence[Pair], place: int, model: str) -> dict[str, Any]:
+    """The alignment of one that was found; or why there is none, in one sentence."""
+    pair = pairs[place]
+    try:
+        return alignments.align(pair.image, pair.text, key=pair.key, model=model)
+    except ValueError as error:
+        return {"trouble": sentence(error)}
+
+
+def _none() -> Answer:
+    return finds.nothing(), "", (), {}
+
+
+def _suggestions(gallery: str, chosen: str | None = None) -> dict[str, Any]:
+    return chips.value(galleries.suggestions(gallery) or GENERAL, chosen)
+
+
+def turned(gallery: str) -> tuple[Any, ...]:
+    """Another gallery: its suggestions, and a box for pictures where they are the user's own."""
+    return gr.File(visible=gallery == galleries.UPLOADS), _suggestions(gallery), *_none()
+
+
+def introduced(model: str, gallery: str) -> tuple[Any, ...]:
+    """Another model speaks: suggestions of its world, in a gallery of it."""
+    keys = services.examples(model)
+    chosen = gallery if gallery == galleries.UPLOADS else galleries.first(model)
+    return (
+        gr.Radio(value=chosen),
+        _suggestions(chosen),
+        *picker.shown(keys, keys[0]),
+        *_none(),
+    )
+
+
+def _meter(found: Any, reach: Sequence[tuple[int, float]]) -> str:
+    cost = found.cost
+    sizes = {cost.gallery, 1_000_000} if cost.forwards < cost.gallery else {1_000_000}
+    names = {"encode": "encoding", "nearest": "FAISS", "open": "opening", "judge": "ViLT"}
+    return search_meter(
+        shortlist=cost.shortlist,
+        gallery=cost.gallery,
+        forwards=cost.forwards,
+        milliseconds={names[part]: 1000 * spent for part, spent in cost.seconds.items()},
+        everything={size: cost.everything(size) for size in sizes},
+        reach=reach,
+    )
+
+
+def build(speaker: gr.State) -> None:
+    """Lay out the tab.
+
+    Args:
+        speaker: the model that judges, by its name; the tab opens when it is first given one.
+    """
+    with gr.Row(elem_classes="lab-columns"):
+        with gr.Column(min_width=280, elem_classes="lab-side"):
+            way = gr.Radio(
+                [PICTURES, SENTENCES], value=PICTURES, label="Find", elem_classes="lab-field"
+            )
+            gallery = gr.Radio(
+                list(galleries.names()),
+                value=next(iter(galleries.names())),
+                label="Among",
+                elem_id="gallery",
+                elem_classes="lab-field",
+            )
+            uploads = gr.File(
+                file_count="multiple",
+                file_types=["image"],
+                label="Your pictures",
+                visible=False,
+                height=160,
+                elem_id="uploads",
+            )
+            shortlist = gr.Slider(
+                1,
+                LONGEST,
+                32,
+                step=1,
+                label="Shortlist K",
+                info="What the dual encoder hands to ViLT",
+                visible=galleries.encoder_source() is not None,
+                elem_id="shortlist",
+                elem_classes="lab-field",
+            )
+            if galleries.encoder_source() is None:
+                gr.HTML(
+                    f'<p class="lab-aside">{galleries.NO_ENCODER}</p>',
+                    js_on_load=None,
+                    apply_default_css=False,
+                )
+        with gr.Column(min_width=320):
+            with gr.Column(elem_classes="lab-bare") as words_side:
+                with gr.Row(elem_classes="lab-ask"):
+                    text = gr.Textbox(
+                        label="Sentence",
+                        placeholder="What shall the picture show? In English",
+                        max_lines=2,
+                        scale=5,
+                        elem_id="wanted",
+                        elem_classes="lab-field",
+                    )
+                    button = gr.Button("Find", variant="primary", scale=1, min_width=88)
+                    stop = gr.Button("Stop", scale=1, min_width=88, visible=False)
+                suggestions = chips.build(label="Suggested sentences")
+            with gr.Row(elem_classes="lab-columns", visible=False) as picture_side:
+                with gr.Column(min_width=260):
+                    chosen = picker.build(label="Picture", height=230)
+                with gr.Column(min_width=260):
+                    lines = gr.Textbox(
+                        label="Sentences",
+                        placeholder="One a line; without any, the captions of the scenes",
+                        lines=7,
+                        max_lines=7,
+                        elem_id="sentences",
+                        elem_classes="lab-field",
+                    )
+                    rank = gr.Button("Find its sentences", variant="primary")
+            shown = finds.build()
+            meter = gr.HTML("", js_on_load=None, apply_default_css=False, elem_id="meter")
+            view = plan.build(elem_id="why", empty=CLICK)
+    pairs = gr.State(())
+    answer = [shown, meter, pairs, view]
+    asked = [text, gallery, uploads, shortlist, speaker]
+    looked = [chosen.image, chosen.key, lines, gallery, shortlist, speaker]
+
+    def search(*given: Any) -> Iterator[tuple[Any, ...]]:
+        for found in found_pictures(*given):
+            yield *found, gr.Button(visible=found[0]["total"] > 0)
+
+    def suggest(
+        gallery: str, uploads: list[str] | None, shortlist: float, model: str, event: gr.EventData
+    ) -> Iterator[tuple[Any, ...]]:
+        taken = _suggestions(gallery, event.text)
+        for found in search(event.text, gallery, uploads, shortlist, model):
+            yield event.text, taken, *found
+
+    def pick(
+        keys: tuple[Key, ...],
+        lines: str,
+        gallery: str,
+        shortlist: float,
+        model: str,
+        event: gr.EventData,
+    ) -> tuple[Any, ...]:
+        key = keys[event.place]
+        answer = found_sentences(None, key, lines, gallery, shortlist, model)
+        return *picker.shown(keys, key), *answer
+
+    def fresh(
+        keys: tuple[Key, ...], lines: str, gallery: str, shortlist: float, model: str
+    ) -> tuple[Any, ...]:
+        key = services.another()
+        answer = found_sentences(None, key, lines, gallery, shortlist, model)
+        return *picker.shown(keys, key), *answer
+
+    def explain(pairs: tuple[Pair, ...], model: str, event: gr.EventData) -> dict[str, Any]:
+        return aligned(pairs, event.place, model)
+
+    quiet: dict[str, Any] = {"show_progress_on": shown, "api_visibility": "private"}
+    speaker.change(
+        introduced,
+        [speaker, gallery],
+        [gallery, suggestions, *chosen.outputs, *answer],
+        **quiet,
+    )
+    way.change(
+        lambda way: (
+            gr.Column(visible=way == PICTURES),
+            gr.Row(visible=way == SENTENCES),
+            *_none(),
+        ),
+        way,
+        [words_side, picture_side, *answer],
+        **quiet,
+    )
+    gallery.change(turned, gallery, [uploads, suggestions, *answer], **quiet)
+    queries = [
+        gr.on(
+            [button.click, text.submit, shortlist.release], search, asked, [*answer, stop], **quiet
+        ),
+        suggestions.pick(suggest, asked[1:], [text, suggestions, *answer, stop], **quiet),
+    ]
+    stop.click(
+        lambda: (finds.nothing(STOPPED), gr.Button(visible=False)),
+        None,
+        [shown, stop],
+        cancels=queries,
+        **quiet,
+    )
+    chosen.strip.pick(pick, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **quiet)
+    chosen.strip.fresh(fresh, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **quiet)
+    chosen.image.input(
+        lambda keys: (picker.strip_value(keys, None), None, *_none()),
+        chosen.keys,
+        [chosen.strip, chosen.key, *answer],
+        **quiet,
+    )
+    rank.click(found_sentences, looked, answer, **quiet)
+    shown.pick(explain, [pairs, speaker], view, show_progress_on=view, api_visibility="private")

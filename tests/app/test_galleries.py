@@ -1,0 +1,244 @@
+"""The galleries of the Find tab, with a tiny dual encoder and without one."""
+
+import gradio as gr
+import pytest
+import torch
+from PIL import Image
+
+from app import endpoints, galleries, services
+from app.components import finds
+from app.tabs import retrieve
+from vilt_core.config import ClipConfig
+from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.lab import save_folder
+from vilt_core.models.clip import Clip
+
+TINY = "tiny"
+SCENES = "64 scenes"
+
+
+@pytest.fixture
+def unaided(monkeypatch, tmp_path):
+    """No dual encoder on this machine."""
+    monkeypatch.delenv("VILT_LAB_ENCODER", raising=False)
+    monkeypatch.setattr(galleries, "SHIPPED", tmp_path / "none")
+
+
+@pytest.fixture
+def alone(tiny, unaided):
+    """A tiny ViLT, and no dual encoder."""
+
+
+@pytest.fixture
+def clip(tiny, monkeypatch, tmp_path):
+    """A dual encoder with random weights, and a folder for indexes."""
+    config = ClipConfig(
+        vocab_size=len(tiny.tokenizer),
+        text_width=24,
+        text_depth=1,
+        text_heads=2,
+        max_text_tokens=40,
+        width=32,
+        depth=1,
+        heads=2,
+        image_size=32,
+        patch_size=8,
+        shared_width=16,
+    )
+    torch.manual_seed(0)
+    model = Clip(config)
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    bundle = Bundle(name="small", model=model, tokenizer=tiny.tokenizer, answers=())
+    save_folder(bundle, tmp_path / "clip")
+    monkeypatch.setenv("VILT_LAB_ENCODER", str(tmp_path / "clip"))
+    monkeypatch.setenv("VILT_LAB_INDEXES", str(tmp_path / "indexes"))
+    return tmp_path / "indexes"
+
+
+@pytest.fixture
+def uploads(tmp_path):
+    paths = []
+    for at in range(3):
+        path = tmp_path / "sent" / str(at) / f"{at}.png"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (90, 60), (70 * at, 90, 30)).save(path)
+        paths.append(str(path))
+    return paths
+
+
+def last(*given):
+    *_, answer = retrieve.found_pictures(*given)
+    return answer
+
+
+def test_without_a_dual_encoder_a_small_gallery_is_read_whole(alone):
+    assert list(galleries.names()) == [SCENES, "Photographs", "Your pictures"]
+    shown, meter, pairs, plan = last("A cat", SCENES, None, 32, TINY)
+    assert len(shown["hits"]) == len(pairs) == finds.SHOWN
+    assert "this query, 64 of 64" in meter
+    assert "1,000,000" in meter
+    assert "<svg" not in meter
+    assert plan == {}
+    chances = [float(hit["chance"].removesuffix(" %")) for hit in shown["hits"]]
+    assert chances == sorted(chances, reverse=True)
+    assert all(hit["picture"].startswith("data:image/") for hit in shown["hits"])
+    assert all(hit["cosine"] == "" for hit in shown["hits"])
+
+
+def test_one_sentence_says_what_to_do_without_a_dual_encoder():
+    assert "VILT_LAB_ENCODER" in galleries.NO_ENCODER
+    assert galleries.NO_ENCODER.count(". ") == 0
+
+
+def test_with_a_dual_encoder_an_index_is_built_once_and_its_shortlist_judged(clip):
+    assert list(galleries.names())[:3] == [SCENES, "1,000 scenes", "10,000 scenes"]
+    *steps, answer = retrieve.found_pictures("A cat", SCENES, None, 8, TINY)
+    assert [step[0]["total"] for step in steps] == [64] * len(steps)
+    shown, meter, pairs, _ = answer
+    assert shown["trouble"] == ""
+    assert len(shown["hits"]) == len(pairs) == 8
+    assert all(hit["cosine"] for hit in shown["hits"])
+    assert "this query, 8 of 64" in meter
+    assert "<svg" in meter
+    assert len(list(clip.iterdir())) == 1
+    again = list(retrieve.found_pictures("A cat", SCENES, None, 8, TINY))
+    assert len(again) == 1
+    assert again[-1][0] == shown
+
+
+def test_a_building_that_is_stopped_goes_on(clip):
+    asking = retrieve.found_pictures("A cat", SCENES, None, 8, TINY)
+    assert next(asking)[0]["done"] == 0
+    assert next(asking)[0]["done"] == 32
+    asking.close()
+    assert next(retrieve.found_pictures("A cat", SCENES, None, 8, TINY))[0]["done"] == 32
+
+
+def test_a_sentence_of_the_world_is_shown_with_its_truth(alone):
+    text, *_ = galleries.suggestions(SCENES)
+    shown, *_ = last(text, SCENES, None, 32, TINY)
+    assert all(hit["truth"] in (True, False) for hit in shown["hits"])
+    keys = [entry.key for entry in galleries.album_of(SCENES).entries()]
+    assert any(galleries.truths(text, SCENES, keys))
+    shown, *_ = last("A cat made of cheese", SCENES, None, 32, TINY)
+    assert all(hit["truth"] is None for hit in shown["hits"])
+
+
+def test_what_was_found_is_aligned_with_its_truth(alone):
+    *_, pairs, _ = last("A cat", SCENES, None, 32, TINY)
+    message = retrieve.aligned(pairs, 1, TINY)
+    assert message["words"] == ["A", "cat"]
+    assert pairs[1].key is not None
+
+
+@pytest.mark.parametrize("encoder", ["alone", "clip"])
+def test_ones_own_pictures_are_a_gallery(encoder, request, uploads):
+    request.getfixturevalue(encoder)
+    shown, _, pairs, _ = last("A cat", galleries.UPLOADS, uploads, 32, TINY)
+    assert {hit["says"] for hit in shown["hits"]} == {"0.png", "1.png", "2.png"}
+    assert retrieve.aligned(pairs, 0, TINY)["words"] == ["A", "cat"]
+
+
+def test_a_broken_upload_is_named_and_passed_over(alone, uploads, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_text("no picture")
+    shown, *_ = last("A cat", galleries.UPLOADS, [*uploads, str(bad)], 32, TINY)
+    assert len(shown["hits"]) == 3
+    assert "bad.png" in shown["says"]
+    assert str(tmp_path) not in shown["says"]
+
+
+@pytest.mark.parametrize("encoder", ["alone", "clip"])
+def test_the_sentences_of_a_picture(encoder, request):
+    request.getfixturevalue(encoder)
+    key = services.EXAMPLES[0]
+    shown, meter, pairs, _ = retrieve.found_sentences(
+        None, key, "a cat\n\n two dogs \na red heart", SCENES, 32, TINY
+    )
+    assert {hit["says"] for hit in shown["hits"]} == {"a cat", "two dogs", "a red heart"}
+    assert "of 3" in meter
+    assert retrieve.aligned(pairs, 0, TINY)["places"] is not None
+    shown, *_ = retrieve.found_sentences(None, key, "", SCENES, 32, TINY)
+    assert shown["trouble"] == ""
+    assert len(shown["hits"]) == finds.SHOWN
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("?!", SCENES, None, 8, TINY), "at least one letter"),
+        (("A cat", galleries.UPLOADS, None, 8, TINY), "pictures of your own"),
+        (("A cat", "/etc", None, 8, TINY), "must be one of"),
+        (("A cat", SCENES, None, 8, "gpt"), "must be one of tiny"),
+    ],
+)
+def test_what_cannot_be_found_gets_one_sentence(alone, given, said):
+    shown, meter, pairs, _ = last(*given)
+    assert said in shown["trouble"]
+    assert shown["trouble"].endswith(".")
+    assert (meter, pairs) == ("", ())
+
+
+def test_too_much_for_one_by_one_is_refused(alone):
+    shown, *_ = retrieve.found_sentences(
+        None, services.EXAMPLES[0], "\n".join(f"{n} cats" for n in range(65)), SCENES, 8, TINY
+    )
+    assert "at most 64 sentences" in shown["trouble"]
+    shown, *_ = retrieve.found_sentences(None, services.EXAMPLES[0], "", "Photographs", 8, TINY)
+    assert "write some" in shown["trouble"]
+
+
+def test_a_folder_on_this_machine_is_offered_where_it_is_named(alone, uploads, monkeypatch):
+    from pathlib import Path
+
+    monkeypatch.setenv("VILT_LAB_PICTURES", str(Path(uploads[0]).parents[1]))
+    shown, *_ = last("A cat", "Your folder", None, 32, TINY)
+    assert len(shown["hits"]) == 3
+
+
+def test_a_model_that_makes_no_vectors_gets_one_sentence(tiny_folder, tiny, monkeypatch):
+    monkeypatch.setenv("VILT_LAB_ENCODER", str(tiny_folder))
+    shown, *_ = last("A cat", SCENES, None, 32, TINY)
+    assert "makes no vectors" in shown["trouble"]
+
+
+def test_photographs_are_searched_by_the_model_that_knows_them(hub, unaided):
+    hub.go.set()
+    assert galleries.first("ViLT-B/32") == "Photographs"
+    shown, *_ = last("A red cup", "Photographs", None, 32, "ViLT-B/32")
+    assert shown["trouble"] == ""
+    assert len(shown["hits"]) == 5
+
+
+def test_an_encoder_of_another_world_is_not_asked(clip, monkeypatch):
+    assert galleries.encoder(TINY) is not None
+    monkeypatch.setattr(services, "domain", lambda model: "photographs")
+    assert galleries.encoder(TINY) is None
+    shown, meter, *_ = last("A red cup", "Photographs", None, 1, TINY)
+    assert len(shown["hits"]) == 5
+    assert "this query, 5 of 5" in meter
+    shown, *_ = last("A red cup", "1,000 scenes", None, 1, TINY)
+    assert "at most 64 pictures" in shown["trouble"]
+
+
+def test_an_index_that_can_be_kept_nowhere_is_one_sentence(clip, monkeypatch):
+    clip.write_text("a file where the folder should be")
+    shown, *_ = last("A cat", SCENES, None, 8, TINY)
+    assert shown["trouble"].startswith("The index cannot be kept")
+    assert str(clip) not in shown["trouble"]
+
+
+def test_the_endpoint_finds_pictures_and_texts(clip, uploads):
+    found = endpoints.retrieve("A cat", None, None, SCENES, None, 5, 8)
+    assert len(found["hits"]) == 5
+    assert (found["forwards"], found["gallery"]) == (8, 64)
+    assert found["everything_seconds"]["million"] > found["everything_seconds"]["this"]
+    found = endpoints.retrieve("A cat", pictures=uploads)
+    assert {hit["name"] for hit in found["hits"]} == set(uploads)
+    found = endpoints.retrieve(None, uploads[0], ["a cat", "two dogs"])
+    assert {hit["name"] for hit in found["hits"]} == {"a cat", "two dogs"}
+    with pytest.raises(gr.Error, match="letter or digit"):
+        endpoints.retrieve(None)
+    with pytest.raises(gr.Error, match="list of texts"):
+        endpoints.retrieve(None, uploads[0], [1])

@@ -1,0 +1,127 @@
+"""The Find tab in a browser, with a tiny dual encoder and without one."""
+
+import re
+
+import pytest
+import torch
+from playwright.sync_api import expect
+
+from vilt_core.config import clip_mini
+from vilt_core.interop.lab import Bundle, save_folder
+from vilt_core.models.clip import Clip
+from vilt_core.predictor import load
+
+PHONE = {"width": 390, "height": 844}
+PATIENCE = 60_000  # milliseconds: an index is built on the way
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(serve, tmp_path_factory):
+    tokenizer = load("vilt-mini").tokenizer
+    torch.manual_seed(0)
+    model = Clip(clip_mini(vocab_size=len(tokenizer), answers=0))
+    folder = tmp_path_factory.mktemp("find")
+    bundle = Bundle(name="clip-random", model=model, tokenizer=tokenizer, answers=())
+    save_folder(bundle, folder / "clip")
+    settings = {"VILT_LAB_ENCODER": folder / "clip", "VILT_LAB_INDEXES": folder / "indexes"}
+    with serve(**{name: str(path) for name, path in settings.items()}) as url:
+        yield url
+
+
+@pytest.fixture
+def page(visit):
+    found = visit()
+    found.get_by_role("tab", name="Find").click()
+    found.get_by_label("64 scenes").click()
+    expect(found.locator("#found .lab-hint")).to_be_visible(timeout=PATIENCE)
+    return found
+
+
+def find(page, text):
+    page.locator("#wanted textarea").fill(text)
+    page.get_by_role("button", name="Find", exact=True).click()
+
+
+def test_pictures_are_found_and_say_why(page):
+    find(page, "a cat")
+    hits = page.locator(".lab-hits button")
+    expect(hits).to_have_count(12, timeout=PATIENCE)
+    expect(page.locator("#meter")).to_contain_text("this query, 32 of 64")
+    expect(page.locator("#meter")).to_contain_text("everything, 1,000,000")
+    expect(page.locator("#meter svg")).to_be_visible()
+    hits.nth(2).click()
+    expect(hits.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#why .va-word")).to_have_count(2, timeout=PATIENCE)
+    find(page, "?!")
+    expect(page.locator("#found .lab-wrong")).to_contain_text(
+        "at least one letter", timeout=PATIENCE
+    )
+    expect(hits).to_have_count(0)
+
+
+def test_a_suggestion_is_marked_with_its_truth(page):
+    page.locator(".lab-chips:visible button").first.click()
+    expect(page.locator(".lab-scores b").first).to_have_text(re.compile("[✓✗]$"), timeout=PATIENCE)
+
+
+def test_an_index_that_is_stopped_goes_on(page):
+    page.get_by_label("10,000 scenes").click()
+    find(page, "a cat")
+    expect(page.locator("#found .lab-bar")).to_be_visible(timeout=PATIENCE)
+    says = page.locator("#found .lab-hint")
+    expect(says).to_contain_text(re.compile(r"^\d?[1-9]\d+ of 10,000"), timeout=PATIENCE)
+    page.get_by_role("button", name="Stop").click()
+    expect(says).to_contain_text("Stopped", timeout=PATIENCE)
+    find(page, "a cat")
+    expect(says).to_contain_text(re.compile(r"[1-9]\d of 10,000"), timeout=PATIENCE)
+    page.get_by_role("button", name="Stop").click()
+    expect(says).to_contain_text("Stopped", timeout=PATIENCE)
+
+
+def test_the_sentences_of_a_picture(page):
+    page.get_by_label("Sentences of a picture").click()
+    page.locator("#sentences textarea").fill("a cat\ntwo dogs\na red heart")
+    page.get_by_role("button", name="Find its sentences").click()
+    expect(page.locator(".lab-lines .lab-hits button")).to_have_count(3, timeout=PATIENCE)
+    page.locator(".lab-hits button").first.click()
+    expect(page.locator("#why .va-word").first).to_be_visible(timeout=PATIENCE)
+
+
+def test_ones_own_pictures(page, tmp_path):
+    from PIL import Image
+
+    paths = []
+    for at in range(3):
+        paths.append(tmp_path / f"{at}.png")
+        Image.new("RGB", (90, 60), (70 * at, 90, 30)).save(paths[-1])
+    page.get_by_label("Your pictures").first.click()
+    page.locator("#uploads input[type=file]").set_input_files(paths)
+    expect(page.locator("#uploads")).to_contain_text("2.png")
+    find(page, "a cat")
+    expect(page.locator(".lab-hits button")).to_have_count(3, timeout=PATIENCE)
+
+
+def test_a_phone_has_room(visit):
+    page = visit(PHONE, has_touch=True)
+    page.get_by_role("tab", name="Find").click()
+    page.get_by_label("64 scenes").click()
+    find(page, "a cat")
+    expect(page.locator(".lab-hits button")).to_have_count(12, timeout=PATIENCE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.get_by_label("Sentences of a picture").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_the_endpoint_answers_over_the_wire(address):
+    from gradio_client import Client
+
+    client = Client(address, verbose=False)
+    found = client.predict(text="a cat", gallery="64 scenes", top_k=3, api_name="/retrieve")
+    assert len(found["hits"]) == 3
+    assert found["forwards"] == 32
