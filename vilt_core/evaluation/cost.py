@@ -23,7 +23,7 @@ from vilt_core.evaluation.machine import hardware, versions
 from vilt_core.evaluation.tables import table
 from vilt_core.models.vilt import Vilt
 from vilt_core.transport.problem import check_count
-from vilt_core.types import ImageBatch, ModelOutput, TextBatch
+from vilt_core.types import ImageBatch, Looked, ModelOutput, TextBatch
 
 VISUAL, TEXT, INTERACTION = "visual embedding", "text embedding", "interaction"
 # Children of a model by how their names begin. Whatever is neither these nor a head, interacts.
@@ -40,6 +40,8 @@ _HEADS: dict[str, Callable[[nn.Module, ModelOutput], Tensor]] = {
     "mentioning": lambda head, output: head(output.image),
     "locating": lambda head, output: torch.cat(head(output.text), dim=-1),
     "comparing": lambda head, output: head(output.text[:, 0]),
+    "region_class": lambda head, output: head(output.image),
+    "region_features": lambda head, output: head(output.image),
 }
 _B32_PARAMETERS = 87_414_528  # of the blocks and the patch projection: the paper's 87.4 M
 
@@ -99,6 +101,7 @@ def cost_of(
     text_tokens: int = 40,
     image_size: tuple[int, int] = (384, 384),
     runs: int = 5,
+    image: Looked | None = None,
 ) -> Cost:
     """Take a model's account, where it lies, on one pair of blank inputs.
 
@@ -111,6 +114,7 @@ def cost_of(
         text_tokens: Of the text.
         image_size: Height and width of the picture, pixels.
         runs: Of which the median time counts.
+        image: What is looked at instead of a blank picture, where the model lies.
 
     Raises:
         ValueError: A text or a picture that this model cannot read, or no runs at all.
@@ -120,7 +124,8 @@ def cost_of(
     device = next(model.parameters()).device
     ids = torch.zeros(1, text_tokens, dtype=torch.long, device=device)
     text = TextBatch(ids=ids, mask=torch.ones_like(ids, dtype=torch.bool))
-    image = ImageBatch(pixels=torch.zeros(1, 3, *image_size, device=device))
+    if image is None:
+        image = ImageBatch(pixels=torch.zeros(1, 3, *image_size, device=device))
     read = partial(model, text, image)
     with evaluating(model):
         output = read()
@@ -209,7 +214,7 @@ def _components(
     device = next(model.parameters()).device
     with _counting() as counter:
         flops = _shares(model, read, counter.get_total_flops)
-    timed = [_shares(model, read, partial(_clock, device)) for _ in range(runs)]
+    timed = [_shares(model, read, partial(clock, device)) for _ in range(runs)]
     held = defaultdict(int)
     for name, child in model.named_children():
         if name not in _HEADS:
@@ -278,16 +283,17 @@ def count_flops(work: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
-def _clock(device: torch.device) -> float:
+def clock(device: torch.device) -> float:
+    """Seconds, once the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> float:
-    begun = _clock(device)
+    begun = clock(device)
     work()
-    return 1000 * (_clock(device) - begun)
+    return 1000 * (clock(device) - begun)
 
 
 def _paper(model: nn.Module) -> Paper | None:
