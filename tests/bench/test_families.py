@@ -17,24 +17,31 @@ SETTING = setting_of("cpu", rehearsal=True)
 
 
 def test_each_step_knows_one_thing_more():
-    told = []
-    steps = family_steps(SETTING, progress=lambda *now: told.append(now))
-    first, second = next(steps), next(steps)
+    steps = family_steps(SETTING)
+    nothing, first, second = next(steps), next(steps), next(steps)
     steps.close()
-    assert [len(found["families"]) for found in (first, second)] == [1, 2]
-    assert [done for _, done, _ in told] == [0, 1]
-    assert json.loads(json.dumps(second)) == second
-    assert families_markdown(second)
+    assert [len(step.found["families"]) for step in (nothing, first, second)] == [0, 1, 2]
+    assert [step.done for step in (nothing, first, second)] == [0, 1, 2]
+    assert nothing.then == FACTS[families()[0]].title
+    assert json.loads(json.dumps(second.found)) == second.found
+    assert families_markdown(second.found)
 
 
 @pytest.fixture(scope="module")
-def found():
-    return measure_families(SETTING)
+def told():
+    return []
 
 
-def test_in_the_end_every_model_and_both_curves_are_there(found):
+@pytest.fixture(scope="module")
+def found(told):
+    return measure_families(SETTING, progress=lambda *now: told.append(now))
+
+
+def test_in_the_end_every_model_and_both_curves_are_there(found, told):
     assert [one["name"] for one in found["families"]] == families()
     assert len(found["tokens"]) == len(found["sides"]) == 3
+    assert told[0] == (FACTS[families()[0]].title, 0, len(families()) + 6)
+    assert told[-1] == ("", len(families()) + 6, len(families()) + 6)
     assert {"bench", "hardware", "software", "threads", "company", "rows", "notes"} <= set(found)
 
 

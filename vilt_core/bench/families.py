@@ -1,7 +1,7 @@
 """The paper's figure 1 and Table 6 again: what every model of figure 2 costs on this machine."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from vilt_core.bench.results import Row, machine, result
@@ -12,7 +12,7 @@ from vilt_core.evaluation.families import (
     Progress,
     Size,
     families,
-    family_cost,
+    family_costs,
     family_json,
 )
 from vilt_core.evaluation.papers import FACTS, HARDWARE
@@ -24,6 +24,16 @@ _PEER = f"the paper's Table 6, on a {HARDWARE}"
 _REHEARSED = {"tokens": TOKENS[:3], "sides": (64, 96, 128)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How far the bench is."""
+
+    found: dict[str, Any]  # all that is known by now, ready for JSON
+    done: int
+    total: int
+    then: str  # what comes next; nothing at the end
+
+
 def measure_families(setting: Setting, *, progress: Progress | None = None) -> dict[str, Any]:
     """Measure every family, and a transformer at several lengths and picture sizes, to the end.
 
@@ -32,41 +42,47 @@ def measure_families(setting: Setting, *, progress: Progress | None = None) -> d
         progress: Told what comes, how much is done, of how much.
     """
     found: dict[str, Any] = {}
-    for step in family_steps(setting, progress=progress):
-        found = step
+    for step in family_steps(setting):
+        found = step.found
+        if progress is not None:
+            progress(step.then, step.done, step.total)
     return found
 
 
-def family_steps(setting: Setting, *, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
-    """The same, handed over after each step with all that is known by then: it can be stopped."""
+def family_steps(setting: Setting) -> Iterator[Step]:
+    """The same, one thing at a time, nothing measured before the first: it can be stopped."""
     where = machine(setting.device)
     device, size = setting.device.type, "mini" if setting.rehearsal else "published"
-    names = families()
     runs = 2 if setting.rehearsal else RUNS
+    sizes = _REHEARSED if setting.rehearsal else {"tokens": TOKENS, "sides": SIDES}
+    names = families()
+    ahead = [FACTS[name].title for name in names]
+    ahead += [f"{count} tokens" for count in sizes["tokens"]]
+    ahead += [f"{side} x {side} pixels" for side in sizes["sides"]]
     costs: list[FamilyCost] = []
     curves: dict[str, list[dict[str, Any]]] = {"tokens": [], "sides": []}
-    sizes = _REHEARSED if setting.rehearsal else {"tokens": TOKENS, "sides": SIDES}
-    total = len(names) + sum(map(len, sizes.values()))
 
-    def told(what: str) -> None:
-        if progress is not None:
-            done = len(costs) + sum(map(len, curves.values()))
-            progress(what, done, total)
+    def step() -> Step:
+        done = len(costs) + sum(map(len, curves.values()))
+        return Step(
+            found=_result(where, costs, curves, size=size, runs=runs),
+            done=done,
+            total=len(ahead),
+            then=ahead[done] if done < len(ahead) else "",
+        )
 
-    for name in names:
-        told(FACTS[name].title)
-        costs.append(family_cost(name, size=size, runs=runs, device=device))
-        yield _result(where, costs, curves, size=size, runs=runs)
+    yield step()
+    for found in family_costs(names, size=size, runs=runs, device=device):
+        costs.append(found)
+        yield step()
     model = base_model(size, device=device)
     for what, points in (
         ("tokens", token_costs(model, counts=sizes["tokens"], runs=runs)),
         ("sides", side_costs(model, sides=sizes["sides"], runs=runs)),
     ):
-        told(f"{FACTS['vilt'].title}, {what}")
         for point in points:
             curves[what].append(asdict(point))
-            told(f"{FACTS['vilt'].title}, {what}")
-            yield _result(where, costs, curves, size=size, runs=runs)
+            yield step()
 
 
 def _result(
