@@ -4,7 +4,7 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask
+from app.tabs import align, ask, families
 
 
 def build_demo() -> gr.Blocks:
@@ -17,6 +17,8 @@ def build_demo() -> gr.Blocks:
                 card = ask.build(chosen.speakers["answer"])
             with gr.Tab("Align", id="align") as align_tab:
                 align.build(chosen.speakers["align"])
+            with gr.Tab("Compare", id="compare") as compare_tab:
+                families.build(compare_tab)
         footer = frame.footer()
         endpoints.build()
         chooser.wire(

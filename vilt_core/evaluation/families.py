@@ -94,11 +94,16 @@ def family_cost(
     facts = FACTS[name]
     image_size, text_tokens = facts.image_size, facts.text_tokens
     if size == "mini":
-        side = getattr(model.config, "image_size", _SMALL)
+        side = small_side(model)
         image_size, text_tokens = (side, side), min(text_tokens, model.config.max_text_tokens)
-    image = _noise(image_size, device=device) if reads_pixels(model) else _regions(model, facts)
+    image = _noise(image_size, device=device) if reads_pixels(model) else regions_of(model, facts)
     cost = cost_of(model, text_tokens=text_tokens, image_size=image_size, runs=runs, image=image)
     return FamilyCost(name=name, cost=cost, tables=_tables(model), from_pixels=reads_pixels(model))
+
+
+def small_side(model: PairReader) -> int:
+    """Of the square pictures of a small model, pixels."""
+    return getattr(model.config, "image_size", _SMALL)
 
 
 def reads_pixels(model: PairReader) -> bool:
@@ -122,7 +127,7 @@ def _noise(image_size: tuple[int, int], *, device: str) -> ImageBatch:
     return ImageBatch(pixels=pixels.to(device))
 
 
-def _regions(model: PairReader, facts: Facts) -> Looked:
+def regions_of(model: PairReader, facts: Facts) -> Looked:
     """What a detector might have found. To be deleted when every model has its detector."""
     device = next(model.parameters()).device
     luck = torch.Generator().manual_seed(0)

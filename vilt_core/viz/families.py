@@ -110,12 +110,13 @@ def stacked_costs(
             yanchor="bottom",
             showarrow=False,
         )
-    if lacking and any(model.partial for model in models):
-        _footnote(figure, f"† {lacking}")
+    _footnote(figure, models, lacking)
     return figure
 
 
-def proportions(models: Sequence[Parts], *, kinds: Mapping[str, str], unit: str) -> go.Figure:
+def proportions(
+    models: Sequence[Parts], *, kinds: Mapping[str, str], unit: str, lacking: str = ""
+) -> go.Figure:
     """Figure 2: each model as three boxes as high as their shares of its cost.
 
     The two embeddings stand side by side, and on the larger of them the interaction.
@@ -124,6 +125,7 @@ def proportions(models: Sequence[Parts], *, kinds: Mapping[str, str], unit: str)
         models: from left to right, those of one kind together.
         kinds: what the paper says of each kind, such as "VE > TE > MI".
         unit: of the numbers that the pointer finds.
+        lacking: what the models marked with a dagger lack.
 
     Raises:
         ValueError: no model to draw.
@@ -148,8 +150,8 @@ def proportions(models: Sequence[Parts], *, kinds: Mapping[str, str], unit: str)
         for part in PARTS:
             _name_box(figure, place, model, part)
     _head_kinds(figure, models, kinds)
-    quiet(figure, height=430)
-    figure.update_layout(barmode="overlay", margin={"t": 96, "b": 30})
+    quiet(figure, height=440)
+    figure.update_layout(barmode="overlay", margin={"t": 96, "b": 52})
     figure.update_layout(legend={"y": 1.0, "yref": "container", "yanchor": "top"})
     names = [
         model.name.replace(" ", "<br>", 1) + (" †" if model.partial else "") for model in models
@@ -161,6 +163,7 @@ def proportions(models: Sequence[Parts], *, kinds: Mapping[str, str], unit: str)
         showgrid=False,
     )
     figure.update_yaxes(visible=False, range=[0, 1 + 2 * _LABEL])
+    _footnote(figure, models, lacking)
     return figure
 
 
@@ -193,9 +196,12 @@ def _ends(values: Sequence[float], rows: Sequence[str], *, unit: str, about: str
     )
 
 
-def _footnote(figure: go.Figure, words: str) -> None:
+def _footnote(figure: go.Figure, models: Sequence[Parts], lacking: str) -> None:
+    """What the dagger means, where there is one."""
+    if not lacking or not any(model.partial for model in models):
+        return
     figure.add_annotation(
-        text=words,
+        text=f"† {lacking}",
         x=1,
         y=0,
         xref="paper",
