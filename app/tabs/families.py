@@ -133,7 +133,7 @@ def build(tab: gr.Tab) -> None:
     boxes = _plot("figure-2")
     _heading("Figure 1: how much in all?", "The paper's numbers are of another machine.")
     bars = _plot("figure-1")
-    _heading("Two models at work", "One picture, one sentence, random weights.")
+    _heading("Two models at work", "The sentence is cut as vilt-mini cuts it; weights are random.")
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
             chosen = picker.build(label="Picture", height=230)
@@ -210,12 +210,9 @@ def _stoppable(button, stop, status, work, inputs, outputs, quiet: dict[str, Any
         work, inputs, outputs, concurrency_limit=1, concurrency_id="measuring", **quiet
     )
     running.then(lambda: turned(False), None, [button, stop], **quiet)
-    stop.click(
-        lambda: (*turned(False), progress.note("Stopped.")),
-        None,
-        [button, stop, status],
-        cancels=[running],
-        **quiet,
+    halted = stop.click(lambda: None, None, None, cancels=[running], **quiet)
+    halted.then(
+        lambda: (*turned(False), progress.note("Stopped.")), None, [button, stop, status], **quiet
     )
 
 

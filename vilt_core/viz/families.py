@@ -67,7 +67,7 @@ def stacked_costs(
             x=[getattr(model, part) for model in models],
             name=NAMES[part],
             orientation="h",
-            marker={"color": color},
+            marker={"color": color, "line": {"width": 0}},
             customdata=[[_number(getattr(m, part)), f"{m.share(part):.1%}"] for m in models],
             hovertemplate=f"{NAMES[part]}: %{{customdata[0]}} {unit}, %{{customdata[1]}}"
             "<extra>%{y}</extra>",
@@ -81,7 +81,7 @@ def stacked_costs(
             x=known,
             name="the paper, all of it",
             orientation="h",
-            marker={"color": PLAIN},
+            marker={"color": PLAIN, "line": {"width": 0}},
             hovertemplate=f"%{{x:,}} {unit} in the paper<extra>%{{y}}</extra>",
         ),
         row=1,
@@ -98,8 +98,14 @@ def stacked_costs(
     for column, (title, values) in enumerate(
         ((here, [model.total for model in models]), (paper, known)), start=1
     ):
-        figure.update_xaxes(range=[0, 1.24 * max(*values, 1e-9)], row=1, col=column)
-        figure.update_xaxes(nticks=6, title={"text": unit, "standoff": 6}, row=1, col=column)
+        figure.update_xaxes(
+            range=[0, 1.3 * max(values) or 1],
+            nticks=6,
+            title={"text": unit, "standoff": 6},
+            visible=max(values) > 0,
+            row=1,
+            col=column,
+        )
         figure.add_annotation(
             text=f"<b>{title}</b>",
             x=0,
@@ -140,7 +146,7 @@ def proportions(
                 base=[_base(model, part) for model in models],
                 width=[_width(part)] * len(models),
                 name=f"{_SHORT[part]}: {NAMES[part]}",
-                marker={"color": color, "cornerradius": 4},
+                marker={"color": color, "cornerradius": 4, "line": {"width": 0}},
                 customdata=[[m.name, _number(getattr(m, part)), m.share(part)] for m in models],
                 hovertemplate="%{customdata[1]} " + unit + ", %{customdata[2]:.1%} of all"
                 f"<extra>{NAMES[part]}<br>%{{customdata[0]}}</extra>",
@@ -183,11 +189,12 @@ def _number(value: float) -> str:
 
 def _ends(values: Sequence[float], rows: Sequence[str], *, unit: str, about: str) -> go.Scatter:
     """The number at the end of a bar; where there is none, that it is not there."""
+    short = unit.split()[0]
     return go.Scatter(
         x=values,
         y=rows,
         mode="text",
-        text=[f"  {about}{_number(v)} {unit}" if v else "  not in it" for v in values],
+        text=[f"  {about}{_number(v)} {short}" if v else "  not in it" for v in values],
         textposition="middle right",
         textfont={"color": SOFT, "size": 12},
         hoverinfo="skip",

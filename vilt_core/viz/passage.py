@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from vilt_core.viz.families import NAMES, PARTS
+from vilt_core.viz.families import NAMES
 from vilt_core.viz.stepper import data_url
 
 _STATIC = Path(__file__).parent / "static"
@@ -133,7 +133,7 @@ def _clock(lane: Lane, *, slowest: float) -> str:
         for part in _ORDER
     )
     listed = "".join(
-        f'<li><i style="background:{PARTS[part]}"></i>{NAMES[part]} '
+        f'<li><i class="vp-{part}"></i>{NAMES[part]} '
         f"<b>{_number(lane.milliseconds[part])} ms</b></li>"
         for part in _ORDER
     )
