@@ -108,7 +108,8 @@ def small_side(model: PairReader) -> int:
 
 def reads_pixels(model: PairReader) -> bool:
     """Whether a model needs nobody to find regions for it."""
-    return not hasattr(model.config, "region_width") or hasattr(model, "image_detector")
+    found = getattr(model, "image_detector", None)
+    return found is not None or not hasattr(model.config, "region_width")
 
 
 def _tables(model: PairReader) -> int:
