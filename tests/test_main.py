@@ -25,7 +25,16 @@ def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
 def test_help_names_every_command():
     shown = run("--help")
     assert shown.returncode == 0
-    for command in ("answer", "align", "train", "finetune", "evaluate", "data", "world"):
+    for command in (
+        "answer",
+        "align",
+        "train",
+        "finetune",
+        "evaluate",
+        "data",
+        "world",
+        "detector",
+    ):
         assert command in shown.stdout
 
 
@@ -50,6 +59,18 @@ def test_world_writes_scenes_and_evaluate_scores_a_model_on_them(tmp_path):
         "by_type",
     } <= set(found)
     assert found["examples"] == 18
+
+
+def test_a_detector_is_trained_and_scored(tmp_path):
+    trained = run(
+        "detector", "--to", str(tmp_path), "--steps", "1", "--batch-size", "1", "--pictures", "2",
+        "--device", "cpu",
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    scores = json.loads((tmp_path / "model" / "scores.json").read_text())
+    assert json.loads(trained.stdout) == scores
+    assert scores["pictures"] == 2
+    assert (tmp_path / "model" / "model.safetensors").stat().st_size < 2e6
 
 
 @pytest.mark.parametrize(

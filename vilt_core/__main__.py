@@ -6,6 +6,7 @@ import tyro
 
 from vilt_core.commands.ablate import Ablate
 from vilt_core.commands.asking import Align, Answer
+from vilt_core.commands.detector import TrainDetector
 from vilt_core.commands.files import Convert, Data, World
 from vilt_core.commands.finetune import Finetune
 from vilt_core.commands.measuring import Bench, Evaluate
@@ -27,6 +28,7 @@ def main() -> None:
             "data": Data,
             "world": World,
             "ablate": Ablate,
+            "detector": TrainDetector,
         },
         prog="python -m vilt_core",
         description="See, question, take apart and train a vision-and-language transformer.",

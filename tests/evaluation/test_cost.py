@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from vilt_core.config import ViltConfig
+from vilt_core.config import ViltConfig, pixelbert_mini
 from vilt_core.evaluation.cost import cost_at_own_size, cost_json, cost_markdown, cost_of
 from vilt_core.models import build
+from vilt_core.models.pixelbert import PixelBert
 from vilt_core.models.vilt import Vilt
 
 CONFIG = ViltConfig(
@@ -118,6 +119,20 @@ def test_any_model_that_returns_an_output_will_do():
     assert (text.parameters, text.flops) == (4 * 4 + 4, 2 * 5 * 4 * 4)
     assert interaction.parameters == sum(p.numel() for p in Other().vilt.parameters()) + 3
     assert found.heads == ()
+
+
+def test_a_grid_model_is_measured_at_its_longest_picture():
+    config = pixelbert_mini(vocab_size=50, answers=3)
+    model = PixelBert(replace(config, longest_side=192, max_text_tokens=512))
+    found = cost_at_own_size(model)
+    assert found.image_size == (128, 192)
+    assert (found.patches, found.text_tokens) == (8 * 12, 40)
+    visual, text, interaction = found.components
+    d, s = config.width, 40 + 8 * 12
+    assert interaction.flops == flops_of_blocks(depth=config.depth, d=d, s=s) + 2 * d * d
+    assert text.flops == 0
+    assert visual.flops > 2 * 8 * 12 * 96 * d
+    assert visual.parameters == sum(p.numel() for p in model.image_embedding.parameters())
 
 
 @pytest.mark.slow

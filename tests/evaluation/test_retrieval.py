@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from PIL import Image
 
+from vilt_core.config import clip_mini
 from vilt_core.data.examples import CaptionExample, DataSet, ImageFile
 from vilt_core.data.image import stack
 from vilt_core.evaluation import evaluate, retrieval
@@ -14,6 +16,7 @@ from vilt_core.evaluation.retrieval import gallery_scores, retrieval_recall, tru
 from vilt_core.evaluation.scoring import judge_of
 from vilt_core.evaluation.sets import WORLD
 from vilt_core.layers.heads import RankHead
+from vilt_core.models.clip import Clip
 
 
 @pytest.fixture
@@ -156,3 +159,20 @@ def test_who_knows_the_world_finds_what_is_true_and_reaches_the_ceiling():
         mean = sum(recalls(scores, own)[way]["r1"] for scores in draws) / len(draws)
         assert mean == pytest.approx(best[way]["r1"], abs=0.02)
     assert best["text_to_image"]["r1"] < 1.0
+
+
+def test_a_dual_encoder_ranks_by_its_vectors(bundle, photographs):
+    torch.manual_seed(0)
+    sizes = replace(clip_mini(vocab_size=len(bundle.tokenizer), answers=0), image_size=64)
+    dual = replace(bundle, model=Clip(sizes), answers=(), pictures=None)
+    gallery = gallery_of(photographs)
+    found = gallery_scores(dual, gallery, judge=None, batch_size=2)
+    with evaluating(dual.model):
+        for row, picture in enumerate(gallery.pictures):
+            for column, text in enumerate(gallery.captions):
+                out = dual.model(
+                    dual.tokenizer.encode([text]).batch, stack([pixels_of(picture, dual)])
+                )
+                expected = dual.model.score(out.text_vector, out.image_vector)[0, 0]
+                torch.testing.assert_close(found[row, column], expected)
+    assert retrieval_recall(dual, on=photographs)["head"] == "vectors"

@@ -221,7 +221,7 @@ def test_a_file_of_noise(folder, file):
         ({"name": None}, "lacks ['name']"),
         ({"name": 3}, "name must be a str, got a int"),
         ({"model": "uniter"}, "has unknown settings: ['image_size',"),
-        ({"model": "bert"}, "must describe one of clip, uniter, vilbert, vilt, got model 'bert'"),
+        ({"model": "bert"}, ", vilt, vse, xlxmert, got model 'bert'"),
         ({"model": 3}, "got model 3"),
         ({"model": ["vilt"]}, "got model ['vilt']"),
         ({"processing": 3}, "processing must have ['mean', 'patch_size', 'size', 'std'], got 3"),

@@ -29,17 +29,31 @@ def test_it_is_torchvisions(other, sizes):
 
 @pytest.mark.parametrize("stages", [1, 2, 3])
 def test_stages_give_the_grid_its_width_and_stride(stages):
-    cnn = GridCnn(
-        depths=(1, 1, 1), widths=(8, 12, 20), bottleneck=False, stem_width=8, stages=stages
-    )
+    cnn = GridCnn(depths=(1, 1, 1), widths=(8, 12, 20), bottleneck=False, stages=stages)
     height, width = 64, 96 - 1  # an odd side is rounded up
     grid = cnn(torch.randn(2, 3, height, width))
     assert grid.shape == (2, cnn.width, height // cnn.stride, -(-width // cnn.stride))
 
 
+@pytest.mark.parametrize("dilated", [False, True])
+@torch.no_grad()
+def test_what_is_cut_off_goes_on_where_the_grid_ends(dilated):
+    sizes = {"depths": (1, 1, 2), "widths": (8, 12, 20), "stages": 3}
+    whole, cnn = GridCnn(**sizes).eval(), GridCnn(**sizes).eval()
+    cnn.load_state_dict(whole.state_dict())
+    stage = cnn.cut(dilated=dilated)
+    assert (cnn.width, cnn.stride) == (4 * 12, 8)
+    pixels = torch.randn(1, 3, 64, 96)
+    read = stage(cnn(pixels))
+    if dilated:
+        assert read.shape == (1, whole.width, 64 // cnn.stride, 96 // cnn.stride)
+    else:
+        torch.testing.assert_close(read, whole(pixels))
+
+
 def test_every_cell_starts_with_what_a_cell_before_it_has():
     """He's initialisation: the size of the features neither dies out nor explodes."""
-    cnn = GridCnn(depths=(2, 2, 2, 2), widths=(16, 32, 64, 128), bottleneck=False, stem_width=16)
+    cnn = GridCnn(depths=(2, 2, 2, 2), widths=(16, 32, 64, 128), bottleneck=False)
     torch.manual_seed(0)
     initialise(cnn)
     assert 0.1 < cnn(torch.randn(4, 3, 128, 128)).std() < 10

@@ -1,6 +1,7 @@
 import torch
 
 from vilt_core.layers import ItmHead, MlmHead, MppHead, Nlvr2Head, Pooler, RankHead, VqaHead
+from vilt_core.layers.heads import last_of, mean_of
 
 
 def test_equation_6():
@@ -50,3 +51,13 @@ def test_nlvr2_tells_left_from_right():
     assert logits.shape == (3, 2)
     torch.testing.assert_close(logits, head(torch.cat([left, right], dim=1)))
     assert not torch.allclose(logits, head.pair(right, left))
+
+
+def test_sequences_are_summed_up_by_their_real_tokens():
+    tokens = torch.randn(3, 5, 8)
+    lengths = torch.tensor([5, 2, 1])
+    mask = torch.arange(5) < lengths[:, None]
+    for row, length in enumerate(lengths):
+        torch.testing.assert_close(mean_of(tokens, mask=mask)[row], tokens[row, :length].mean(0))
+        assert torch.equal(last_of(tokens, mask=mask)[row], tokens[row, length - 1])
+    assert not mean_of(tokens, mask=torch.zeros_like(mask)).any()

@@ -1,13 +1,22 @@
 """Laws of the models that read a detector's regions, and parity with transformers' BERT."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from vilt_core.config import UniterConfig, VilbertConfig
+from vilt_core.config import (
+    CnnConfig,
+    DetectorConfig,
+    UniterConfig,
+    VilbertConfig,
+    bottom_up_r101,
+    detector_mini,
+)
 from vilt_core.models import build
 from vilt_core.models.uniter import Uniter
 from vilt_core.models.vilbert import Vilbert
-from vilt_core.types import RegionBatch, TextBatch
+from vilt_core.types import ImageBatch, RegionBatch, TextBatch
 
 UNITER = UniterConfig(
     vocab_size=50,
@@ -39,6 +48,18 @@ VILBERT = VilbertConfig(
     region_classes=7,
     answers=5,
     dropout=0.0,
+)
+DETECTOR = DetectorConfig(
+    cnn=CnnConfig(depths=(1, 1), widths=(8, 10), bottleneck=False, stages=2),
+    classes=7,
+    anchor_sizes=(16,),
+    anchor_ratios=(1.0,),
+    proposal_width=8,
+    ranked=40,
+    proposals=12,
+    cells=4,
+    fewest=5,
+    frozen_norm=False,
 )
 CASES = {"uniter": (Uniter, UNITER), "vilbert": (Vilbert, VILBERT)}
 
@@ -141,6 +162,52 @@ def test_what_is_covered_is_not_seen(model):
     torch.testing.assert_close(*shown)
     plain = model.embed_image(image)[:, -6:]
     assert not torch.allclose(shown[0][:, 2], plain[:, 2])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_pictures_are_read_as_the_regions_that_its_detector_sees(name):
+    kind, config = CASES[name]
+    torch.manual_seed(0)
+    model = kind(replace(config, detector=DETECTOR)).eval()
+    mask = torch.ones(2, 48, 64, dtype=torch.bool)
+    mask[1, 32:] = False
+    image = ImageBatch(pixels=torch.randn(2, 3, 48, 64), mask=mask)
+    regions = model.image_detector(image)
+    assert regions.mask.shape == (2, 5)
+    read, expected = model(texts(5, 3), image), model(texts(5, 3), regions)
+    torch.testing.assert_close(read.pooled, expected.pooled)
+    assert torch.equal(read.boxes, regions.boxes)
+    assert model.look(image).classes.shape == (2, 5, 7)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_its_detector_learns_nothing_with_it(name):
+    kind, config = CASES[name]
+    model = kind(replace(config, detector=DETECTOR)).train()
+    before = {part: value.clone() for part, value in model.image_detector.state_dict().items()}
+    model(texts(5), ImageBatch(pixels=torch.randn(1, 3, 32, 32))).pooled.sum().backward()
+    assert all(one.grad is None for one in model.image_detector.parameters())
+    for part, value in model.image_detector.state_dict().items():
+        assert torch.equal(value, before[part]), part
+    assert model.image_embedding.features.weight.grad.any()
+
+
+def test_pixels_need_a_detector(model):
+    with pytest.raises(ValueError, match="expected the regions of a detector, got pixels"):
+        model(texts(5), ImageBatch(pixels=torch.zeros(1, 3, 32, 32)))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_both_sizes_see_and_either_can_do_without(name):
+    with torch.device("meta"):
+        assert build(name).config.detector == bottom_up_r101()
+        mini = build(name, size="mini", vocab_size=50)
+        assert mini.config.detector == detector_mini()
+        assert mini.image_detector.width == mini.config.region_width
+        blind = build(name, size="mini", vocab_size=50, detector=None, region_width=10)
+    assert blind.image_detector is None
+    with pytest.raises(ValueError, match="must be the detector's 256 and 261, got 10 and 261"):
+        build(name, size="mini", region_width=10)
 
 
 def test_decoders_of_words_are_the_word_embedding(model):

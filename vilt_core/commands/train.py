@@ -44,6 +44,13 @@ class Train:
         "vilt-mini-pairs",
         "vilt-mini-places",
         "vilt-mini-gpu",
+        "vse-mini",
+        "clip-mini",
+        "scan-mini",
+        "pixelbert-mini",
+        "vilbert-mini",
+        "uniter-mini",
+        "xlxmert-mini",
         "vilt-b32-pretrain",
         "vilt-b32-vqav2",
         "vilt-b32-nlvr2",
@@ -70,8 +77,9 @@ class Train:
         from vilt_core.interop.lab import load_folder
         from vilt_core.training.monitor import train_and_watch
         from vilt_core.training.recipes import RECIPES
+        from vilt_core.training.rivals import RIVALS
 
-        recipe, bundle = RECIPES[self.recipe](scale=self.scale), None
+        recipe, bundle = (RECIPES | RIVALS)[self.recipe](scale=self.scale), None
         if self.data or self.steps or self.mpp or self.planning.plan:
             raise ValueError(
                 f"{self.recipe} draws its own data: --data, --steps, --mpp and --plan are for the "

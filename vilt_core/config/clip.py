@@ -22,6 +22,7 @@ class ClipConfig:
     patch_size: int = 32  # pixels
     shared_width: int = 512  # of the space where both meet
     answers: int = 0  # classes of the VQA head on the joined vectors; 0 builds none
+    nlvr2: bool = False  # whether there is a head for statements about two pictures
     norm_eps: float = 1e-5
 
     def __post_init__(self):
@@ -34,13 +35,14 @@ def clip_b32(*, vocab_size: int = 49408, answers: int = 0) -> ClipConfig:
 
 
 def clip_mini(*, vocab_size: int, answers: int) -> ClipConfig:
-    """CLIP for the sticker world: vilt-mini's pictures, patches and width, in both towers."""
+    """CLIP for the sticker world: vilt-mini's pictures, patches and width."""
     return ClipConfig(
         vocab_size=vocab_size,
         answers=answers,
-        text_width=192,
+        nlvr2=True,
+        text_width=128,
         text_depth=4,
-        text_heads=3,
+        text_heads=2,
         max_text_tokens=40,
         width=192,
         depth=6,

@@ -12,7 +12,6 @@ class CnnConfig:
     bottleneck: bool = True  # 1x1, 3x3, 1x1 convolutions in a block; else two of 3x3
     groups: int = 1  # of the 3x3 convolutions: 32 in ResNeXt
     group_width: int = 64  # channels of each group in the first stage
-    stem_width: int = 64
     stages: int = 4  # how many of them are kept; each after the first halves the grid
 
     def __post_init__(self):
@@ -45,6 +44,4 @@ def resnext152() -> CnnConfig:
 
 def resnet_mini(*, stages: int = 3) -> CnnConfig:
     """For stickers: 128 x 128 pixels become 8 x 8 cells, or 16 x 16 without the last stage."""
-    return CnnConfig(
-        depths=(2, 2, 2), widths=(48, 96, 192), bottleneck=False, stem_width=32, stages=stages
-    )
+    return CnnConfig(depths=(2, 2, 2), widths=(48, 96, 192), bottleneck=False, stages=stages)

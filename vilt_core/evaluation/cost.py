@@ -25,6 +25,7 @@ from vilt_core.models.vilt import Vilt
 from vilt_core.transport.problem import check_count
 from vilt_core.types import ImageBatch, Looked, ModelOutput, TextBatch
 
+TEXT_TOKENS = 40  # of the paper's texts
 VISUAL, TEXT, INTERACTION = "visual embedding", "text embedding", "interaction"
 # Children of a model by how their names begin. Whatever is neither these nor a head, interacts.
 _EMBEDDINGS = {"patch_": VISUAL, "image_": VISUAL, "text_": TEXT}
@@ -98,7 +99,7 @@ class Cost:
 def cost_of(
     model: nn.Module,
     *,
-    text_tokens: int = 40,
+    text_tokens: int = TEXT_TOKENS,
     image_size: tuple[int, int] = (384, 384),
     runs: int = 5,
     image: Looked | None = None,
@@ -157,9 +158,18 @@ def cost_of(
 
 
 def cost_at_own_size(model: Any) -> Cost:
-    """The account at what the model's config speaks of: its longest text, its square pictures."""
-    side = model.config.image_size
-    return cost_of(model, text_tokens=model.config.max_text_tokens, image_size=(side, side))
+    """The account at what the model's config speaks of.
+
+    Its longest text, but as the paper's at most: a BERT has room for 512 tokens. Its square
+    pictures, or its longest ones where it says how long they are.
+    """
+    config = model.config
+    height, width = config.image_size, getattr(config, "longest_side", config.image_size)
+    return cost_of(
+        model,
+        text_tokens=min(config.max_text_tokens, TEXT_TOKENS),
+        image_size=(height, width),
+    )
 
 
 def cost_json(cost: Cost, *, name: str) -> dict[str, Any]:

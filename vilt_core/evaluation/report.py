@@ -87,6 +87,8 @@ def measure(
 
 def _has_head(bundle: Bundle, task: str) -> bool:
     heads = HEADS[task]
+    if bundle.model.dual and task == "retrieval":
+        return True
     return not heads or any(getattr(bundle.model, head) is not None for head in heads)
 
 

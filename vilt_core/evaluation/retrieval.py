@@ -3,7 +3,7 @@
 Recall at k, as the papers report it (section 4.4): how often one of the right ones is among the
 first k. Every picture is scored with every caption, by the retrieval head, or where there is none
 by the ITM head (zero-shot). That is a pass of the whole model for each pair: a million for a
-thousand pictures with a caption each.
+thousand pictures with a caption each. A dual encoder reads each picture and each caption once.
 """
 
 import time
@@ -39,7 +39,7 @@ def retrieval_recall(
     """Rank all captions for each picture of a gallery, and all pictures for each caption.
 
     Args:
-        bundle: a model with a retrieval or an ITM head.
+        bundle: a model with a retrieval or an ITM head, or a dual encoder.
         on: a set of the world, a file of captions, or a data set of them; see galleries.py.
         limit: how many pictures at most; 1,000 of the world, or all otherwise.
         batch_size: pairs read at once; no result depends on it.
@@ -47,7 +47,8 @@ def retrieval_recall(
 
     Returns:
         "text_to_image" and "image_to_text", each {"r1", "r5", "r10"} in [0, 1]; "chance", the same
-        of a ranking by lot. "gallery" and "captions" count them, and "head" is "rank" or "itm".
+        of a ranking by lot. "gallery" and "captions" count them, and "head" is "rank", "itm" or, of
+        a dual encoder, "vectors".
         Of a data set, as published, a caption belongs to the picture that it was made for and to
         no other, and of several thousand pictures "folds" has the mean over folds of 1,000 (COCO's
         second number).
@@ -59,10 +60,7 @@ def retrieval_recall(
     Raises:
         ValueError: a model without such a head, or a set that cannot be read.
     """
-    found = judge_of(bundle.model)
-    if found is None:
-        raise ValueError(f"{bundle.name} ranks nothing: it has no retrieval and no ITM head")
-    head, judge = found
+    head, judge = _ranked_by(bundle)
     gallery = gallery_of(on, limit=limit)
     begun = time.perf_counter()
     scores = gallery_scores(bundle, gallery, judge=judge, batch_size=batch_size, progress=progress)
@@ -85,15 +83,24 @@ def retrieval_recall(
     return result
 
 
+def _ranked_by(bundle: Bundle) -> tuple[str, Judge | None]:
+    if bundle.model.dual:
+        return "vectors", None
+    found = judge_of(bundle.model)
+    if found is None:
+        raise ValueError(f"{bundle.name} ranks nothing: it has no retrieval and no ITM head")
+    return found
+
+
 def gallery_scores(
     bundle: Bundle,
     gallery: Gallery,
     *,
-    judge: Judge,
+    judge: Judge | None,
     batch_size: int = 64,
     progress: Progress | None = None,
 ) -> Float[Tensor, "images texts"]:
-    """The score of every picture with every caption."""
+    """The score of every picture with every caption; without a judge, a dual encoder's own."""
     device = next(bundle.model.parameters()).device
 
     def batches() -> Iterator[Placed]:
@@ -104,6 +111,13 @@ def gallery_scores(
 
     text = bundle.tokenizer.encode(gallery.captions).batch.to(device)
     with evaluating(bundle.model):
+        if judge is None:
+            scores = torch.zeros(len(gallery.pictures), len(gallery.captions))
+            for rows, image in batches():
+                scores[rows] = bundle.model.score_all(text, image).mT.float().cpu()
+                if progress is not None:
+                    progress(max(rows) + 1, len(gallery.pictures))
+            return scores
         scores = score_all(
             bundle.model,
             batches(),

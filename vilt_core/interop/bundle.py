@@ -12,6 +12,14 @@ Progress = Callable[[int, int], None]  # told of the bytes that are there and of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """The detector that a model of regions sees with, which several models share."""
+
+    name: str  # of its folder
+    sha256: str  # of its weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
     """A model with everything needed to speak to it."""
 
@@ -21,6 +29,7 @@ class Bundle:
     answers: tuple[str, ...]
     domain: str = "stickers"  # what it was trained on: "stickers" or "photographs"
     pictures: Processing | None = None  # how to prepare them; None: at the model's own size
+    sight: Sight | None = None  # of a model that reads a detector's regions
 
     @property
     def vilt(self) -> Vilt:

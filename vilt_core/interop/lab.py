@@ -11,7 +11,8 @@ from torch import Tensor
 from vilt_core.config import TRAINING_HEADS
 from vilt_core.data.image import Processing
 from vilt_core.data.text import Tokenizer
-from vilt_core.interop.bundle import Bundle, processing_of
+from vilt_core.interop.bundle import Bundle, Sight, processing_of
+from vilt_core.interop.detectors import give_sight
 from vilt_core.interop.folders import json_text, read_object, write_together
 from vilt_core.interop.settings import read_config
 from vilt_core.interop.weights import (
@@ -22,10 +23,11 @@ from vilt_core.interop.weights import (
     read_safetensors,
     without_values,
 )
-from vilt_core.layers.reader import PairReader
+from vilt_core.layers.reader import PairReader, RegionReader
 from vilt_core.models import MODELS, kind_of
 
 FORMAT = "vilt-lab/1"
+_SIGHT = ("name", "sha256")  # what is told of a detector
 _TRAINING_ONLY = tuple(f"{head}." for head in TRAINING_HEADS)
 
 
@@ -52,7 +54,7 @@ def save_folder(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     state = {
-        name: value.detach().to("cpu", dtype).contiguous()
+        name: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
         for name, value in own_state(bundle.model, state).items()
         if not name.startswith(_TRAINING_ONLY)
     }
@@ -64,6 +66,8 @@ def save_folder(
         "config": _settings(bundle.model.config),
         "answers": list(bundle.answers),
     }
+    if bundle.sight is not None:
+        described["detector"] = asdict(bundle.sight)
     if bundle.pictures is not None:
         described["processing"] = asdict(bundle.pictures)
     text = json_text(described)
@@ -98,13 +102,15 @@ def load_folder(folder: str | Path) -> Bundle:
             f"but the model knows only {config.vocab_size}"
         )
     model = _model(config, folder / "model.safetensors")
+    sight = _sight(described, folder, model)
     return Bundle(
         name=described["name"],
         model=model,
         tokenizer=tokenizer,
         answers=answers,
+        sight=sight,
         domain=described["domain"],
-        pictures=_processing(described, folder / "config.json", patch_size=config.patch_size),
+        pictures=_processing(described, folder / "config.json", config=config),
     )
 
 
@@ -144,7 +150,17 @@ def _model(config: Any, weights: Path) -> PairReader:
     return adopt(model, state)
 
 
-def _processing(described: dict, path: Path, *, patch_size: int) -> Processing | None:
+def _sight(described: dict, folder: Path, model: PairReader) -> Sight | None:
+    """The detector that the model was saved with, given to it."""
+    if not isinstance(model, RegionReader) or model.image_detector is None:
+        return None
+    found = described.get("detector")
+    if not isinstance(found, dict) or {type(found.get(key)) for key in _SIGHT} != {str}:
+        raise ValueError(f"{folder / 'config.json'} must name the detector that it sees with")
+    return give_sight(model, found["name"], beside=folder, sha256=found["sha256"])
+
+
+def _processing(described: dict, path: Path, *, config: Any) -> Processing | None:
     if "processing" not in described:
         return None
     settings = described["processing"]
@@ -155,6 +171,7 @@ def _processing(described: dict, path: Path, *, patch_size: int) -> Processing |
         found = processing_of(**settings)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    patch_size = config.patch_size
     if found.patch_size % patch_size:
         raise ValueError(
             f"{path}: the sides of pictures must be multiples of the patch of {patch_size} pixels, "

@@ -2,7 +2,7 @@
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
@@ -97,19 +97,62 @@ class MppHead(MlmHead):
         return rearrange(logits, "... (channels levels) -> ... channels levels", channels=3)
 
 
-class Classifier(nn.Module):
-    """A two-layer classifier of pooled states, the head of VQA and of NLVR2."""
+class ClusterHead(nn.Module):
+    """Which entry of a codebook was hidden: BERT's transform, a feature, and its scores.
 
-    def __init__(self, width: int, *, hidden: int, classes: int):
+    ``features`` guesses what was hidden, the decoder compares it with every entry: its weight is
+    the codebook itself, to which the whole that has both ties it (X-LXMERT, section 4.2).
+    """
+
+    def __init__(self, width: int, *, region_width: int, clusters: int, norm_eps: float = 1e-12):
         super().__init__()
+        self.features = MlmHead(width, vocab_size=region_width, norm_eps=norm_eps)
+        self.decoder = nn.Linear(region_width, clusters)
+
+    def forward(self, tokens: Float[Tensor, "*b d"]) -> Float[Tensor, "*b k"]:
+        """One logit for each entry."""
+        return self.decoder(self.features(tokens))
+
+
+class Classifier(nn.Module):
+    """A two-layer classifier of pooled states, the head of VQA and of NLVR2.
+
+    LXMERT's, with ``norm_last``, normalises what the activation gives instead of what it is given.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        *,
+        hidden: int,
+        classes: int,
+        norm_last: bool = False,
+        norm_eps: float = 1e-5,
+    ):
+        super().__init__()
+        self.norm_last = norm_last
         self.expand = nn.Linear(width, hidden)
-        self.norm = nn.LayerNorm(hidden)
+        self.norm = nn.LayerNorm(hidden, eps=norm_eps)
         self.activation = nn.GELU()
         self.classify = nn.Linear(hidden, classes)
 
     def forward(self, pooled: Float[Tensor, "b d"]) -> Float[Tensor, "b k"]:
         """One logit for each class."""
-        return self.classify(self.activation(self.norm(self.expand(pooled))))
+        hidden = self.expand(pooled)
+        if self.norm_last:
+            return self.classify(self.norm(self.activation(hidden)))
+        return self.classify(self.activation(self.norm(hidden)))
+
+
+def last_of(tokens: Float[Tensor, "b s d"], *, mask: Bool[Tensor, "b s"]) -> Float[Tensor, "b d"]:
+    """The last real token, of sequences that are padded at the end."""
+    return tokens[torch.arange(len(tokens), device=tokens.device), mask.sum(dim=1) - 1]
+
+
+def mean_of(tokens: Float[Tensor, "b s d"], *, mask: Bool[Tensor, "b s"]) -> Float[Tensor, "b d"]:
+    """The mean of the real tokens; 0 where there is none."""
+    real = mask[..., None]
+    return (tokens * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
 
 
 def joined(text: Float[Tensor, "b e"], image: Float[Tensor, "b e"]) -> Float[Tensor, "b joined"]:
@@ -124,8 +167,22 @@ def joined(text: Float[Tensor, "b e"], image: Float[Tensor, "b e"]) -> Float[Ten
 class VqaHead(Classifier):
     """Visual question answering: a choice from a fixed list of answers."""
 
-    def __init__(self, width: int, *, answers: int):
-        super().__init__(width, hidden=2 * width, classes=answers)
+    def __init__(
+        self,
+        width: int,
+        *,
+        answers: int,
+        hidden: int | None = None,
+        norm_last: bool = False,
+        norm_eps: float = 1e-5,
+    ):
+        super().__init__(
+            width,
+            hidden=hidden or 2 * width,
+            classes=answers,
+            norm_last=norm_last,
+            norm_eps=norm_eps,
+        )
 
 
 class Nlvr2Head(Classifier):
@@ -134,8 +191,21 @@ class Nlvr2Head(Classifier):
     The text is read twice, once with each image; the two pooled states side by side are classified.
     """
 
-    def __init__(self, width: int):
-        super().__init__(2 * width, hidden=2 * width, classes=2)
+    def __init__(
+        self,
+        width: int,
+        *,
+        hidden: int | None = None,
+        norm_last: bool = False,
+        norm_eps: float = 1e-5,
+    ):
+        super().__init__(
+            2 * width,
+            hidden=hidden or 2 * width,
+            classes=2,
+            norm_last=norm_last,
+            norm_eps=norm_eps,
+        )
 
     def pair(self, left: Float[Tensor, "b d"], right: Float[Tensor, "b d"]) -> Float[Tensor, "b 2"]:
         """Logits of (false, true)."""

@@ -1,5 +1,7 @@
 """A picture becomes a sequence: equation 2 of the paper, one linear map of each patch."""
 
+from dataclasses import replace
+
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
@@ -65,6 +67,24 @@ def sample_patches(
         tokens=patches.tokens.take_along_dim(chosen[..., None], dim=1),
         mask=real.take_along_dim(chosen, dim=1),
         positions=patches.positions.take_along_dim(chosen[..., None], dim=1),
+        grid=patches.grid,
+    )
+
+
+def without_padding(patches: PatchEmbeddings) -> PatchEmbeddings:
+    """Only as long as the image with the most patches: no block works on a canvas of padding.
+
+    On a GPU, which would have to stop to count it, all of them.
+    """
+    real = patches.mask
+    if not real.is_cpu or real.all():
+        return patches
+    most = int(real.sum(dim=1).max())
+    kept = real.argsort(dim=1, descending=True, stable=True)[:, :most]
+    return PatchEmbeddings(
+        tokens=patches.tokens.take_along_dim(kept[..., None], dim=1),
+        mask=real.take_along_dim(kept, dim=1),
+        positions=patches.positions.take_along_dim(kept[..., None], dim=1),
         grid=patches.grid,
     )
 
@@ -144,19 +164,11 @@ class PatchEmbedding(nn.Module):
             patch_mask = mask[:, ::p, ::p]
             real = rearrange(patch_mask, "b rows columns -> b (rows columns)")
             positions = self._own_positions(patch_mask)
-            if real.is_cpu:
-                # No block works on a canvas of padding. A GPU would have to stop to count it.
-                most = int(real.sum(dim=1).max())
-                kept = real.argsort(dim=1, descending=True, stable=True)[:, :most]
-                real = real.take_along_dim(kept, dim=1)
-                tokens, positions, places = (
-                    values.take_along_dim(kept[..., None], dim=1)
-                    for values in (tokens, positions, places)
-                )
             places = places.masked_fill(~real[..., None], -1)
-        return PatchEmbeddings(
-            tokens=self.dropout(tokens + positions), mask=real, positions=places, grid=grid
+        patches = without_padding(
+            PatchEmbeddings(tokens=tokens + positions, mask=real, positions=places, grid=grid)
         )
+        return replace(patches, tokens=self.dropout(patches.tokens))
 
     def _masked(
         self, tokens: Float[Tensor, "b n d"], masked: Bool[Tensor, "_b _n"]

@@ -1,12 +1,14 @@
 """What every whole model of the lab is: a reader of texts with pictures, and its heads."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vilt_core.layers.detector import Detector, regions_of
 from vilt_core.layers.heads import ItmHead, MlmHead, MppHead, Nlvr2Head, RankHead, VqaHead
-from vilt_core.types import ImageBatch, Looked, TextBatch
+from vilt_core.types import ImageBatch, Looked, RegionBatch, TextBatch
 
 
 class PairReader(nn.Module):
@@ -17,6 +19,8 @@ class PairReader(nn.Module):
     ``nlvr2.pair(left.pooled, right.pooled)``.
     """
 
+    dual = False  # whether texts and pictures are read apart, so that ``score_all`` is cheap
+
     def __init__(self, config: Any):
         super().__init__()
         self.config = config
@@ -26,6 +30,7 @@ class PairReader(nn.Module):
         self.rank: RankHead | None = None
         self.nlvr2: Nlvr2Head | None = None
         self.vqa: VqaHead | None = None
+        self.naming: nn.Linear | None = None  # of training: what every cell of a picture shows
 
     def head(self, task: str) -> nn.Module:
         """The head of a task; a ValueError where there is none."""
@@ -40,9 +45,48 @@ class PairReader(nn.Module):
         """What is computed of a picture once, with however many texts it is then read."""
         return image
 
+    def cell_states(self, image: ImageBatch) -> Float[Tensor, "b n _d"]:
+        """What is made of every patch or cell of a picture alone, before any text: to be named.
+
+        Raises:
+            ValueError: A model whose pictures are no grid of its own making.
+        """
+        del image
+        raise ValueError(f"{type(self).__name__} makes no grid of pictures that could be named")
+
+    def score_all(self, text: TextBatch, image: Any) -> Float[Tensor, "texts images"]:
+        """Of a dual encoder: every text with every picture, each read once.
+
+        Raises:
+            ValueError: A model of another kind, which reads every pair.
+        """
+        del text, image
+        raise ValueError(f"{type(self).__name__} is no dual encoder: it reads every pair")
+
     def pool(
         self, text: TextBatch, image: Any, *, image_type: int = 1
     ) -> Float[Tensor, "b _pooled"]:
         """``forward(...).pooled``. But for ViLT the second image of a pair is read as the first."""
         del image_type
         return self(text, image).pooled
+
+
+class RegionReader(PairReader):
+    """One that reads what a detector saw: its own, frozen ``image_detector``, or another.
+
+    Args:
+        config: Of the whole.
+        detector: Numbers of a ``Detector``; None builds none, and pictures come as regions only.
+    """
+
+    def __init__(self, config: Any, *, detector: Mapping[str, Any] | None):
+        super().__init__(config)
+        self.image_detector = None if detector is None else Detector(**detector).freeze()
+
+    def look(self, image: ImageBatch | RegionBatch) -> RegionBatch:
+        """The regions of pictures.
+
+        Raises:
+            ValueError: Pixels, of a model without a detector.
+        """
+        return regions_of(image, self.image_detector)

@@ -6,23 +6,40 @@ from typing import Any
 
 from vilt_core.config import (
     ClipConfig,
+    PixelBertConfig,
+    ScanConfig,
     UniterConfig,
     VilbertConfig,
     ViltConfig,
+    VseConfig,
+    XlxmertConfig,
     clip_b32,
     clip_mini,
+    pixelbert_mini,
+    pixelbert_r50,
+    pixelbert_x152,
+    scan_mini,
+    scan_t2i,
     uniter_base,
     uniter_mini,
     vilbert_base,
     vilbert_mini,
     vilt_b32,
     vilt_mini,
+    vse_mini,
+    vse_resnet152,
+    xlxmert_base,
+    xlxmert_mini,
 )
 from vilt_core.layers.reader import PairReader
 from vilt_core.models.clip import Clip
+from vilt_core.models.pixelbert import PixelBert
+from vilt_core.models.scan import Scan
 from vilt_core.models.uniter import Uniter
 from vilt_core.models.vilbert import Vilbert
 from vilt_core.models.vilt import Vilt
+from vilt_core.models.vse import Vse
+from vilt_core.models.xlxmert import Xlxmert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +59,22 @@ MODELS = {
         presets={"published": clip_b32, "mini": clip_mini},
         vocab_size=49408,
     ),
+    "scan": Family(
+        model=Scan,
+        config=ScanConfig,
+        presets={"published": scan_t2i, "mini": scan_mini},
+        vocab_size=8481,  # Flickr30K's words, as re-implementations configure them
+    ),
+    "pixelbert-r50": Family(
+        model=PixelBert,
+        config=PixelBertConfig,
+        presets={"published": pixelbert_r50, "mini": pixelbert_mini},
+    ),
+    "pixelbert-x152": Family(
+        model=PixelBert,
+        config=PixelBertConfig,
+        presets={"published": pixelbert_x152, "mini": pixelbert_mini},
+    ),
     "uniter": Family(
         model=Uniter,
         config=UniterConfig,
@@ -55,6 +88,17 @@ MODELS = {
     ),
     "vilt": Family(
         model=Vilt, config=ViltConfig, presets={"published": vilt_b32, "mini": vilt_mini}
+    ),
+    "vse": Family(
+        model=Vse,
+        config=VseConfig,
+        presets={"published": vse_resnet152, "mini": vse_mini},
+        vocab_size=11755,  # likewise of COCO's
+    ),
+    "xlxmert": Family(
+        model=Xlxmert,
+        config=XlxmertConfig,
+        presets={"published": xlxmert_base, "mini": xlxmert_mini},
     ),
 }
 

@@ -15,7 +15,7 @@ from vilt_core.config import ClipConfig
 from vilt_core.layers.block import PreNormBlock, QuickGelu
 from vilt_core.layers.encoder import Encoded, Encoder
 from vilt_core.layers.fusion import mask_of, with_class
-from vilt_core.layers.heads import VqaHead, joined
+from vilt_core.layers.heads import Nlvr2Head, VqaHead, joined, last_of
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import PatchEmbedding
 from vilt_core.layers.reader import PairReader
@@ -31,6 +31,8 @@ class Clip(PairReader):
     ``score(out.text_vector, out.image_vector)`` is every text's score with every picture;
     ``vqa(out.pooled)`` a choice among answers, where the config has them.
     """
+
+    dual = True
 
     def __init__(self, config: ClipConfig):
         super().__init__(config)
@@ -52,8 +54,10 @@ class Clip(PairReader):
         self.image_encoder = _tower(config, config.width, depth=config.depth, heads=config.heads)
         self.image_projection = nn.Linear(config.width, config.shared_width, bias=False)
         self.scale = nn.Parameter(torch.tensor(0.0))
+        wide, hidden = 4 * config.shared_width, 2 * config.shared_width
         answers = config.answers
-        self.vqa = VqaHead(4 * config.shared_width, answers=answers) if answers else None
+        self.vqa = VqaHead(wide, answers=answers, hidden=hidden) if answers else None
+        self.nlvr2 = Nlvr2Head(wide, hidden=hidden) if config.nlvr2 else None
         initialise(self)
         nn.init.constant_(self.scale, FIRST_SCALE)
 
@@ -103,7 +107,7 @@ class Clip(PairReader):
         """Each text's tokens, and its vector of length 1: the state of its last real token."""
         embedded = self.text_embedding(text.ids)
         words = self.text_encoder(embedded, mask=mask_of(text.mask)).tokens
-        last = words[torch.arange(len(words), device=words.device), text.mask.sum(dim=1) - 1]
+        last = last_of(words, mask=text.mask)
         return words, normalize(self.text_projection(last), dim=-1)
 
     def encode_image(self, image: ImageBatch) -> Float[Tensor, "b e"]:
@@ -115,6 +119,10 @@ class Clip(PairReader):
     ) -> Float[Tensor, "texts images"]:
         """The cosine of every text with every picture, at the learned scale."""
         return self.scale.exp() * texts @ images.mT
+
+    def score_all(self, text: TextBatch, image: ImageBatch) -> Float[Tensor, "texts images"]:
+        """The score of every text with every picture, each read once."""
+        return self.score(self.encode_text(text)[1], self.encode_image(image))
 
     def _look(self, image: ImageBatch, **asked: bool) -> tuple[Encoded, PatchEmbeddings]:
         patches = self.patch_embedding(image.pixels, mask=image.mask)

@@ -14,15 +14,15 @@ from vilt_core.config import UniterConfig
 from vilt_core.layers.block import PostNormBlock
 from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.fusion import mask_of
-from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead
+from vilt_core.layers.heads import ItmHead, MlmHead, Nlvr2Head, Pooler, VqaHead
 from vilt_core.layers.init import initialise
-from vilt_core.layers.reader import PairReader
-from vilt_core.layers.regions import RegionEmbedding, region_places
+from vilt_core.layers.reader import RegionReader
+from vilt_core.layers.regions import RegionEmbedding, region_fields
 from vilt_core.layers.text import TextEmbedding
-from vilt_core.types import ModelOutput, RegionBatch, TextBatch
+from vilt_core.types import ImageBatch, ModelOutput, RegionBatch, TextBatch
 
 
-class Uniter(PairReader):
+class Uniter(RegionReader):
     """The transformer and its heads; a head is a function of the output.
 
     ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``; of hidden regions
@@ -30,7 +30,8 @@ class Uniter(PairReader):
     """
 
     def __init__(self, config: UniterConfig):
-        super().__init__(config)
+        detector = config.detector
+        super().__init__(config, detector=detector.numbers() if detector else None)
         self.config: UniterConfig = config
         width, dropout, eps = config.width, config.dropout, config.norm_eps
         self.text_embedding = TextEmbedding(
@@ -48,6 +49,7 @@ class Uniter(PairReader):
         self.region_class = MlmHead(width, vocab_size=config.region_classes, norm_eps=eps)
         self.region_features = MlmHead(width, vocab_size=config.region_width, norm_eps=eps)
         self.vqa = VqaHead(width, answers=config.answers) if config.answers else None
+        self.nlvr2 = Nlvr2Head(width) if config.nlvr2 else None
         initialise(self)
         self.tie()
 
@@ -59,7 +61,7 @@ class Uniter(PairReader):
     def forward(
         self,
         text: TextBatch,
-        image: RegionBatch,
+        image: ImageBatch | RegionBatch,
         *,
         return_states: bool = False,
         return_attentions: bool = False,
@@ -68,13 +70,14 @@ class Uniter(PairReader):
 
         Args:
             text: Token ids, at most ``config.max_text_tokens`` of them.
-            image: What a detector saw.
+            image: Pictures, or what a detector saw in them.
             return_states: Also give the embedding and every block's output.
             return_attentions: Also give every block's attention weights (the slow path).
 
         Raises:
-            ValueError: Too long a text.
+            ValueError: Too long a text; pictures, of a model without a detector.
         """
+        image = self.look(image)
         words = self.text_embedding(text.ids)
         encoded = self.encoder(
             torch.cat([words, self.embed_image(image)], dim=1),
@@ -89,10 +92,7 @@ class Uniter(PairReader):
             image_class=torch.zeros_like(seen[:, 0]),  # the image has no token of its own
             pooled=self.pooler(encoded.tokens[:, 0]),
             text_mask=text.mask,
-            image_mask=image.mask,
-            positions=region_places(image.mask),
-            grid=(1, image.mask.shape[1]),
-            boxes=image.boxes,
+            **region_fields(image),
             states=encoded.states,
             attentions=encoded.attentions,
         )

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from vilt_core.config import VilbertConfig
 from vilt_core.layers.block import CoAttentionBlock, PostNormBlock
 from vilt_core.layers.fusion import mask_of, with_class
-from vilt_core.layers.heads import ItmHead, MlmHead, Pooler, VqaHead
+from vilt_core.layers.heads import ItmHead, MlmHead, Nlvr2Head, Pooler, VqaHead, mean_of
 from vilt_core.layers.init import initialise
-from vilt_core.layers.reader import PairReader
-from vilt_core.layers.regions import RegionEmbedding, region_places
+from vilt_core.layers.reader import RegionReader
+from vilt_core.layers.regions import RegionEmbedding, region_fields
 from vilt_core.layers.text import TextEmbedding
-from vilt_core.types import ModelOutput, RegionBatch, TextBatch
+from vilt_core.types import ImageBatch, ModelOutput, RegionBatch, TextBatch
 
 
-class Vilbert(PairReader):
+class Vilbert(RegionReader):
     """Both streams and their heads; a head is a function of the output.
 
     ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``, and of hidden regions
@@ -28,7 +28,8 @@ class Vilbert(PairReader):
     """
 
     def __init__(self, config: VilbertConfig):
-        super().__init__(config)
+        detector = config.detector
+        super().__init__(config, detector=detector.numbers() if detector else None)
         self.config: VilbertConfig = config
         dropout, eps = config.dropout, config.norm_eps
         text_width, image_width = config.text_width, config.image_width
@@ -65,6 +66,7 @@ class Vilbert(PairReader):
         self.region_class = MlmHead(image_width, vocab_size=config.region_classes, norm_eps=eps)
         answers = config.answers
         self.vqa = VqaHead(config.pooled_width, answers=answers) if answers else None
+        self.nlvr2 = Nlvr2Head(config.pooled_width) if config.nlvr2 else None
         initialise(self)
         self.tie()
 
@@ -74,7 +76,7 @@ class Vilbert(PairReader):
         self.mlm.decoder.weight = self.text_embedding.words.weight
 
     def forward(
-        self, text: TextBatch, image: RegionBatch, *, return_attentions: bool = False
+        self, text: TextBatch, image: ImageBatch | RegionBatch, *, return_attentions: bool = False
     ) -> ModelOutput:
         """Read a batch of texts, each with the regions of its image.
 
@@ -83,12 +85,13 @@ class Vilbert(PairReader):
 
         Args:
             text: Token ids, at most ``config.max_text_tokens`` of them.
-            image: What a detector saw.
+            image: Pictures, or what a detector saw in them.
             return_attentions: Also give both streams' looks at each other, meeting by meeting.
 
         Raises:
-            ValueError: Too long a text.
+            ValueError: Too long a text; pictures, of a model without a detector.
         """
+        image = self.look(image)
         words, regions = self.text_embedding(text.ids), self.embed_image(image)
         text_mask, image_mask = mask_of(text.mask), mask_of(with_class(image.mask))
         ahead = len(self.words) - len(self.regions)
@@ -115,18 +118,14 @@ class Vilbert(PairReader):
             image_class=regions[:, 0],
             pooled=self.pooler(words[:, 0]) * self.region_pooler(regions[:, 0]),
             text_mask=text.mask,
-            image_mask=image.mask,
-            positions=region_places(image.mask),
-            grid=(1, image.mask.shape[1]),
-            boxes=image.boxes,
+            **region_fields(image),
             text_to_image=tuple(looks) if return_attentions else None,
             image_to_text=tuple(back) if return_attentions else None,
         )
 
     def embed_image(self, image: RegionBatch) -> Float[Tensor, "b _s v"]:
         """[IMG] and the regions: the whole picture first, as the mean of what is in it."""
-        real = image.mask[..., None]
-        mean = (image.features * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
+        mean = mean_of(image.features, mask=image.mask)
         whole = image.boxes.new_tensor((0, 0, 1, 1)).expand(len(mean), 1, 4)
         covered = image.covered
         if covered is not None:

@@ -134,6 +134,10 @@ class Vilt(PairReader):
         """Equation 2, once for however many texts."""
         return self.embed_image(image)
 
+    def cell_states(self, image: ImageBatch) -> Float[Tensor, "b n d"]:
+        """The patches after all blocks, as a plain ViT reads them."""
+        return self.encode_image(image)[:, 1:]
+
     def embed_image(
         self,
         image: ImageBatch,

@@ -21,7 +21,8 @@ from vilt_core.types import ImageBatch, TextBatch
 
 OBJECTIVES: tuple[str, ...] = (
     "naming", "mentioning", "grounding", "locating", "gathering", "comparing", "mlm", "itm",
-    "wpa", "mpp", "vqa", "nlvr2", "ranking",
+    "wpa", "mpp", "vqa", "nlvr2", "ranking", "contrastive", "triplet",
+    "region_kl", "region_regression", "region_class",
 )  # fmt: skip
 NOT_ASKED = -1  # of matching, where a row serves another objective
 
@@ -56,7 +57,7 @@ class Row:
 class Batch:
     """What one training step sees. An objective runs where its truth is given."""
 
-    kind: str  # "patches", "captions", "questions", "statements" or "ranking"
+    kind: str  # "patches", "captions", "pairs", "questions", "statements" or "ranking"
     image: ImageBatch
     text: TextBatch | None = None  # of ranking several a picture, the true one first
     second: ImageBatch | None = None
@@ -162,6 +163,9 @@ def counts(batch: Batch) -> dict[str, int]:
         found["mlm"] = int((batch.masked != IGNORED).sum())
     if batch.matched is not None:
         found["itm"] = found["wpa"] = int(matching_rows(batch).sum())
+        # How many regions are hidden is known only when they are seen: their rows count.
+        hiding = len(batch.matched) - found["itm"]
+        found["region_kl"] = found["region_regression"] = found["region_class"] = hiding
     if batch.hidden is not None:
         found["mpp"] = int(batch.hidden.sum())
     if batch.scores is not None:
@@ -172,6 +176,8 @@ def counts(batch: Batch) -> dict[str, int]:
         found["nlvr2"] = len(batch.statements)
     if batch.kind == "ranking":
         found["ranking"] = len(batch.image.pixels)
+    if batch.kind == "pairs":
+        found["contrastive"] = found["triplet"] = len(batch.image.pixels)
     return found
 
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from vilt_core import config
-from vilt_core.config import ViltConfig
 from vilt_core.models.vilt import Vilt
 
 EVEN_QUESTIONS = {
@@ -27,7 +26,8 @@ class Stage:
     name: str
     steps: int
     # Shares of the batches: "captions" (matching and masked words), "questions", "statements"
-    # (NLVR2), "ranking" (retrieval); of the sticker world "patches" besides.
+    # (NLVR2), "ranking" (retrieval), "pairs" (of dual encoders: captions that match); of the
+    # sticker world "patches" besides.
     mix: dict[str, float]
     batch_size: int = 128  # of all processes and accumulated parts together
     learning_rate: float = 1e-4  # at its peak
@@ -39,11 +39,14 @@ class Stage:
     mask_rate: float = 0.15  # of words, as the paper
     mask_unit: Literal["word", "piece"] = "word"  # what is hidden whole
     noun_mask_rate: float = 0.15
+    hide_either: bool = False  # of a pair words or regions, never both: UNITER's way
     patch_mask_rate: float = 0.0  # masked patch prediction, 0.15 in the paper's ablation
     wpa: bool = True  # word-patch alignment beside matching
     wpa_weight: float = 0.1  # as the paper
     augment: bool = False  # RandAugment, N=2 and M=9, in fine-tuning
     mixgen: float = 0.0  # share of the rows whose picture and text are two examples mixed
+    # Of a batch's pairs: CLIP's cross-entropy, VSE's sum of hinges, or VSE++'s hardest.
+    contrast: Literal["softmax", "hinges", "hardest"] = "softmax"
     negatives: int = 15  # texts of other pictures beside each true one, in ranking
     hard_negatives: float = 0.5  # of the pairs that do not match: one word changed
     naming_weight: float = 0.0  # patch naming beside the other objectives
@@ -76,9 +79,10 @@ class Recipe:
 
     name: str
     stages: tuple[Stage, ...]
-    config: Callable[..., ViltConfig] = config.vilt_mini  # of a fresh model
+    config: Callable[..., Any] = config.vilt_mini  # of a fresh model
     vocab_size: int = 940  # of the tokenizer; ignored where a trained model is the start
     seed: int = 0
+    detector: str = "detector-mini"  # a folder that ships: what a model of regions sees with
     # What a trained model gets before the first step; None where the recipe starts from nothing.
     prepare: Callable[[Vilt], None] | None = None
 

@@ -14,8 +14,9 @@ from vilt_core.layers.reader import PairReader
 from vilt_core.models.vilt import Vilt
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import Batch, matching_rows
+from vilt_core.training.hidden import hide, told
 from vilt_core.training.stages import Stage
-from vilt_core.types import ImageBatch, ModelOutput, PatchEmbeddings, TextBatch
+from vilt_core.types import ImageBatch, ModelOutput, PatchEmbeddings, RegionBatch, TextBatch
 
 
 class TrainingStep(nn.Module):
@@ -52,19 +53,20 @@ def losses(model: PairReader, batch: Batch, stage: Stage) -> dict[str, Float[Ten
         ValueError: a batch that asks for a head that the model does not have.
     """
     if batch.kind == "patches":
-        if not isinstance(model, Vilt) or model.naming is None or batch.patches is None:
+        if model.naming is None or batch.patches is None:
             raise ValueError("a stage of patches needs a model with a naming head, got one without")
-        patches = model.encode_image(batch.image)
-        return {"naming": objectives.naming(model.naming(patches[:, 1:]), batch.patches)}
+        named = model.naming(model.cell_states(batch.image))
+        return {"naming": objectives.naming(named, batch.patches)}
     if batch.text is None:
         raise ValueError(f"expected a batch of {batch.kind} with texts, got none")
     if batch.kind == "statements":
         return {"nlvr2": _statements(model, batch, batch.text, stage)}
     if batch.kind == "ranking":
         return {"ranking": _ranking(model, batch, batch.text)}
+    if batch.kind == "pairs":
+        return _contrast(model.score_all(batch.text, batch.image), stage)
     if not isinstance(model, Vilt):
-        output = model(batch.text, batch.image)
-        return _about_words(model, batch, output) | _about_pairs(model, batch, output, stage)
+        return _of_a_rival(model, batch, batch.text, stage)
     image = _embedded(model, batch.image, batch.kept, stage, covered=batch.covered)
     looked_at = None
     if stage.gathering_weight and batch.grounded is not None:
@@ -78,6 +80,30 @@ def losses(model: PairReader, batch: Batch, stage: Stage) -> dict[str, Float[Ten
         | _about_differences(model, batch, output, stage)
         | _about_pairs(model, batch, output, stage)
     )
+
+
+def _of_a_rival(model: PairReader, batch: Batch, text: TextBatch, stage: Stage) -> dict:
+    """Captions and questions as ViLT's rivals read them, some of their regions hidden."""
+    seen, asked = model.look(batch.image), None
+    shown = seen
+    if isinstance(seen, RegionBatch) and batch.matched is not None:
+        # Drawn as dropout is: anew for each process and part.
+        shown, asked = hide(
+            model, seen, _hiding_rows(batch, stage), generator=torch.default_generator
+        )
+    output = model(text, shown)
+    found = _about_words(model, batch, output) | _about_pairs(model, batch, output, stage)
+    if isinstance(seen, RegionBatch) and asked is not None:
+        found |= told(model, output, seen, asked)
+    return found
+
+
+def _hiding_rows(batch: Batch, stage: Stage) -> Bool[Tensor, " b"]:
+    """Where regions may be hidden: not where matching is asked, nor words in place of regions."""
+    rows = ~matching_rows(batch)
+    if stage.hide_either and batch.masked is not None:
+        rows = rows & (batch.masked == IGNORED).all(dim=1)
+    return rows
 
 
 def _about_patches(model: Vilt, batch: Batch, output: ModelOutput, stage: Stage) -> dict:
@@ -196,6 +222,13 @@ def _ranking(model: PairReader, batch: Batch, texts: TextBatch) -> Float[Tensor,
     images = model.look(batch.image).take([row for row in range(pictures) for _ in range(each)])
     scores = model.head("rank")(model(texts, images).pooled)
     return objectives.ranking(rearrange(scores, "(b c) -> b c", c=each))
+
+
+def _contrast(scores: Float[Tensor, "b b"], stage: Stage) -> dict[str, Float[Tensor, ""]]:
+    """Every pair of the batch above those that it makes by mistake."""
+    if stage.contrast != "softmax":
+        return {"triplet": objectives.triplet(scores, hardest=stage.contrast == "hardest")}
+    return {"contrastive": objectives.contrastive(scores)}
 
 
 def _patches_after(model: Vilt, output: ModelOutput, depth: int | None) -> Float[Tensor, "b n d"]:

@@ -82,6 +82,7 @@ class StickerRows:
         makers: dict[str, Callable[[int, int, random.Random], Row]] = {
             "patches": self._patches,
             "captions": self._caption,
+            "pairs": self._pair,
             "questions": self._question,
             "statements": self._statement,
             "ranking": self._ranking,
@@ -109,11 +110,20 @@ class StickerRows:
         if place < self.stage.batch_size // 2 or place % 2:
             said = caption(seen, draw.random)
             matched = NOT_ASKED if place < self.stage.batch_size // 2 else 1
-            return self._told(seen, said.text, draw, matched=matched, mentions=said.mentions)
+            either = self.stage.hide_either and matched == NOT_ASKED and place % 2
+            return self._told(
+                seen, said.text, draw, matched=matched, mentions=said.mentions, hide=not either
+            )
         if draw.random() < self.stage.hard_negatives:
             return self._told(seen, hard_negative(seen, draw.random).text, draw, matched=0)
         said, strange = self._foreign_caption(seen, draw.random)
         return self._told(seen, said, draw, matched=0, named=frozenset() if strange else None)
+
+    def _pair(self, index: int, _place: int, draw: random.Random) -> Row:
+        """A picture with a caption of its own: the other rows are what does not match."""
+        seen = self._scene(index)
+        ids = self.tokenizer.encode([caption(seen, draw.random).text]).batch.ids[0]
+        return Row(pixels=self._picture(seen, draw, whole=True).pixels, texts=(ids,))
 
     def _told(
         self,
@@ -124,12 +134,13 @@ class StickerRows:
         matched: int,
         mentions: Sequence[Mention] = (),
         named: frozenset[int] | None = None,
+        hide: bool = True,
     ) -> Row:
         """A row of words, hidden where matching is not asked; ``named`` is spoken of, if known."""
         encoded = self.tokenizer.encode([text])
         ids = encoded.batch.ids[0]
         labels = torch.full_like(ids, IGNORED)
-        hides = max(self.stage.mask_rate, self.stage.noun_mask_rate) > 0  # one word at least
+        hides = hide and max(self.stage.mask_rate, self.stage.noun_mask_rate) > 0  # one at least
         if matched == NOT_ASKED and hides:
             ids, labels = mask_words(
                 ids,
