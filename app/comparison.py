@@ -27,12 +27,12 @@ Measure = Literal["Time", "FLOPs", "Parameters"]
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "families.json"
 MEASURES: tuple[Measure, ...] = ("Time", "FLOPs", "Parameters")
 UNITS: dict[Measure, str] = {"Time": "ms", "FLOPs": "GFLOPs", "Parameters": "M parameters"}
-LACKING = "without its detector, which the paper counts"
 HEADERS = (
     "Model", "Year", "Kind", "Tokens", "Tokens, paper", "M parameters", "paper", "GFLOPs",
     "paper ", "ms", "ms, paper",
 )  # fmt: skip
 TYPES = ("str", "number", "str", "str", "str", *("number",) * 6)
+NOTES = {"regions": "A detector of random weights finds nothing: its boxes are anybody's guess."}
 _FIELDS: dict[Measure, tuple[str, float]] = {
     "Time": ("milliseconds", 1.0),
     "FLOPs": ("flops", 1e-9),
@@ -91,7 +91,6 @@ def parts_of(found: Found, measure: Measure) -> list["Parts"]:
             Parts(
                 name=facts.title if found["size"] == "published" else f"{facts.title}, small",
                 kind=facts.kind,
-                partial=not one["from_pixels"],
                 paper=paper,
                 **{name: max(unit * value, 0.0) for name, value in values.items()},
             )
@@ -125,13 +124,12 @@ def figures(found: Found, measure: Measure) -> tuple["go.Figure", "go.Figure"]:
     kinds: dict[str, str] = {**KINDS}
     here = "Measured before" if found is shipped() else "Measured here"
     return (
-        proportions(drawn, kinds=kinds, unit=unit, lacking=LACKING),
+        proportions(drawn, kinds=kinds, unit=unit),
         stacked_costs(
             drawn,
             unit=unit,
             here=here,
             paper="The paper's Table 6" + (", on an Nvidia P40" if measure == "Time" else ""),
-            lacking=LACKING,
         ),
     )
 
@@ -286,10 +284,7 @@ def drawn(passings: Sequence["Passing"], sentence: str) -> str:
             paper=one.facts.paper,
             looks=one.facts.looks,
             meets=one.facts.meets,
-            note=""
-            if one.from_pixels
-            else "Nobody looked for these regions: its detector is "
-            "missing, and so is the time that it takes. They are drawn by lot.",
+            note=NOTES.get(one.facts.sees, ""),
             seen=one.seen,
             grid=one.grid,
             boxes=one.boxes,

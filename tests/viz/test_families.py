@@ -10,7 +10,7 @@ from vilt_core.viz.timeline import Paper, timeline
 
 MODELS = [
     Parts(name="one", kind="b", visual=30.0, text=20.0, interaction=0.0),
-    Parts(name="two", kind="c", visual=8.0, text=0.0, interaction=2.0, partial=True, paper=900.0),
+    Parts(name="two", kind="c", visual=8.0, text=0.0, interaction=2.0, paper=900.0),
     Parts(name="three", kind="d", visual=1.0, text=0.0, interaction=19.0, paper=15.0),
 ]
 KINDS = {"a": "VE > TE > MI", "b": "VE = TE > MI", "c": "VE > MI > TE", "d": "MI > VE = TE"}
@@ -25,7 +25,7 @@ def says(figure):
 
 
 def test_stacked_bars_are_the_numbers_and_the_papers_stand_apart():
-    figure = stacked_costs(MODELS, unit="ms", here="here", paper="there", lacking="no detector")
+    figure = stacked_costs(MODELS, unit="ms", here="here", paper="there")
     *here, paper = bars(figure)
     for bar, part in zip(here, PARTS, strict=True):
         assert list(bar.x) == [getattr(model, part) for model in MODELS]
@@ -33,7 +33,6 @@ def test_stacked_bars_are_the_numbers_and_the_papers_stand_apart():
     assert list(paper.x) == [0, 900, 15]
     assert paper.xaxis == "x2"
     assert figure.layout.yaxis.autorange == "reversed"
-    assert "† no detector" in says(figure)
 
 
 def test_what_the_paper_lacks_is_said_and_numbers_are_about():
@@ -44,11 +43,6 @@ def test_what_the_paper_lacks_is_said_and_numbers_are_about():
     assert texts == [["50 ms", "10 ms", "20 ms"], ["not in it", "~900 ms", "~15 ms"]]
     exact = stacked_costs(MODELS, unit="GFLOPs", here="here", paper="there")
     assert "  900 GFLOPs" in exact.data[-1].text
-
-
-def test_nothing_is_said_to_be_lacking_where_nothing_lacks():
-    whole = [model for model in MODELS if not model.partial]
-    assert "†" not in says(stacked_costs(whole, unit="ms", here="a", paper="b", lacking="it"))
 
 
 def test_boxes_are_as_high_as_their_shares_and_interaction_lies_on_the_embeddings():

@@ -105,9 +105,6 @@ def _result(
         if found.facts.row is not None and size == "published"
     ]
     notes = [f"Medians of {runs} runs of one pair, float32, random weights."]
-    blind = [found.facts.title for found in costs if not found.from_pixels]
-    if blind:
-        notes.append(f"Without what a detector costs, which the paper counts: {', '.join(blind)}.")
     if size == "mini":
         notes.append("A rehearsal with the small presets: it has nothing to do with the paper.")
     return result("families", where, rows, notes=notes) | {

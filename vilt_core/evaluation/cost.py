@@ -244,22 +244,32 @@ def _components(
 def _shares(
     model: nn.Module, read: Callable[[], object], meter: Callable[[], float]
 ) -> dict[str, float]:
-    """How much a meter goes up in each part of the model; what no embedding took, interacts."""
+    """How much a meter goes up in each part of the model; what no embedding took, interacts.
+
+    Inside an embedding the outermost module that is called counts: some are read by their parts.
+    """
     shares: dict[str, float] = dict.fromkeys((VISUAL, TEXT, INTERACTION), 0.0)
+    inside: dict[str, int] = dict.fromkeys(shares, 0)
 
     def began(part: str, *_) -> None:
-        shares[part] -= meter()
+        if not inside[part]:
+            shares[part] -= meter()
+        inside[part] += 1
 
     def ended(part: str, *_) -> None:
-        shares[part] += meter()
+        inside[part] -= 1
+        if not inside[part]:
+            shares[part] += meter()
 
     with ExitStack() as hooks:
         for name, child in model.named_children():
             part = _part_of(name)
-            if part != INTERACTION:
+            if part == INTERACTION:
+                continue
+            for module in child.modules():
                 for hook in (
-                    child.register_forward_pre_hook(partial(began, part)),
-                    child.register_forward_hook(partial(ended, part)),
+                    module.register_forward_pre_hook(partial(began, part)),
+                    module.register_forward_hook(partial(ended, part)),
                 ):
                     hooks.callback(hook.remove)
         before = meter()

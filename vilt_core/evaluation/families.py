@@ -13,14 +13,12 @@ from torch import nn
 
 from vilt_core.evaluation.cost import Component, Cost, cost_of
 from vilt_core.evaluation.papers import FACTS, Facts
-from vilt_core.layers.reader import PairReader
+from vilt_core.layers.reader import PairReader, RegionReader
 from vilt_core.models import MODELS, build
-from vilt_core.types import ImageBatch, Looked, RegionBatch
+from vilt_core.types import ImageBatch
 
 Size = Literal["published", "mini"]
 Progress = Callable[[str, int, int], None]  # what comes now, how many are done, of how many
-
-_SMALL = 128  # pixels of a small model's square pictures, where it does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +28,6 @@ class FamilyCost:
     name: str  # of ``MODELS``
     cost: Cost
     tables: int  # parameters that are looked up for a text
-    from_pixels: bool  # or from regions, and then what a detector costs is not in it
 
     @property
     def facts(self) -> Facts:
@@ -90,26 +87,32 @@ def family_cost(
     name: str, *, size: Size = "published", runs: int = 5, device: str = "cpu"
 ) -> FamilyCost:
     """Build one model and take its account."""
-    model = build(name, size=size).to(device)
+    model = random_model(name, size=size).to(device)
     facts = FACTS[name]
     image_size, text_tokens = facts.image_size, facts.text_tokens
     if size == "mini":
-        side = small_side(model)
+        side = model.config.image_size
         image_size, text_tokens = (side, side), min(text_tokens, model.config.max_text_tokens)
-    image = _noise(image_size, device=device) if reads_pixels(model) else regions_of(model, facts)
-    cost = cost_of(model, text_tokens=text_tokens, image_size=image_size, runs=runs, image=image)
-    return FamilyCost(name=name, cost=cost, tables=_tables(model), from_pixels=reads_pixels(model))
+    cost = cost_of(
+        model,
+        text_tokens=text_tokens,
+        image_size=image_size,
+        runs=runs,
+        image=_noise(image_size, device=device),
+    )
+    return FamilyCost(name=name, cost=cost, tables=_tables(model))
 
 
-def small_side(model: PairReader) -> int:
-    """Of the square pictures of a small model, pixels."""
-    return getattr(model.config, "image_size", _SMALL)
+def random_model(name: str, *, size: Size = "published") -> PairReader:
+    """A model that learned nothing; its detector still tells as many regions as the paper counts.
 
-
-def reads_pixels(model: PairReader) -> bool:
-    """Whether a model needs nobody to find regions for it."""
-    found = getattr(model, "image_detector", None)
-    return found is not None or not hasattr(model.config, "region_width")
+    Raises:
+        ValueError: No such model.
+    """
+    model = build(name, size=size)
+    if isinstance(model, RegionReader) and model.image_detector is not None:
+        model.image_detector.fewest = FACTS[name].regions
+    return model
 
 
 def _tables(model: PairReader) -> int:
@@ -128,24 +131,11 @@ def _noise(image_size: tuple[int, int], *, device: str) -> ImageBatch:
     return ImageBatch(pixels=pixels.to(device))
 
 
-def regions_of(model: PairReader, facts: Facts) -> Looked:
-    """What a detector might have found. To be deleted when every model has its detector."""
-    device = next(model.parameters()).device
-    luck = torch.Generator().manual_seed(0)
-    corners = torch.rand(1, facts.regions, 2, 2, generator=luck).sort(dim=2).values
-    return RegionBatch(
-        features=torch.randn(1, facts.regions, model.config.region_width, generator=luck),
-        boxes=corners.flatten(2),
-        mask=torch.ones(1, facts.regions, dtype=torch.bool),
-    ).to(device)
-
-
 def family_json(found: FamilyCost) -> dict[str, Any]:
     """The account as plain numbers, ready for JSON."""
     cost = found.cost
     return {
         "name": found.name,
-        "from_pixels": found.from_pixels,
         "text_tokens": cost.text_tokens,
         "image_size": list(cost.image_size),
         "patches": cost.patches,

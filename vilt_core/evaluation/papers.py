@@ -152,8 +152,8 @@ FACTS = {
         text_tokens=36,
         regions=36,
         differs=(
-            "Both streams hold 211.9 M here; the rest of the paper's 274.3 M is a detector, of "
-            "which it names only the ResNet-101 (44 M)."
+            "It has 275.5 M here, 63.7 M of them the detector; the paper leaves open which heads "
+            "of the detector its 274.3 M hold."
         ),
     ),
     "uniter": Facts(
@@ -168,8 +168,8 @@ FACTS = {
         text_tokens=60,
         regions=36,
         differs=(
-            "Blocks and region embedding hold 87.2 M here; the rest of the paper's 154.7 M is a "
-            "detector, of which it names only the ResNet-101 (44 M)."
+            "It has 150.9 M here, 63.7 M of them the detector; the paper leaves open which heads "
+            "of the detector its 154.7 M hold."
         ),
     ),
     "pixelbert-r50": Facts(
@@ -210,7 +210,8 @@ FACTS = {
         text_tokens=20,
         regions=64,
         differs=(
-            "The paper lists LXMERT, which sees regions (239.8 M, 952.0 GFLOPs), and not X-LXMERT."
+            "The paper lists LXMERT, which sees regions (239.8 M, 952.0 GFLOPs), and not X-LXMERT, "
+            "whose codebook alone holds 20.5 M."
         ),
     ),
     "vilt": Facts(

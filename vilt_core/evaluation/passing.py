@@ -15,10 +15,9 @@ from PIL import Image, ImageOps
 
 from vilt_core.data.image import to_pixels
 from vilt_core.evaluation.cost import INTERACTION, TEXT, VISUAL, Cost, cost_of
-from vilt_core.evaluation.families import Size, reads_pixels, regions_of, small_side
+from vilt_core.evaluation.families import Size, random_model
 from vilt_core.evaluation.inference import evaluating
 from vilt_core.evaluation.papers import FACTS, Facts
-from vilt_core.models import build
 from vilt_core.types import ImageBatch, TextBatch
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in fractions of the picture's sides
@@ -34,7 +33,6 @@ class Passing:
     boxes: tuple[Box, ...]  # of regions
     tokens: tuple[int, int]  # of the picture and of the text
     cost: Cost
-    from_pixels: bool  # or from regions that nobody found
 
     @property
     def facts(self) -> Facts:
@@ -68,26 +66,26 @@ def pass_through(
     Raises:
         ValueError: No such model, or a text that is too long for it.
     """
-    model = build(name, size=size)
+    model = random_model(name, size=size)
     facts, most = FACTS[name], model.config.vocab_size - 1
-    pixels = _seen(image, facts, side=None if size == "published" else small_side(model))
+    pixels = _seen(image, facts, side=None if size == "published" else model.config.image_size)
     words = torch.tensor([ids]).clamp(max=most)
     text = TextBatch(ids=words, mask=torch.ones_like(words, dtype=torch.bool))
-    looked = ImageBatch(pixels=pixels[None]) if reads_pixels(model) else regions_of(model, facts)
+    looked = ImageBatch(pixels=pixels[None])
     height, width = pixels.shape[1:]
     with evaluating(model):
         output = model(text, looked)
     cost = cost_of(model, text_tokens=len(ids), image_size=(height, width), runs=runs, image=looked)
     real = output.image_mask[0]
-    boxes = () if output.boxes is None else tuple(map(tuple, output.boxes[0][real].tolist()))
+    regions = output.boxes if facts.sees == "regions" else None
+    boxes = () if regions is None else tuple(map(tuple, regions[0][real].tolist()))
     return Passing(
         name=name,
         seen=_as_bytes(pixels),
-        grid=None if boxes else output.grid,
+        grid=output.grid if regions is None else None,
         boxes=boxes,
         tokens=(int(real.sum()), len(ids)),
         cost=cost,
-        from_pixels=reads_pixels(model),
     )
 
 

@@ -26,7 +26,6 @@ class Parts:
     visual: float
     text: float
     interaction: float
-    partial: bool = False  # something that belongs to it could not be measured
     paper: float | None = None  # what the paper gives for all of it, in the same unit
 
     @property
@@ -39,9 +38,7 @@ class Parts:
         return getattr(self, part) / self.total if self.total else 0.0
 
 
-def stacked_costs(
-    models: Sequence[Parts], *, unit: str, here: str, paper: str, lacking: str = ""
-) -> go.Figure:
+def stacked_costs(models: Sequence[Parts], *, unit: str, here: str, paper: str) -> go.Figure:
     """Figure 1: a bar a model, what was measured to the left and the paper's numbers to the right.
 
     The two panels have scales of their own: they are not of one machine.
@@ -51,7 +48,6 @@ def stacked_costs(
         unit: of every number.
         here: title of the left panel, such as the machine.
         paper: title of the right one.
-        lacking: what the models marked with a dagger lack.
 
     Raises:
         ValueError: no model to draw.
@@ -116,13 +112,10 @@ def stacked_costs(
             yanchor="bottom",
             showarrow=False,
         )
-    _footnote(figure, models, lacking)
     return figure
 
 
-def proportions(
-    models: Sequence[Parts], *, kinds: Mapping[str, str], unit: str, lacking: str = ""
-) -> go.Figure:
+def proportions(models: Sequence[Parts], *, kinds: Mapping[str, str], unit: str) -> go.Figure:
     """Figure 2: each model as three boxes as high as their shares of its cost.
 
     The two embeddings stand side by side, and on the larger of them the interaction.
@@ -131,7 +124,6 @@ def proportions(
         models: from left to right, those of one kind together.
         kinds: what the paper says of each kind, such as "VE > TE > MI".
         unit: of the numbers that the pointer finds.
-        lacking: what the models marked with a dagger lack.
 
     Raises:
         ValueError: no model to draw.
@@ -159,9 +151,7 @@ def proportions(
     quiet(figure, height=440)
     figure.update_layout(barmode="overlay", margin={"t": 96, "b": 52})
     figure.update_layout(legend={"y": 1.0, "yref": "container", "yanchor": "top"})
-    names = [
-        model.name.replace(" ", "<br>", 1) + (" †" if model.partial else "") for model in models
-    ]
+    names = [model.name.replace(" ", "<br>", 1) for model in models]
     figure.update_xaxes(
         tickvals=list(range(len(models))),
         ticktext=names,
@@ -169,7 +159,6 @@ def proportions(
         showgrid=False,
     )
     figure.update_yaxes(visible=False, range=[0, 1 + 2 * _LABEL])
-    _footnote(figure, models, lacking)
     return figure
 
 
@@ -179,7 +168,7 @@ def _check(models: Sequence[Parts]) -> None:
 
 
 def _label(model: Parts) -> str:
-    return f"({model.kind})  {model.name}{' †' if model.partial else ''} "
+    return f"({model.kind})  {model.name} "
 
 
 def _number(value: float) -> str:
@@ -200,24 +189,6 @@ def _ends(values: Sequence[float], rows: Sequence[str], *, unit: str, about: str
         hoverinfo="skip",
         showlegend=False,
         cliponaxis=False,
-    )
-
-
-def _footnote(figure: go.Figure, models: Sequence[Parts], lacking: str) -> None:
-    """What the dagger means, where there is one."""
-    if not lacking or not any(model.partial for model in models):
-        return
-    figure.add_annotation(
-        text=f"† {lacking}",
-        x=1,
-        y=0,
-        xref="paper",
-        yref="paper",
-        yshift=-34,
-        xanchor="right",
-        yanchor="top",
-        showarrow=False,
-        font={"size": 12, "color": SOFT},
     )
 
 
