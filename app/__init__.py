@@ -4,7 +4,7 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask, retrieve
+from app.tabs import align, ask, families, retrieve
 
 
 def build_demo() -> gr.Blocks:
@@ -19,6 +19,8 @@ def build_demo() -> gr.Blocks:
                 align.build(chosen.speakers["align"])
             with gr.Tab("Find", id="find") as find_tab:
                 retrieve.build(chosen.speakers["match"])
+            with gr.Tab("Compare", id="compare") as compare_tab:
+                families.build(compare_tab)
         footer = frame.footer()
         endpoints.build()
         chooser.wire(

@@ -7,17 +7,15 @@ print(markdown(found))
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from vilt_core.bench.inference import race_inference
 from vilt_core.bench.results import markdown
 from vilt_core.bench.scoring import race_scoring
-from vilt_core.bench.setting import Setting
+from vilt_core.bench.setting import Setting, setting_of
 from vilt_core.bench.throughput import measure_throughput
 from vilt_core.bench.training import race_training
 from vilt_core.bench.transport import race_transport
 
-__all__ = ["BENCHES", "Setting", "bench", "markdown"]
+__all__ = ["BENCHES", "Setting", "bench", "markdown", "setting_of"]
 
 BENCHES: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "inference": race_inference,
@@ -55,13 +53,7 @@ def bench(
     """
     if name not in BENCHES:
         raise ValueError(f"bench must be one of {', '.join(BENCHES)}, got {name!r}")
-    if device not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"device must be auto, cpu or cuda, got {device!r}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device must be one that is there, got 'cuda' and found no GPU")
-    where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    setting = Setting(device=torch.device(where), seconds=seconds, limit=limit, rehearsal=rehearsal)
-    found = BENCHES[name](setting)
+    found = BENCHES[name](setting_of(device, seconds=seconds, limit=limit, rehearsal=rehearsal))
     if rehearsal:
         found["notes"].append("A rehearsal with a tiny model: its times mean nothing.")
     return found

@@ -1,6 +1,7 @@
 """What is raced, where, and for how long."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -59,3 +60,17 @@ class Setting:
     def on_gpu(self) -> bool:
         """Whether times are the GPU's."""
         return self.device.type == "cuda"
+
+
+def setting_of(device: str = "auto", **settings: Any) -> Setting:
+    """On the device of a name: "cpu", "cuda" or "auto", which is the GPU where there is one.
+
+    Raises:
+        ValueError: No such device.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device must be auto, cpu or cuda, got {device!r}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device must be one that is there, got 'cuda' and found no GPU")
+    where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    return Setting(device=torch.device(where), **settings)

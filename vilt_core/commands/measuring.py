@@ -78,7 +78,9 @@ class Evaluate:
 class Bench:
     """Race the lab against what people use today, and measure what is promised of its speed."""
 
-    what: Positional[Literal["inference", "transport", "training", "scoring", "throughput"]]
+    what: Positional[
+        Literal["inference", "transport", "training", "scoring", "throughput", "families"]
+    ]
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seconds: float = 10.0  # for each case, beyond the rounds that are run anyway
     limit: int = 1000  # pictures, and texts, that are scored
@@ -87,6 +89,9 @@ class Bench:
 
     def run(self) -> None:
         """Do it."""
+        if self.what == "families":
+            self._measure_families()
+            return
         from vilt_core.bench import bench, markdown
 
         found = bench(
@@ -97,5 +102,26 @@ class Bench:
             rehearsal=self.rehearsal,
         )
         print(markdown(found))
+        if self.json is not None:
+            to_file({"command": typed_command(), **found}, self.json)
+
+    def _measure_families(self) -> None:
+        """What the models of the paper's figure 2 cost: no race."""
+        from tqdm import tqdm
+
+        from vilt_core.bench import setting_of
+        from vilt_core.bench.families import families_markdown, measure_families
+
+        setting = setting_of(self.device, rehearsal=self.rehearsal)
+        with tqdm(leave=False, unit="step") as bar:
+
+            def show(what: str, done: int, total: int) -> None:
+                bar.total = total
+                bar.set_description(what, refresh=False)
+                bar.update(done - bar.n)
+                bar.refresh()
+
+            found = measure_families(setting, progress=show)
+        print(families_markdown(found))
         if self.json is not None:
             to_file({"command": typed_command(), **found}, self.json)

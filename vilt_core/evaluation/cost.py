@@ -23,7 +23,7 @@ from vilt_core.evaluation.machine import hardware, versions
 from vilt_core.evaluation.tables import table
 from vilt_core.models.vilt import Vilt
 from vilt_core.transport.problem import check_count
-from vilt_core.types import ImageBatch, ModelOutput, TextBatch
+from vilt_core.types import ImageBatch, Looked, ModelOutput, TextBatch
 
 TEXT_TOKENS = 40  # of the paper's texts
 VISUAL, TEXT, INTERACTION = "visual embedding", "text embedding", "interaction"
@@ -102,6 +102,7 @@ def cost_of(
     text_tokens: int = TEXT_TOKENS,
     image_size: tuple[int, int] = (384, 384),
     runs: int = 5,
+    image: Looked | None = None,
 ) -> Cost:
     """Take a model's account, where it lies, on one pair of blank inputs.
 
@@ -114,6 +115,7 @@ def cost_of(
         text_tokens: Of the text.
         image_size: Height and width of the picture, pixels.
         runs: Of which the median time counts.
+        image: What is looked at instead of a blank picture, where the model lies.
 
     Raises:
         ValueError: A text or a picture that this model cannot read, or no runs at all.
@@ -123,7 +125,8 @@ def cost_of(
     device = next(model.parameters()).device
     ids = torch.zeros(1, text_tokens, dtype=torch.long, device=device)
     text = TextBatch(ids=ids, mask=torch.ones_like(ids, dtype=torch.bool))
-    image = ImageBatch(pixels=torch.zeros(1, 3, *image_size, device=device))
+    if image is None:
+        image = ImageBatch(pixels=torch.zeros(1, 3, *image_size, device=device))
     read = partial(model, text, image)
     with evaluating(model):
         output = read()
@@ -221,7 +224,7 @@ def _components(
     device = next(model.parameters()).device
     with _counting() as counter:
         flops = _shares(model, read, counter.get_total_flops)
-    timed = [_shares(model, read, partial(_clock, device)) for _ in range(runs)]
+    timed = [_shares(model, read, partial(clock, device)) for _ in range(runs)]
     held = defaultdict(int)
     for name, child in model.named_children():
         if name not in _HEADS:
@@ -241,22 +244,32 @@ def _components(
 def _shares(
     model: nn.Module, read: Callable[[], object], meter: Callable[[], float]
 ) -> dict[str, float]:
-    """How much a meter goes up in each part of the model; what no embedding took, interacts."""
+    """How much a meter goes up in each part of the model; what no embedding took, interacts.
+
+    Inside an embedding the outermost module that is called counts: some are read by their parts.
+    """
     shares: dict[str, float] = dict.fromkeys((VISUAL, TEXT, INTERACTION), 0.0)
+    inside: dict[str, int] = dict.fromkeys(shares, 0)
 
     def began(part: str, *_) -> None:
-        shares[part] -= meter()
+        if not inside[part]:
+            shares[part] -= meter()
+        inside[part] += 1
 
     def ended(part: str, *_) -> None:
-        shares[part] += meter()
+        inside[part] -= 1
+        if not inside[part]:
+            shares[part] += meter()
 
     with ExitStack() as hooks:
         for name, child in model.named_children():
             part = _part_of(name)
-            if part != INTERACTION:
+            if part == INTERACTION:
+                continue
+            for module in child.modules():
                 for hook in (
-                    child.register_forward_pre_hook(partial(began, part)),
-                    child.register_forward_hook(partial(ended, part)),
+                    module.register_forward_pre_hook(partial(began, part)),
+                    module.register_forward_hook(partial(ended, part)),
                 ):
                     hooks.callback(hook.remove)
         before = meter()
@@ -290,16 +303,17 @@ def count_flops(work: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
-def _clock(device: torch.device) -> float:
+def clock(device: torch.device) -> float:
+    """Seconds, once the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> float:
-    begun = _clock(device)
+    begun = clock(device)
     work()
-    return 1000 * (_clock(device) - begun)
+    return 1000 * (clock(device) - begun)
 
 
 def _paper(model: nn.Module) -> Paper | None:

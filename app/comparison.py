@@ -1,0 +1,297 @@
+"""What the Compare tab shows: costs measured before or here, the paper's, two models at work.
+
+torch and plotly are imported on first use, so that the page is there before them.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from app import services
+from app.services import Key
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from vilt_core.bench.families import Step
+    from vilt_core.evaluation.families import Size
+    from vilt_core.evaluation.passing import Passing
+    from vilt_core.viz.families import Parts
+
+Found = dict[str, Any]  # what ``python -m vilt_core bench families`` writes
+Measure = Literal["Time", "FLOPs", "Parameters"]
+
+SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "families.json"
+MEASURES: tuple[Measure, ...] = ("Time", "FLOPs", "Parameters")
+UNITS: dict[Measure, str] = {"Time": "ms", "FLOPs": "GFLOPs", "Parameters": "M parameters"}
+HEADERS = (
+    "Model", "Year", "Kind", "Tokens", "Tokens, paper", "M parameters", "paper", "GFLOPs",
+    "paper ", "ms", "ms, paper",
+)  # fmt: skip
+TYPES = ("str", "number", "str", "str", "str", *("number",) * 6)
+NOTES = {"regions": "A detector of random weights finds nothing: its boxes are anybody's guess."}
+_FIELDS: dict[Measure, tuple[str, float]] = {
+    "Time": ("milliseconds", 1.0),
+    "FLOPs": ("flops", 1e-9),
+    "Parameters": ("parameters", 1e-6),
+}
+_PARTS = {"visual embedding": "visual", "text embedding": "text", "interaction": "interaction"}
+
+
+def size() -> "Size":
+    """VILT_LAB_REHEARSAL makes everything small, to see that all of it runs."""
+    return "mini" if os.environ.get("VILT_LAB_REHEARSAL") else "published"
+
+
+# Measured before, and here.
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Found:
+    """What was measured once, elsewhere; it says where."""
+    return json.loads(SHIPPED.read_text(encoding="utf-8"))
+
+
+def steps() -> Iterator["Step"]:
+    """Measure all of it on this machine, one thing at a time."""
+    from vilt_core.bench import setting_of
+    from vilt_core.bench.families import family_steps
+
+    return family_steps(setting_of("auto", rehearsal=size() == "mini"))
+
+
+def where(found: Found) -> str:
+    """On which machine, how busy, and what must be known of it."""
+    threads = f"{found['threads']} thread{'' if found['threads'] == 1 else 's'}"
+    place = "Measured before, on" if found is shipped() else "Measured on this machine,"
+    said = [f"{place} {found['hardware']}, {threads}; {found['company']}.", *found["notes"]]
+    return " ".join(said)
+
+
+# Figures and the table.
+
+
+def parts_of(found: Found, measure: Measure) -> list["Parts"]:
+    """What each model's parts cost, as Table 6 counts, and what the paper gives for all of it."""
+    from vilt_core.evaluation.papers import FACTS
+    from vilt_core.viz.families import Parts
+
+    field, unit = _FIELDS[measure]
+    drawn = []
+    for one in found["families"]:
+        facts = FACTS[one["name"]]
+        values = {_PARTS[part["name"]]: part[field] for part in one["components"]}
+        # Tables of words are text embedding, and Table 6 leaves them out.
+        values["text"] -= sum(values.values()) - one["counted"][field]
+        paper = _of_paper(one["name"], measure) if found["size"] == "published" else None
+        drawn.append(
+            Parts(
+                name=facts.title if found["size"] == "published" else f"{facts.title}, small",
+                kind=facts.kind,
+                paper=paper,
+                **{name: max(unit * value, 0.0) for name, value in values.items()},
+            )
+        )
+    return drawn
+
+
+def _of_paper(name: str, measure: Measure) -> float | None:
+    from vilt_core.evaluation.papers import FACTS
+
+    row = FACTS[name].row
+    if row is None:
+        return None
+    return {
+        "Time": float(row.milliseconds),
+        "FLOPs": row.gflops,
+        "Parameters": row.parameters,
+    }[measure]
+
+
+def figures(found: Found, measure: Measure) -> tuple["go.Figure", "go.Figure"]:
+    """The paper's figure 2, then its figure 1.
+
+    Raises:
+        ValueError: nothing is measured yet.
+    """
+    from vilt_core.evaluation.papers import KINDS
+    from vilt_core.viz.families import proportions, stacked_costs
+
+    drawn, unit = parts_of(found, measure), UNITS[measure]
+    kinds: dict[str, str] = {**KINDS}
+    here = "Measured before" if found is shipped() else "Measured here"
+    return (
+        proportions(drawn, kinds=kinds, unit=unit),
+        stacked_costs(
+            drawn,
+            unit=unit,
+            here=here,
+            paper="The paper's Table 6" + (", on an Nvidia P40" if measure == "Time" else ""),
+        ),
+    )
+
+
+def growth(found: Found) -> "go.Figure":
+    """How time grows with tokens, and with the picture."""
+    import numpy as np
+
+    from vilt_core.evaluation.scaling import SHORT
+    from vilt_core.viz.growth import growth_curves
+
+    def of(points: Sequence[dict[str, Any]], field: str, unit: float = 1.0) -> "np.ndarray":
+        return unit * np.array([point[field] for point in points], dtype=float)
+
+    tokens, sides = found["tokens"], found["sides"]
+    return growth_curves(
+        [point["tokens"] for point in tokens],
+        of(tokens, "milliseconds"),
+        of(tokens, "flops", 1e-9),
+        sides=[point["side"] for point in sides],
+        side_milliseconds=of(sides, "milliseconds"),
+        side_gflops=of(sides, "flops", 1e-9),
+        short=SHORT,
+    )
+
+
+def history() -> "go.Figure":
+    """When the models came and how they see, those of Table 6 that the lab lacks among them."""
+    from vilt_core.evaluation.families import families
+    from vilt_core.evaluation.papers import FACTS, SEES, TABLE_6, date_of
+    from vilt_core.viz.timeline import Paper, timeline
+
+    here = [FACTS[name] for name in families()]
+    papers = [
+        Paper(
+            title=facts.title,
+            date=facts.date,
+            sees=facts.sees,
+            milliseconds=None if facts.row is None else float(facts.row.milliseconds),
+            here=True,
+            says=facts.paper,
+        )
+        for facts in here
+    ]
+    papers += [
+        Paper(
+            title=title,
+            date=date_of(row.arxiv),
+            sees=SEES.get(title, "regions"),
+            milliseconds=float(row.milliseconds),
+            here=False,
+            says=f"arXiv:{row.arxiv}",
+        )
+        for title, row in TABLE_6.items()
+        if title not in {facts.title for facts in here}
+    ]
+    return timeline(papers)
+
+
+def table(found: Found) -> list[list[Any]]:
+    """Table 6 again, what was measured beside what the paper says; under ``HEADERS``."""
+    from vilt_core.evaluation.papers import FACTS, TABLE_6, date_of
+
+    published = found["size"] == "published"
+    rows, told = [], set()
+    for one in found["families"]:
+        facts, counted = FACTS[one["name"]], one["counted"]
+        row = facts.row if published else None
+        told.add(facts.title)
+        tokens = f"{one['patches']} + {one['text_tokens']}"
+        measured = (
+            round(counted["parameters"] / 1e6, 1),
+            round(counted["flops"] / 1e9, 1),
+            round(counted["milliseconds"], 1),
+        )
+        rows.append(_row(facts.title, facts.date, f"({facts.kind})", tokens, measured, row))
+    for title, row in TABLE_6.items():
+        if published and title not in told:
+            rows.append(_row(title, date_of(row.arxiv), "(c)", "", ("", "", ""), row))
+    return rows
+
+
+def _row(
+    title: str, date: str, kind: str, tokens: str, measured: tuple[Any, ...], row: Any
+) -> list[Any]:
+    theirs = ("", "", "", "")
+    if row is not None:
+        theirs = (row.tokens, row.parameters, row.gflops, row.milliseconds)
+    pairs = [number for both in zip(measured, theirs[1:], strict=True) for number in both]
+    return [title, int(date[:4]), kind, tokens, theirs[0], *pairs]
+
+
+def differences(found: Found) -> list[tuple[str, str]]:
+    """Why numbers are not the paper's, a sentence a model."""
+    from vilt_core.evaluation.papers import FACTS
+
+    return [
+        (FACTS[one["name"]].title, FACTS[one["name"]].differs)
+        for one in found["families"]
+        if found["size"] == "published"
+    ]
+
+
+# Two models at work.
+
+
+def choices() -> list[tuple[str, str]]:
+    """Titles and names of the models that can be watched."""
+    from vilt_core.evaluation.families import families
+    from vilt_core.evaluation.papers import FACTS
+
+    return [(FACTS[name].title, name) for name in families()]
+
+
+def title_of(name: str) -> str:
+    """Of a model.
+
+    Raises:
+        ValueError: no such model.
+    """
+    titles = {one: title for title, one in choices()}
+    if name not in titles:
+        raise ValueError(f"model must be one of {', '.join(titles)}, got {name!r:.60}")
+    return titles[name]
+
+
+def watched(image: str | None, sentence: str, key: Key | None, name: str) -> "Passing":
+    """One picture and one sentence sent through one model of random weights.
+
+    Raises:
+        ValueError: one sentence on what is wrong with the picture, the sentence or the model.
+    """
+    from vilt_core.data.image import open_image
+    from vilt_core.evaluation.passing import pass_through
+
+    title_of(name)
+    tokenizer = services.predictor().tokenizer
+    ids = tokenizer.encode([tokenizer.check(sentence, noun="sentence")]).batch.ids[0].tolist()
+    seen = open_image(services.seen_by_model(image, key, side=services.PICTURE_SIDE))
+    return pass_through(name, seen, ids, size=size())
+
+
+def drawn(passings: Sequence["Passing"], sentence: str) -> str:
+    """What became of the pair in each model, side by side, as HTML."""
+    from vilt_core.viz.passage import Lane, passage
+
+    tokenizer = services.predictor().tokenizer
+    ids = tokenizer.encode([sentence]).batch.ids[0].tolist()
+    lanes = [
+        Lane(
+            title=one.facts.title,
+            paper=one.facts.paper,
+            looks=one.facts.looks,
+            meets=one.facts.meets,
+            note=NOTES.get(one.facts.sees, ""),
+            seen=one.seen,
+            grid=one.grid,
+            boxes=one.boxes,
+            tokens=one.tokens,
+            apart=one.facts.kind in ("a", "b") or "streams" in one.facts.meets,
+            milliseconds=one.milliseconds,
+        )
+        for one in passings
+    ]
+    return passage(lanes, words=[tokenizer.token(one) for one in ids])

@@ -1,0 +1,232 @@
+"""Compare: the four kinds of models of the paper's figure 2, what they cost, and two at work."""
+
+import csv
+import io
+from base64 import b64encode
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from app import comparison, services
+from app.comparison import Found, Measure
+from app.components import picker, progress
+from app.components.polite import sentence
+from app.services import Key
+
+INTRODUCTION = """
+<div class="lab-intro"><h2>Where do models spend it?</h2><p>A model of pictures and sentences embeds
+the picture (<b class="lab-ve">VE</b>), embeds the text (<b class="lab-te">TE</b>) and lets the two
+interact (<b class="lab-mi">MI</b>). The paper sorts models by which of the three is the largest,
+and ViLT is the first that spends nearly all on the interaction.</p></div>
+"""
+_WAITING = (
+    '<div class="lab-reply lab-waiting"><p>Choose two models: the same picture and sentence go '
+    "through both, at the paper's sizes. Weights are random, so there is nothing to answer; what "
+    "each model sees and how long each part takes do not depend on them.</p></div>"
+)
+
+
+def shown(found: Found | None, measure: Measure) -> tuple[Any, ...]:
+    """Everything that is drawn of what was measured: before, unless here."""
+    found = found or comparison.shipped()
+    if not found["families"]:
+        return tuple(gr.skip() for _ in range(6))
+    boxes, bars = comparison.figures(found, measure)
+    return (
+        boxes,
+        bars,
+        comparison.growth(found),
+        comparison.table(found),
+        notes(found),
+        where(found),
+    )
+
+
+def switched(found: Found | None, measure: Measure) -> tuple[Any, ...]:
+    """The same costs in another unit."""
+    return comparison.figures(found or comparison.shipped(), measure)
+
+
+def where(found: Found) -> str:
+    """On which machine, as HTML."""
+    return f'<p class="lab-where">{escape(comparison.where(found))}</p>'
+
+
+def notes(found: Found) -> str:
+    """Why numbers differ from the paper's, and the table to take home, as HTML."""
+    told = "".join(
+        f"<li><b>{escape(title)}</b> {escape(says)}</li>"
+        for title, says in comparison.differences(found)
+    )
+    file = io.StringIO()
+    csv.writer(file).writerows([comparison.HEADERS, *comparison.table(found)])
+    data = b64encode(file.getvalue().encode()).decode()
+    return (
+        f'<ul class="lab-notes">{told}</ul><p class="lab-where"><a download="table-6.csv" '
+        f'href="data:text/csv;base64,{data}">Download the table (CSV)</a></p>'
+    )
+
+
+def measured(measure: Measure) -> Iterator[tuple[Any, ...]]:
+    """Measure on this machine, and draw each model as soon as it is known."""
+    for step in comparison.steps():
+        known = step.found if step.done else None
+        says = f"Measuring {step.then}" if step.then else ""
+        told = progress.bar(says, step.done, step.total) if says else ""
+        yield known, told, *(shown(known, measure) if known else (gr.skip(),) * 6)
+
+
+def watched(
+    image: str | None, text: str, key: Key | None, first: str, second: str
+) -> Iterator[tuple[str, Any]]:
+    """What became of a picture and a sentence in two models; or why nothing, in one sentence."""
+    passings = []
+    try:
+        names = [name for name in (first, second) if name]
+        for done, name in enumerate(names):
+            says = f"Building {comparison.title_of(name)} with random weights"
+            yield progress.bar(says, done, len(names)), gr.skip()
+            passings.append(comparison.watched(image, text, key, name))
+        yield "", comparison.drawn(passings, text)
+    except ValueError as error:
+        yield progress.note(sentence(error), trouble=True), gr.skip()
+
+
+def opened(
+    found: Found | None, measure: Measure, keys: tuple[Key, ...], key: Key | None, image: str | None
+) -> tuple[Any, ...]:
+    """The tab put on show: with a picture of ours, unless one is there."""
+    drawn = *shown(found, measure), comparison.history()
+    if key is not None or image is not None:
+        return *drawn, *(gr.skip() for _ in range(7))
+    keys = keys or services.EXAMPLES
+    choices = comparison.choices()
+    first = gr.Dropdown(choices, value="clip")
+    second = gr.Dropdown(choices, value="vilt")
+    caption = services.captions_of(keys[0])[0]
+    return *drawn, first, second, caption, *picker.shown(keys, keys[0])
+
+
+def build(tab: gr.Tab) -> None:
+    """Lay out the tab.
+
+    Args:
+        tab: it opens when this is selected.
+    """
+    gr.HTML(INTRODUCTION, js_on_load=None, apply_default_css=False)
+    with gr.Row(elem_classes="lab-controls"):
+        measure = gr.Radio(
+            comparison.MEASURES,
+            value=comparison.MEASURES[0],
+            show_label=False,
+            container=False,
+            elem_id="measure",
+            elem_classes="lab-switch",
+        )
+        button = gr.Button("Measure on this machine", variant="primary", elem_id="measure-here")
+        stop = gr.Button("Stop", visible=False, elem_id="stop-measuring")
+    told = _html(elem_id="measuring")
+    place = _html(elem_id="measured-where")
+    _heading("Figure 2: which part is the largest?", "Boxes are as high as shares of the cost.")
+    boxes = _plot("figure-2")
+    _heading("Figure 1: how much in all?", "The paper's numbers are of another machine.")
+    bars = _plot("figure-1")
+    _heading("Two models at work", "The sentence is cut as vilt-mini cuts it; weights are random.")
+    with gr.Row(elem_classes="lab-columns"):
+        with gr.Column(min_width=280, elem_classes="lab-side"):
+            chosen = picker.build(label="Picture", height=230)
+            text = gr.Textbox(
+                label="Sentence", max_lines=4, elem_id="pair-sentence", elem_classes="lab-field"
+            )
+            first = gr.Dropdown(label="One", elem_id="one", elem_classes="lab-field")
+            second = gr.Dropdown(label="The other", elem_id="other", elem_classes="lab-field")
+            watch = gr.Button("Watch", variant="primary", elem_id="watch")
+            halt = gr.Button("Stop", visible=False, elem_id="stop-watching")
+        with gr.Column(min_width=320):
+            status = _html(elem_id="watching")
+            view = gr.HTML(_WAITING, js_on_load=None, apply_default_css=False, elem_id="passage")
+    _heading("Table 6, again", "A click on a heading sorts.")
+    rows = gr.Dataframe(
+        headers=list(comparison.HEADERS),
+        datatype=list(comparison.TYPES),  # pyright: ignore[reportArgumentType]
+        interactive=False,
+        show_label=False,
+        max_height=560,
+        elem_id="table-6",
+        elem_classes="lab-table",
+    )
+    notes_shown = _html(elem_id="differences")
+    _heading("A longer text, a larger picture", "A transformer of the base size alone.")
+    growing = _plot("growth")
+    _heading("From regions to patches", "Marks are as large as the paper's times.")
+    history = _plot("history")
+
+    state = gr.State(None)
+    figures = [boxes, bars, growing, rows, notes_shown, place]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    tab.select(
+        opened,
+        [state, measure, chosen.keys, chosen.key, chosen.image],
+        [*figures, history, first, second, text, *chosen.outputs],
+        **quiet,
+    )
+    measure.change(switched, [state, measure], [boxes, bars], **quiet)
+    _stoppable(button, stop, told, measured, [measure], [state, told, *figures], quiet)
+    _stoppable(
+        watch, halt, status, watched,
+        [chosen.image, text, chosen.key, first, second], [status, view], quiet,
+    )  # fmt: skip
+    _wire_pictures(chosen, text, quiet)
+
+
+def _wire_pictures(chosen: picker.Picker, text: gr.Textbox, quiet: dict[str, Any]) -> None:
+    def put(keys: tuple[Key, ...], key: Key) -> tuple[Any, ...]:
+        return services.captions_of(key)[0], *picker.shown(keys, key)
+
+    def pick(keys: tuple[Key, ...], event: gr.EventData) -> tuple[Any, ...]:
+        return put(keys, keys[event.place])
+
+    def fresh(keys: tuple[Key, ...]) -> tuple[Any, ...]:
+        return put(keys, services.another())
+
+    def brought(keys: tuple[Key, ...]) -> tuple[Any, ...]:
+        return picker.strip_value(keys, None), None
+
+    chosen.strip.pick(pick, [chosen.keys], [text, *chosen.outputs], **quiet)
+    chosen.strip.fresh(fresh, [chosen.keys], [text, *chosen.outputs], **quiet)
+    chosen.image.input(brought, [chosen.keys], [chosen.strip, chosen.key], **quiet)
+
+
+def _stoppable(button, stop, status, work, inputs, outputs, quiet: dict[str, Any]) -> None:
+    """A button that gives way to another while its work lasts; one visitor measures at a time."""
+
+    def turned(working: bool) -> tuple[Any, ...]:
+        return gr.Button(visible=not working), gr.Button(visible=working)
+
+    begun = button.click(lambda: turned(True), None, [button, stop], **quiet)
+    running = begun.then(
+        work, inputs, outputs, concurrency_limit=1, concurrency_id="measuring", **quiet
+    )
+    running.then(lambda: turned(False), None, [button, stop], **quiet)
+    halted = stop.click(lambda: None, None, None, cancels=[running], **quiet)
+    halted.then(
+        lambda: (*turned(False), progress.note("Stopped.")), None, [button, stop, status], **quiet
+    )
+
+
+def _html(**settings: Any) -> gr.HTML:
+    return gr.HTML("", js_on_load=None, apply_default_css=False, **settings)
+
+
+def _heading(title: str, says: str) -> None:
+    gr.HTML(
+        f'<div class="lab-heading"><h3>{title}</h3><p>{says}</p></div>',
+        js_on_load=None,
+        apply_default_css=False,
+    )
+
+
+def _plot(name: str) -> gr.Plot:
+    return gr.Plot(show_label=False, container=False, elem_id=name, elem_classes="lab-plot")

@@ -1,0 +1,121 @@
+"""The Compare tab: what was measured elsewhere says so, and nothing of it is made up."""
+
+import json
+import re
+
+import gradio as gr
+import pytest
+
+from app import comparison
+from app.services import EXAMPLES
+from app.tabs import families as tab
+from vilt_core.evaluation.papers import FACTS, TABLE_6
+
+FIELDS = {"Time": ("milliseconds", 1), "FLOPs": ("flops", 1e-9), "Parameters": ("parameters", 1e-6)}
+OF_PAPER = {"Time": "milliseconds", "FLOPs": "gflops", "Parameters": "parameters"}
+
+
+@pytest.fixture
+def rehearsal(monkeypatch):
+    monkeypatch.setenv("VILT_LAB_REHEARSAL", "1")
+
+
+def test_what_ships_was_written_by_the_command_and_is_of_published_sizes():
+    found = comparison.shipped()
+    assert found["command"].startswith("python -m vilt_core bench families")
+    assert found["size"] == "published"
+    assert {"hardware", "threads", "company", "notes", "tokens", "sides"} <= set(found)
+    assert {one["name"] for one in found["families"]} <= set(FACTS)
+    assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize("measure", comparison.MEASURES)
+def test_parts_add_up_to_what_the_paper_counts(measure):
+    found = comparison.shipped()
+    field, unit = FIELDS[measure]
+    parts = {part.name: part for part in comparison.parts_of(found, measure)}
+    for one in found["families"]:
+        part, row = parts[FACTS[one["name"]].title], FACTS[one["name"]].row
+        assert part.total == pytest.approx(unit * one["counted"][field])
+        assert part.paper == (None if row is None else getattr(row, OF_PAPER[measure]))
+
+
+def test_the_table_has_every_row_of_table_6_and_the_lab_s_own():
+    rows = comparison.table(comparison.shipped())
+    titles = [row[0] for row in rows]
+    assert set(TABLE_6) <= set(titles)
+    assert len(set(titles)) == len(titles)
+    assert {len(row) for row in rows} == {len(comparison.HEADERS)}
+    vilt = dict(zip(comparison.HEADERS, rows[titles.index("ViLT-B/32")], strict=True))
+    assert (vilt["Tokens, paper"], vilt["paper"], vilt["paper "], vilt["ms, paper"]) == (
+        "200 + 40",
+        87.4,
+        55.9,
+        15,
+    )
+
+
+def test_the_tab_opens_at_once_and_says_where_it_was_measured():
+    boxes, bars, growth, rows, notes, where = tab.shown(None, "Time")
+    assert boxes.data
+    assert bars.data
+    assert growth.data
+    assert rows
+    assert "data:text/csv" in notes
+    assert "Measured before, on" in where
+    assert comparison.shipped()["hardware"].split("(")[0] in where
+
+
+def test_switching_changes_the_unit():
+    _, bars = tab.switched(None, "FLOPs")
+    assert bars.layout.xaxis.title.text == "GFLOPs"
+
+
+def test_opening_again_leaves_a_picture_and_its_sentence_alone():
+    first = tab.opened(None, "Time", (), None, None)
+    again = tab.opened(None, "Time", EXAMPLES, EXAMPLES[1], None)
+    assert len(first) == len(again) == 14
+    assert again[7:] == tuple(gr.skip() for _ in range(7))
+
+
+def test_measuring_draws_each_model_as_it_is_known(rehearsal):
+    steps = tab.measured("Time")
+    nothing = next(steps)
+    assert nothing[0] is None
+    assert "0 of" in nothing[1]
+    known, told, boxes, *_, where = next(steps)
+    steps.close()
+    assert len(known["families"]) == 1
+    assert "1 of" in told
+    assert len(boxes.data[0].x) == 1
+    assert "Measured on this machine" in where
+    assert "nothing to do with the paper" in where
+
+
+def test_two_models_are_watched_with_one_sentence(tiny, rehearsal):
+    told = list(tab.watched(None, "A cat next to a dog", EXAMPLES[0], "clip", "uniter"))
+    assert [re.search(r"(\d) of 2", says).group(1) for says, _ in told[:-1]] == ["0", "1"]
+    says, html = told[-1]
+    assert says == ""
+    assert html.count('class="vp-lane"') == 2
+    assert "CLIP ViT-B/32" in html
+    assert html.count("<span>cat</span>") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "said"),
+    [
+        ("", ("clip", "vilt"), "at least one letter"),
+        ("a cat", ("clip", "gpt"), "must be one of"),
+    ],
+)
+def test_what_cannot_be_watched_is_one_sentence(tiny, rehearsal, text, names, said):
+    *_, (says, view) = tab.watched(None, text, EXAMPLES[0], *names)
+    assert said in says
+    assert "lab-wrong" in says
+    assert view == gr.skip()
+
+
+def test_without_a_picture_there_is_a_sentence(tiny, rehearsal):
+    *_, (says, _) = tab.watched(None, "a cat", None, "clip", "vilt")
+    assert "add one of your own" in says

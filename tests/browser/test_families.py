@@ -1,0 +1,66 @@
+"""The Compare tab in a browser, with the small presets so that measuring takes seconds."""
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+PHONE = {"width": 390, "height": 844}
+PLOTS = ("figure-2", "figure-1", "growth", "history")
+
+
+@pytest.fixture(scope="module")
+def address(serve):
+    with serve(VILT_LAB_REHEARSAL="1") as url:
+        yield url
+
+
+def opened(page):
+    page.get_by_role("tab", name="Compare").click()
+    for plot in PLOTS:
+        expect(page.locator(f"#{plot} .js-plotly-plot")).to_be_visible(timeout=60_000)
+    return page
+
+
+def test_costs_are_switched_measured_and_stopped(visit):
+    page = opened(visit())
+    expect(page.locator("#measured-where")).to_contain_text("Measured before, on")
+    unit = page.locator("#figure-1 .xtitle")
+    expect(unit).to_have_text("ms")
+    page.locator("#measure").get_by_text("FLOPs").click()
+    expect(unit).to_have_text("GFLOPs")
+    page.locator("#measure-here").click()
+    expect(page.locator("#measuring [role=progressbar]")).to_be_visible()
+    expect(page.locator("#measured-where")).to_contain_text("on this machine", timeout=120_000)
+    page.locator("#stop-measuring").click()
+    expect(page.locator("#measuring")).to_have_text("Stopped.")
+    expect(page.locator("#measure-here")).to_be_visible()
+    expect(unit).to_have_text("GFLOPs")
+
+
+def test_the_table_is_sorted_by_a_heading(visit):
+    page = opened(visit())
+    first = page.locator("#table-6 tbody tr").first
+    before = first.inner_text()
+    page.locator("#table-6 th").filter(has_text="GFLOPs").locator("visible=true").first.click()
+    expect(first).not_to_have_text(before)
+
+
+def test_one_pair_goes_through_two_models(visit):
+    page = opened(visit())
+    page.locator("#watch").click()
+    expect(page.locator("#watching [role=progressbar]")).to_be_visible()
+    expect(page.locator(".vp-lane")).to_have_count(2, timeout=120_000)
+    expect(page.locator("#watching")).to_be_empty()
+    page.locator("#pair-sentence textarea").fill("!!!")
+    page.locator("#watch").click()
+    expect(page.locator("#watching [role=alert]")).to_contain_text("at least one letter")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_everything_without_sideways_scrolling(visit, scheme):
+    page = opened(visit(PHONE, color_scheme=scheme, has_touch=True))
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -1,0 +1,114 @@
+"""What is said of each model is true of the model that is built, and measuring can be stopped."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from vilt_core.evaluation.families import (
+    families,
+    family_cost,
+    family_costs,
+    family_json,
+    random_model,
+)
+from vilt_core.evaluation.papers import FACTS, KINDS, SEES, TABLE_6
+from vilt_core.models import MODELS, build
+
+
+def test_every_model_is_known_and_they_come_in_the_order_of_figure_2():
+    assert set(families()) == set(MODELS)
+    kinds = [FACTS[name].kind for name in families()]
+    assert kinds == sorted(kinds)
+    assert families()[-1] == "vilt"
+
+
+def test_table_6_is_quoted_exactly():
+    assert len(TABLE_6) == 11
+    row = TABLE_6["ViLT-B/32"]
+    assert (row.tokens, row.parameters, row.gflops, row.milliseconds) == (
+        "200 + 40",
+        87.4,
+        55.9,
+        15,
+    )
+    assert TABLE_6["ViLBERT"].table_2 == 920
+    assert TABLE_6["Pixel-BERT-R50"].tokens == "260 + ?"
+    assert min(TABLE_6, key=lambda name: TABLE_6[name].gflops) == "ViLT-B/32"
+    assert set(SEES) <= set(TABLE_6)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_facts_are_whole(name):
+    facts = FACTS[name]
+    assert facts.kind in KINDS
+    assert facts.differs.endswith(".")
+    assert "2017" <= facts.date[:4] <= "2021"
+    assert facts.row is None or facts.row.arxiv == facts.arxiv
+    assert facts.sees != "regions" or facts.regions > 0
+
+
+@pytest.mark.parametrize("name", families())
+def test_a_small_model_is_measured_and_every_parameter_has_one_place(name):
+    found = family_cost(name, size="mini", runs=1)
+    model = build(name, size="mini")
+    held = found.cost.total.parameters + sum(head.parameters for head in found.cost.heads)
+    every = model.named_parameters(remove_duplicate=False)  # tied ones lie in both of their places
+    assert held == sum(parameter.numel() for _, parameter in every)
+    assert 0 < found.counted.parameters < found.cost.total.parameters
+    assert found.counted.milliseconds == found.cost.total.milliseconds > 0
+    described = family_json(found)
+    assert json.loads(json.dumps(described)) == json.loads(json.dumps(described, allow_nan=False))
+    assert all(math.isfinite(part["milliseconds"]) for part in described["components"])
+
+
+def test_a_detector_that_learned_nothing_tells_as_many_regions_as_the_paper_counts():
+    assert random_model("uniter", size="mini").image_detector.fewest == 36
+
+
+def test_nobody_is_measured_before_it_is_asked_for():
+    told = []
+    steps = family_costs(
+        ["clip", "vilt"], size="mini", runs=1, progress=lambda *now: told.append(now)
+    )
+    assert told == []
+    assert next(steps).name == "clip"
+    assert told == [("CLIP ViT-B/32", 0, 2)]
+    steps.close()
+    assert len(told) == 1
+
+
+def test_the_end_is_told():
+    told = []
+    list(family_costs(["clip"], size="mini", runs=1, progress=lambda *now: told.append(now)))
+    assert told[-1] == ("", 1, 1)
+
+
+def test_an_unknown_model_is_one_sentence():
+    with pytest.raises(ValueError, match=r"must be some of .*vilt, got \['bert'\]"):
+        next(family_costs(["bert"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "within"), [("vilbert", 2.0), ("uniter", 4.0), ("pixelbert-x152", 1.0), ("vilt", 0.8)]
+)
+def test_published_models_hold_what_the_paper_counts(name, within):
+    with torch.device("meta"):
+        model = build(name)
+    heads = {"itm", "mlm", "region_class", "region_features"}
+    held = {
+        parameter
+        for part, child in model.named_children()
+        if part not in heads
+        for parameter in child.parameters()
+    }
+    looked_up = {
+        module.weight
+        for part, child in model.named_children()
+        if part.startswith("text_")
+        for module in child.modules()
+        if isinstance(module, torch.nn.Embedding)
+    }
+    counted = sum(parameter.numel() for parameter in held - looked_up)
+    assert counted / 1e6 == pytest.approx(FACTS[name].row.parameters, abs=within)

@@ -1,0 +1,147 @@
+"""A picture and a sentence on their way through models, side by side: HTML that moves by itself.
+
+Each lane is one model: the picture as it is cut up, the two sequences, how they meet, and the time
+of each part. It runs once when it appears; all lanes by one clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from vilt_core.viz.families import NAMES
+from vilt_core.viz.stepper import data_url
+
+_STATIC = Path(__file__).parent / "static"
+_SHOWN = 4.0  # seconds in which the slowest model passes
+_ORDER = ("text", "visual", "interaction")  # in which a pair passes the parts
+_MOST = 260  # tokens drawn one by one
+_SIDE = 448  # pixels of a picture on the page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One model."""
+
+    title: str
+    paper: str
+    looks: str  # how a picture becomes a sequence
+    meets: str  # how the two come together
+    note: str = ""  # what a reader must know
+    seen: UInt8[np.ndarray, "height width 3"]
+    grid: tuple[int, int] | None
+    boxes: Sequence[tuple[float, float, float, float]]
+    tokens: tuple[int, int]  # of the picture and of the text
+    apart: bool  # whether they stay two sequences until the end
+    milliseconds: dict[str, float]  # of "visual", "text" and "interaction"
+
+    @property
+    def total(self) -> float:
+        """Of all parts."""
+        return sum(self.milliseconds.values())
+
+
+def style() -> str:
+    """The style sheet that the lanes need, once a page."""
+    return (_STATIC / "passage.css").read_text(encoding="utf-8")
+
+
+def passage(lanes: Sequence[Lane], *, words: Sequence[str]) -> str:
+    """The lanes side by side.
+
+    Args:
+        lanes: at least one.
+        words: the sentence's tokens.
+
+    Raises:
+        ValueError: no lane.
+    """
+    if not lanes:
+        raise ValueError("expected at least one model to watch, got none")
+    slowest = max(lane.total for lane in lanes)
+    drawn = "".join(_lane(lane, words, slowest=slowest) for lane in lanes)
+    return f'<style>{style()}</style><div class="vp">{drawn}</div>'
+
+
+def _lane(lane: Lane, words: Sequence[str], *, slowest: float) -> str:
+    starts = _starts(lane, slowest)
+    length = {part: _seconds(lane.milliseconds[part], slowest) for part in _ORDER}
+    times = ";".join(f"--{p}-at:{starts[p]:.2f}s;--{p}-for:{length[p]:.2f}s" for p in _ORDER)
+    note = f'<p class="vp-note">{escape(lane.note)}</p>' if lane.note else ""
+    image, text = lane.tokens
+    said = "".join(f"<span>{escape(word)}</span>" for word in words)
+    return (
+        f'<section class="vp-lane" style="{times}">'
+        f"<h3>{escape(lane.title)} <small>{escape(lane.paper)}</small></h3>"
+        f'<div class="vp-see">{_picture(lane)}</div>'
+        f'<p class="vp-says"><b>Sees</b> {escape(lane.looks)}: {image} tokens '
+        f"from {lane.seen.shape[0]} x {lane.seen.shape[1]} pixels.</p>"
+        f'<div class="vp-words">{said}</div>'
+        f'<p class="vp-says"><b>Meets by</b> {escape(lane.meets)}.</p>'
+        f'<div class="vp-meet{" vp-apart" if lane.apart else ""}">'
+        f"{_squares('text', text)}{_squares('visual', image)}</div>"
+        f"{_clock(lane, slowest=slowest)}{note}</section>"
+    )
+
+
+def _starts(lane: Lane, slowest: float) -> dict[str, float]:
+    found, at = {}, 0.0
+    for part in _ORDER:
+        found[part] = at
+        at += _seconds(lane.milliseconds[part], slowest)
+    return found
+
+
+def _seconds(milliseconds: float, slowest: float) -> float:
+    return _SHOWN * milliseconds / max(slowest, 1e-9)
+
+
+def _picture(lane: Lane) -> str:
+    """As the model reads it, under its cells or boxes."""
+    height, width, _ = lane.seen.shape
+    marks = []
+    if lane.grid is not None:
+        rows, columns = lane.grid
+        marks += [f"M0 {height * row / rows:.1f}H{width}" for row in range(1, rows)]
+        marks += [f"M{width * column / columns:.1f} 0V{height}" for column in range(1, columns)]
+    boxes = "".join(
+        f'<rect x="{x0 * width:.0f}" y="{y0 * height:.0f}" '
+        f'width="{(x1 - x0) * width:.0f}" height="{(y1 - y0) * height:.0f}"/>'
+        for x0, y0, x1, y1 in lane.boxes
+    )
+    picture = data_url(lane.seen, side=_SIDE)
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(lane.looks)}">'
+        f'<image href="{picture}" width="{width}" height="{height}" preserveAspectRatio="none"/>'
+        f'<g class="vp-cut"><path d="{"".join(marks)}"/>{boxes}</g></svg>'
+    )
+
+
+def _squares(part: str, count: int) -> str:
+    """A square a token."""
+    more = f"<small>and {count - _MOST} more</small>" if count > _MOST else ""
+    return f'<div class="vp-row vp-{part}">{"<i></i>" * min(count, _MOST)}{more}</div>'
+
+
+def _clock(lane: Lane, *, slowest: float) -> str:
+    """A bar as long as the time of each part, on one scale in all lanes."""
+    bars = "".join(
+        f'<i class="vp-{part}" style="width:{100 * lane.milliseconds[part] / slowest:.2f}%"></i>'
+        for part in _ORDER
+    )
+    listed = "".join(
+        f'<li><i class="vp-{part}"></i>{NAMES[part]} '
+        f"<b>{_number(lane.milliseconds[part])} ms</b></li>"
+        for part in _ORDER
+    )
+    return (
+        f'<div class="vp-clock">{bars}</div><ul class="vp-times">{listed}'
+        f"<li>all of it <b>{_number(lane.total)} ms</b></li></ul>"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
