@@ -147,13 +147,17 @@ def build(tab: gr.Tab) -> None:
         with gr.Column(min_width=320):
             status = _html(elem_id="watching")
             view = gr.HTML(_WAITING, js_on_load=None, apply_default_css=False, elem_id="passage")
-    _heading("Table 6, again", "A click on a heading sorts.")
+    _heading(
+        "Table 6, again",
+        "A click on a heading sorts. FLOPs here are two a multiplication and addition; the paper "
+        "does not say how it counts.",
+    )
     rows = gr.Dataframe(
         headers=list(comparison.HEADERS),
         datatype=list(comparison.TYPES),  # pyright: ignore[reportArgumentType]
         interactive=False,
         show_label=False,
-        max_height=560,
+        max_height=760,
         elem_id="table-6",
         elem_classes="lab-table",
     )

@@ -128,7 +128,8 @@ def families_markdown(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"{found['hardware']}, {threads}; {found['software']}; {found['company']}. "
-            f"The paper: {HARDWARE}. As its Table 6 counts, without text embedding and heads.",
+            f"The paper: {HARDWARE}. As its Table 6 counts, without text embedding and heads; "
+            "FLOPs here are two a multiplication and addition, the paper does not say its own.",
             table(header, body),
             *_curve("tokens", found["tokens"]),
             *_curve("sides", found["sides"]),
