@@ -91,7 +91,7 @@ def retrieve(
     With an image instead of a text, find its texts: those of a list, or the captions of a gallery.
     An index that is not there yet is built first, and the caller waits for it.
     """
-    chosen = gallery or (galleries.UPLOADS if pictures else galleries.first(_named(model)))
+    chosen = gallery or (galleries.UPLOADS if pictures else _gallery(model))
     with polite():
         if image is not None:
             said = galleries.captions_of(chosen, model) if texts is None else _texts(texts)
@@ -109,8 +109,9 @@ def retrieve(
     return found.json(top=int(top_k))
 
 
-def _named(model: str | None) -> str:
-    return model or services.LIBRARY.default
+def _gallery(model: str | None) -> str:
+    """Where to look if nobody says."""
+    return galleries.fitting(galleries.first(), model or services.LIBRARY.default)
 
 
 def _texts(texts: Any) -> list[str]:

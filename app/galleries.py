@@ -7,6 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -98,11 +99,17 @@ def names() -> dict[str, str]:
     return found | {UPLOADS: ""}
 
 
-def first(model: str) -> str:
+def first() -> str:
     """The gallery that the tab opens with."""
-    if services.knows_photographs(model):
+    return f"{SMALL} scenes" if encoder_source() is None else "1,000 scenes"
+
+
+def fitting(gallery: str, model: str) -> str:
+    """The gallery to go on with where another model speaks: the same, unless it is of no use."""
+    photographs = services.knows_photographs(model)
+    if names().get(gallery, "").startswith("world:") and photographs:
         return "Photographs"
-    return next(name for name in reversed(names()) if name in (f"{SMALL} scenes", "1,000 scenes"))
+    return first() if gallery == "Photographs" and not photographs else gallery
 
 
 def album_of(gallery: str, uploads: Sequence[str] = ()) -> "Album":
@@ -196,7 +203,7 @@ def prepare(gallery: str, model: str | None = None) -> Iterator["Step"]:
     Raises:
         ValueError: As ``album_of``, nothing in it can be read, or an index can be kept nowhere.
     """
-    from vilt_core.search.store import Busy, build_index, is_index
+    from vilt_core.search.store import Busy, is_index
 
     asked = encoder(model)
     if asked is None or gallery == UPLOADS:
@@ -205,15 +212,37 @@ def prepare(gallery: str, model: str | None = None) -> Iterator["Step"]:
     folder = _folder(album, asked)
     if _scenes(gallery) is not None and is_index(folder):
         return  # scenes never change
-    while True:
+    step = None
+    while step is None or step.done < step.total:
+        # Nothing is held between two steps: a page may be closed, or its Stop pressed, at any time.
         try:
-            yield from build_index(folder, album, asked)
+            step = _build_for_a_while(folder, album, asked)
         except Busy:
             time.sleep(_WAIT)
+            continue
         except OSError as error:
             raise ValueError(f"the index cannot be kept: {error.strerror or error}") from error
-        else:
-            return
+        yield step
+
+
+def _build_for_a_while(folder: Path, album: "Album", asked: "DualEncoder") -> "Step":
+    """Go on with an index, and leave it as it is then: the next call goes on from there."""
+    from vilt_core.search.store import build_index
+
+    begun = time.monotonic()
+    with closing(build_index(folder, album, asked)) as steps:
+        step = next(steps)
+        until = time.monotonic() + _span(time.monotonic() - begun)
+        for later in steps:
+            step = later
+            if time.monotonic() >= until and step.done < step.total:
+                break
+        return step
+
+
+def _span(setup: float) -> float:
+    """Seconds to build until the page hears of it, where beginning took so long."""
+    return max(1.0, 10 * setup)
 
 
 def index_of(gallery: str, uploads: Sequence[str], asked: "DualEncoder") -> "Index":

@@ -94,7 +94,7 @@ def turned(gallery: str) -> tuple[Any, ...]:
 def introduced(model: str, gallery: str) -> tuple[Any, ...]:
     """Another model speaks: suggestions of its world, in a gallery of it."""
     keys = services.examples(model)
-    chosen = gallery if gallery == galleries.UPLOADS else galleries.first(model)
+    chosen = galleries.fitting(gallery, model)
     return (
         gr.Radio(value=chosen),
         _suggestions(chosen),
@@ -130,7 +130,7 @@ def build(speaker: gr.State) -> None:
             )
             gallery = gr.Radio(
                 list(galleries.names()),
-                value=next(iter(galleries.names())),
+                value=galleries.first(),
                 label="Among",
                 elem_id="gallery",
                 elem_classes="lab-field",
@@ -246,9 +246,15 @@ def build(speaker: gr.State) -> None:
         **quiet,
     )
     gallery.change(turned, gallery, [uploads, suggestions, *answer], **quiet)
+    # "multiple": a query that was stopped must not stand in the way of the next.
     queries = [
         gr.on(
-            [button.click, text.submit, shortlist.release], search, asked, [*answer, stop], **quiet
+            [button.click, text.submit, shortlist.release],
+            search,
+            asked,
+            [*answer, stop],
+            trigger_mode="multiple",
+            **quiet,
         ),
         suggestions.pick(suggest, asked[1:], [text, suggestions, *answer, stop], **quiet),
     ]

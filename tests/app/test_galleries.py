@@ -107,12 +107,13 @@ def test_with_a_dual_encoder_an_index_is_built_once_and_its_shortlist_judged(cli
     assert again[-1][0] == shown
 
 
-def test_a_building_that_is_stopped_goes_on(clip):
-    asking = retrieve.found_pictures("A cat", SCENES, None, 8, TINY)
-    assert next(asking)[0]["done"] == 0
-    assert next(asking)[0]["done"] == 32
-    asking.close()
-    assert next(retrieve.found_pictures("A cat", SCENES, None, 8, TINY))[0]["done"] == 32
+def test_a_building_that_is_stopped_goes_on_and_stands_in_nobodys_way(clip, monkeypatch):
+    monkeypatch.setattr(galleries, "_span", lambda setup: 0.0)
+    left = retrieve.found_pictures("A cat", SCENES, None, 8, TINY)
+    assert next(left)[0]["done"] == 32
+    steps = list(retrieve.found_pictures("A cat", SCENES, None, 8, TINY))
+    assert [step[0]["done"] for step in steps[:-1]] == [64]
+    assert len(steps[-1][0]["hits"]) == 8
 
 
 def test_a_sentence_of_the_world_is_shown_with_its_truth(alone):
@@ -205,7 +206,9 @@ def test_a_model_that_makes_no_vectors_gets_one_sentence(tiny_folder, tiny, monk
 
 def test_photographs_are_searched_by_the_model_that_knows_them(hub, unaided):
     hub.go.set()
-    assert galleries.first("ViLT-B/32") == "Photographs"
+    assert galleries.fitting(galleries.first(), "ViLT-B/32") == "Photographs"
+    assert galleries.fitting("Photographs", "vilt-mini") == SCENES
+    assert galleries.fitting(galleries.UPLOADS, "ViLT-B/32") == galleries.UPLOADS
     shown, *_ = last("A red cup", "Photographs", None, 32, "ViLT-B/32")
     assert shown["trouble"] == ""
     assert len(shown["hits"]) == 5

@@ -81,7 +81,7 @@ def build_index(
     kind: str = "flat",
     batch_size: int = 32,
     save_every: float = 5.0,
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Bring the index of an album up to date; the last step comes when all is on disk.
 
     Only pictures that are new or have changed are read; those that are gone are forgotten. It may
