@@ -19,6 +19,7 @@ from vilt_core.training.finetuning import finetuning
 from vilt_core.training.loop import Record, new_bundle, train
 from vilt_core.training.paper import PAPER
 from vilt_core.training.recipes import RECIPES
+from vilt_core.training.rivals import RIVALS
 from vilt_core.training.stages import Recipe
 
 SHIPPED = Path(__file__).parents[2] / "assets/models/vilt-mini"
@@ -194,4 +195,7 @@ def test_a_recipe_asks_no_block_that_its_model_lacks(name):
 
 
 def test_every_recipe_can_be_typed():
-    assert set(get_args(get_type_hints(Train)["recipe"])) == RECIPES.keys() | PAPER.keys()
+    assert (
+        set(get_args(get_type_hints(Train)["recipe"]))
+        == RECIPES.keys() | RIVALS.keys() | PAPER.keys()
+    )
