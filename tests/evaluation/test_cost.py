@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,13 @@ import torch
 from torch import nn
 
 from vilt_core.config import ViltConfig, pixelbert_mini
-from vilt_core.evaluation.cost import cost_at_own_size, cost_json, cost_markdown, cost_of
+from vilt_core.evaluation.cost import (
+    cost_at_own_size,
+    cost_json,
+    cost_markdown,
+    cost_of,
+    count_flops,
+)
 from vilt_core.models import build
 from vilt_core.models.pixelbert import PixelBert
 from vilt_core.models.vilt import Vilt
@@ -197,3 +204,25 @@ def test_the_command_tells_the_cost_of_a_shipped_model(tmp_path):
 def test_what_the_model_cannot_read_is_one_sentence(wrong, said):
     with pytest.raises(ValueError, match=said):
         cost_of(Vilt(CONFIG), **{"text_tokens": TOKENS, "image_size": SIZE, "runs": 1, **wrong})
+
+
+def test_counting_leaves_other_threads_alone():
+    """A server goes on answering, in inference mode, while somebody's costs are counted."""
+    model, other = build("vilt", size="mini", vocab_size=9), nn.Linear(4, 4)
+    seen = []
+
+    def answers():
+        with torch.inference_mode():
+            seen.append(other(torch.ones(1, 4)))
+
+    def work():
+        thread = threading.Thread(target=answers)
+        thread.start()
+        thread.join()
+        other(torch.ones(1, 4))
+
+    expected = 2 * 4 * 4  # of this thread alone
+    assert count_flops(work) == expected
+    assert len(seen) == 1
+    assert not torch.nn.modules.module._global_forward_hooks
+    assert count_flops(lambda: model.pooler(torch.ones(1, model.config.width))) > 0

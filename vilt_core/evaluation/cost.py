@@ -289,10 +289,27 @@ def _parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+class _Untracked:
+    """In place of torch's tracker, whose hooks are on all modules of the process.
+
+    They would run in the other threads of a server as well, and fail in inference mode.
+    """
+
+    parents = frozenset({"Global"})
+
+    def __enter__(self) -> None:
+        """Set up nothing."""
+
+    def __exit__(self, *_) -> None:
+        """Take down nothing."""
+
+
 @contextmanager
 def _counting():
     """Torch's counter, with attention as the two products that it is: it knows not every kernel."""
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    counter = FlopCounterMode(display=False)
+    counter.mod_tracker = _Untracked()  # pyright: ignore[reportAttributeAccessIssue]
+    with sdpa_kernel(SDPBackend.MATH), counter:
         yield counter
 
 
