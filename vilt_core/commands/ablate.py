@@ -18,7 +18,7 @@ class Ablate:
     only: UseAppendAction[tuple[str, ...]] = ()  # arms by name; all of the table otherwise
     seeds: int = 3
     steps: int = 600  # of pre-training: the paper's 100K
-    finetune_steps: int = 150  # on questions, and as many on statements
+    finetune_steps: int = 400  # on questions, and as many on statements
     backbone_steps: int = 2500  # once, for all arms and seeds: naming patches
     meeting_steps: int = 3000  # likewise: which patches a text speaks of
     batch_size: int = 64
