@@ -76,6 +76,11 @@ class SeesByDetector:
         return self._detector.cell
 
     @property
+    def detector_numbers(self) -> dict[str, Any] | None:
+        """What ``Detector`` takes; None where there is none to build."""
+        return None if self.detector is None else self.detector.numbers()
+
+    @property
     def _detector(self) -> DetectorConfig:
         if self.detector is None:
             raise ValueError("this model reads the regions of a detector, and has none for pixels")

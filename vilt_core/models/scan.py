@@ -30,8 +30,7 @@ class Scan(RegionReader):
     dual = True
 
     def __init__(self, config: ScanConfig):
-        detector = config.detector
-        super().__init__(config, detector=detector.numbers() if detector else None)
+        super().__init__(config, detector=config.detector_numbers)
         self.config: ScanConfig = config
         width, answers = config.shared_width, config.answers
         self.text_encoder = RecurrentText(
@@ -49,7 +48,7 @@ class Scan(RegionReader):
 
         Args:
             text: Token ids.
-            image: What a detector saw, at least one region of each image; boxes do not count.
+            image: Pictures, or at least one region of each; boxes do not count.
             return_attentions: Also give how words look at regions and back, in both directions
                 whichever the score is of; the image's [class], which it lacks, has nothing of it.
 

@@ -30,8 +30,7 @@ class Uniter(RegionReader):
     """
 
     def __init__(self, config: UniterConfig):
-        detector = config.detector
-        super().__init__(config, detector=detector.numbers() if detector else None)
+        super().__init__(config, detector=config.detector_numbers)
         self.config: UniterConfig = config
         width, dropout, eps = config.width, config.dropout, config.norm_eps
         self.text_embedding = TextEmbedding(

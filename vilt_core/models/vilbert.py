@@ -28,8 +28,7 @@ class Vilbert(RegionReader):
     """
 
     def __init__(self, config: VilbertConfig):
-        detector = config.detector
-        super().__init__(config, detector=detector.numbers() if detector else None)
+        super().__init__(config, detector=config.detector_numbers)
         self.config: VilbertConfig = config
         dropout, eps = config.dropout, config.norm_eps
         text_width, image_width = config.text_width, config.image_width

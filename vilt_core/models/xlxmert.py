@@ -33,8 +33,7 @@ class Xlxmert(RegionReader):
     """
 
     def __init__(self, config: XlxmertConfig):
-        detector = config.detector
-        super().__init__(config, detector=detector.numbers() if detector else None)
+        super().__init__(config, detector=config.detector_numbers)
         self.config: XlxmertConfig = config
         width, dropout, eps = config.width, config.dropout, config.norm_eps
         regions, clusters = config.region_width, config.clusters
