@@ -89,7 +89,9 @@ def adopt(model: Model, state: Mapping[str, Tensor]) -> Model:
             own = own.clone()
         taken.add(own.untyped_storage().data_ptr())
         owned[name] = own
-    model.load_state_dict(owned, assign=True, strict=False)  # ``check`` has seen to the names
+    if strange := sorted(own_state(model).keys() ^ owned.keys()):
+        raise RuntimeError(f"expected each of the model's own weights once, not {strange[:3]}")
+    model.load_state_dict(owned, assign=True, strict=False)
     model.tie()
     return model.eval()
 
