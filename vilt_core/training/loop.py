@@ -14,7 +14,6 @@ from vilt_core.data.text import Tokenizer
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.detectors import give_sight
 from vilt_core.models import of_config
-from vilt_core.models.xlxmert import Xlxmert
 from vilt_core.training.batches import OBJECTIVES, Batch, Source, counts
 from vilt_core.training.checkpoint import load_run, take_up_optimizer
 from vilt_core.training.engine import Engine, Settings, step_seed
@@ -22,7 +21,6 @@ from vilt_core.training.examples import ExampleRows, Reading
 from vilt_core.training.growth import grow
 from vilt_core.training.keeper import Keeper, lesson_of
 from vilt_core.training.loading import Failure, StepBatches, load
-from vilt_core.training.naming_cells import name_cells
 from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
 from vilt_core.training.stages import Recipe, Stage
 from vilt_core.training.step import TrainingStep
@@ -67,8 +65,8 @@ def new_bundle(recipe: Recipe, *, tokenizer: Tokenizer | None = None) -> Bundle:
         torch.manual_seed(recipe.seed)
         model = of_config(config)
     sight = give_sight(model, recipe.detector)
-    if isinstance(model, Xlxmert):
-        name_cells(model, seed=recipe.seed)
+    if recipe.fit is not None:
+        recipe.fit(model, seed=recipe.seed)
     return Bundle(
         name=recipe.name, model=model, tokenizer=tokenizer, answers=answers(), sight=sight
     )

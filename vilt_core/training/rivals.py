@@ -16,6 +16,7 @@ from typing import Any
 
 from vilt_core import config
 from vilt_core.config import ViltConfig
+from vilt_core.training.naming_cells import name_cells
 from vilt_core.training.stages import Recipe, Stage, scaled
 
 STEPS = 4000  # of captions, and of tasks, of 64 pictures each
@@ -50,6 +51,7 @@ def _recipe(
     *,
     captions: str = "captions",
     sees: Stage | None = None,
+    fit: Callable[..., None] | None = None,
     scale: float = 1.0,
     **settings: Any,
 ) -> Recipe:
@@ -60,6 +62,7 @@ def _recipe(
         preset: of its sizes.
         captions: how it learns from them: "pairs" of dual encoders, else "captions".
         sees: the stage in which it learns to see, if it needs one.
+        fit: what is fitted before the first step, if anything is.
         scale: multiplies the steps of every stage.
         settings: of its captions, in both stages.
     """
@@ -70,7 +73,8 @@ def _recipe(
     learned = replace(_CAPTIONS, mix={captions: 1.0}, **settings)
     tasks = {captions: 0.3, "questions": 0.45, "statements": 0.25}
     stages = (learned, replace(_TASKS, mix=tasks, **settings))
-    whole = Recipe(name=name, stages=(sees, *stages) if sees else stages, config=sizes)
+    stages = (sees, *stages) if sees else stages
+    whole = Recipe(name=name, stages=stages, config=sizes, fit=fit)
     return scaled(whole, scale)
 
 
@@ -109,6 +113,6 @@ RIVALS: dict[str, Callable[..., Recipe]] = {
     "pixelbert-mini": partial(_recipe, "pixelbert-mini", config.pixelbert_mini, sees=_NAMES),
     "vilbert-mini": partial(_recipe, "vilbert-mini", config.vilbert_mini),
     "uniter-mini": partial(_recipe, "uniter-mini", config.uniter_mini, wpa=True, hide_either=True),
-    "xlxmert-mini": partial(_recipe, "xlxmert-mini", config.xlxmert_mini),
+    "xlxmert-mini": partial(_recipe, "xlxmert-mini", config.xlxmert_mini, fit=name_cells),
     "vilt-plain-mini": vilt_plain_mini,
 }

@@ -83,6 +83,7 @@ class Recipe:
     vocab_size: int = 940  # of the tokenizer; ignored where a trained model is the start
     seed: int = 0
     detector: str = "detector-mini"  # a folder that ships: what a model of regions sees with
+    fit: Callable[..., None] | None = None  # of a fresh model and a seed, before the first step
     # What a trained model gets before the first step; None where the recipe starts from nothing.
     prepare: Callable[[Vilt], None] | None = None
 
