@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from vilt_core.explain.align import align
 from vilt_core.explain.alignment import Alignment
 from vilt_core.interop.address import is_repo_name
 from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.folders import SHIPPED as MODELS
 from vilt_core.interop.folders import is_file, is_folder
 from vilt_core.interop.opening import open_bundle
 from vilt_core.layers.packed import has_bfloat16_units, pack
@@ -33,7 +33,6 @@ from vilt_core.models.vilt import Vilt
 from vilt_core.transport.problem import check_count, check_positive
 from vilt_core.types import ImageBatch, TextBatch
 
-MODELS = Path(__file__).resolve().parents[1] / "assets" / "models"
 HELD = 128  # pictures that ``match`` holds at once
 WIDE = 512  # from this width on, products are so large that bfloat16 units pay
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from vilt_core.evaluation.cost import Component, Cost, cost_of
 from vilt_core.evaluation.papers import FACTS, Facts
-from vilt_core.layers.reader import PairReader, RegionReader
+from vilt_core.layers.reader import PairReader
 from vilt_core.models import MODELS, build
 from vilt_core.types import ImageBatch
 
@@ -110,7 +110,7 @@ def random_model(name: str, *, size: Size = "published") -> PairReader:
         ValueError: No such model.
     """
     model = build(name, size=size)
-    if isinstance(model, RegionReader) and model.image_detector is not None:
+    if model.image_detector is not None:
         model.image_detector.fewest = FACTS[name].regions
     return model
 

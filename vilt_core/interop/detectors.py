@@ -10,14 +10,13 @@ from torch import Tensor
 
 from vilt_core.config import DetectorConfig
 from vilt_core.interop.bundle import Sight
-from vilt_core.interop.folders import json_text, read_object, write_together
+from vilt_core.interop.folders import SHIPPED, json_text, read_object, write_together
 from vilt_core.interop.settings import read_config
 from vilt_core.interop.weights import check, read_safetensors
 from vilt_core.layers.detector import Detector
-from vilt_core.layers.reader import PairReader, RegionReader
+from vilt_core.layers.reader import PairReader
 
 FORMAT = "vilt-lab-detector/1"
-SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "models"
 
 
 def save_detector(
@@ -84,7 +83,7 @@ def give_sight(
     Raises:
         ValueError: No such detector, a damaged one, or another than the model knows.
     """
-    if not isinstance(model, RegionReader) or model.image_detector is None:
+    if model.image_detector is None:
         return None
     places = [SHIPPED / name] if beside is None else [beside.parent / name, SHIPPED / name]
     folder = next((place for place in places if (place / "config.json").is_file()), None)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "models"
+
 
 def write_together(writers: dict[Path, Callable[[Path], object]]) -> None:
     """Write each file beside its old version; only when all are there, swap them in.

@@ -23,7 +23,7 @@ from vilt_core.interop.weights import (
     read_safetensors,
     without_values,
 )
-from vilt_core.layers.reader import PairReader, RegionReader
+from vilt_core.layers.reader import PairReader
 from vilt_core.models import MODELS, kind_of
 
 FORMAT = "vilt-lab/1"
@@ -152,7 +152,7 @@ def _model(config: Any, weights: Path) -> PairReader:
 
 def _sight(described: dict, folder: Path, model: PairReader) -> Sight | None:
     """The detector that the model was saved with, given to it."""
-    if not isinstance(model, RegionReader) or model.image_detector is None:
+    if model.image_detector is None:
         return None
     found = described.get("detector")
     if not isinstance(found, dict) or {type(found.get(key)) for key in _SIGHT} != {str}:

@@ -19,6 +19,7 @@ class PairReader(nn.Module):
     ``nlvr2.pair(left.pooled, right.pooled)``.
     """
 
+    ties_words = False  # whether words are decoded by what they are embedded by, as BERT's are
     dual = False  # whether texts and pictures are read apart, so that ``score_all`` is cheap
 
     def __init__(self, config: Any):
@@ -31,6 +32,7 @@ class PairReader(nn.Module):
         self.nlvr2: Nlvr2Head | None = None
         self.vqa: VqaHead | None = None
         self.naming: nn.Linear | None = None  # of training: what every cell of a picture shows
+        self.image_detector: Detector | None = None  # frozen: what a model of regions sees with
 
     def head(self, task: str) -> nn.Module:
         """The head of a task; a ValueError where there is none."""
@@ -40,6 +42,10 @@ class PairReader(nn.Module):
 
     def tie(self) -> None:
         """Make one again what is one parameter in two places; a file holds it once."""
+        if self.ties_words and self.mlm is not None:
+            words = self.get_submodule("text_embedding.words")
+            assert isinstance(words, nn.Embedding)
+            self.mlm.decoder.weight = words.weight
 
     def look(self, image: ImageBatch) -> Looked:
         """What is computed of a picture once, with however many texts it is then read."""
@@ -81,7 +87,8 @@ class RegionReader(PairReader):
 
     def __init__(self, config: Any, *, detector: Mapping[str, Any] | None):
         super().__init__(config)
-        self.image_detector = None if detector is None else Detector(**detector).freeze()
+        if detector is not None:
+            self.image_detector = Detector(**detector).freeze()
 
     def look(self, image: ImageBatch | RegionBatch) -> RegionBatch:
         """The regions of pictures.

@@ -31,6 +31,8 @@ class PixelBert(PairReader):
     ``itm(out.pooled)``, ``mlm(out.text)`` and ``vqa(out.pooled)``.
     """
 
+    ties_words = True
+
     def __init__(self, config: PixelBertConfig):
         super().__init__(config)
         self.config: PixelBertConfig = config
@@ -55,11 +57,6 @@ class PixelBert(PairReader):
         self.nlvr2 = Nlvr2Head(width) if config.nlvr2 else None
         initialise(self)
         self.tie()
-
-    def tie(self) -> None:
-        """Words are decoded by what they are embedded by."""
-        assert self.mlm is not None
-        self.mlm.decoder.weight = self.text_embedding.words.weight
 
     def forward(
         self,

@@ -29,6 +29,8 @@ class Uniter(RegionReader):
     ``region_class(out.image)`` for the detector's classes and ``region_features(out.image)``.
     """
 
+    ties_words = True
+
     def __init__(self, config: UniterConfig):
         super().__init__(config, detector=config.detector_numbers)
         self.config: UniterConfig = config
@@ -51,11 +53,6 @@ class Uniter(RegionReader):
         self.nlvr2 = Nlvr2Head(width) if config.nlvr2 else None
         initialise(self)
         self.tie()
-
-    def tie(self) -> None:
-        """Words are decoded by what they are embedded by."""
-        assert self.mlm is not None
-        self.mlm.decoder.weight = self.text_embedding.words.weight
 
     def forward(
         self,

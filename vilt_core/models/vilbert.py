@@ -27,6 +27,8 @@ class Vilbert(RegionReader):
     ``region_class(out.image)`` for the detector's classes.
     """
 
+    ties_words = True
+
     def __init__(self, config: VilbertConfig):
         super().__init__(config, detector=config.detector_numbers)
         self.config: VilbertConfig = config
@@ -68,11 +70,6 @@ class Vilbert(RegionReader):
         self.nlvr2 = Nlvr2Head(config.pooled_width) if config.nlvr2 else None
         initialise(self)
         self.tie()
-
-    def tie(self) -> None:
-        """Words are decoded by what they are embedded by."""
-        assert self.mlm is not None
-        self.mlm.decoder.weight = self.text_embedding.words.weight
 
     def forward(
         self, text: TextBatch, image: ImageBatch | RegionBatch, *, return_attentions: bool = False

@@ -32,6 +32,8 @@ class Xlxmert(RegionReader):
     the features tells, and ``region_class.features(out.image)`` for the features.
     """
 
+    ties_words = True
+
     def __init__(self, config: XlxmertConfig):
         super().__init__(config, detector=config.detector_numbers)
         self.config: XlxmertConfig = config
@@ -64,8 +66,7 @@ class Xlxmert(RegionReader):
 
     def tie(self) -> None:
         """Words and cells are decoded by what they are embedded by."""
-        assert self.mlm is not None
-        self.mlm.decoder.weight = self.text_embedding.words.weight
+        super().tie()
         self.region_class.decoder.weight = self.image_codebook.centroids
 
     def forward(
