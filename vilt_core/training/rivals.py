@@ -19,8 +19,8 @@ from vilt_core.config import ViltConfig
 from vilt_core.training.naming_cells import name_cells
 from vilt_core.training.stages import Recipe, Stage, scaled
 
-STEPS = 4000  # of captions, and of tasks, of 64 pictures each
-NAMING_STEPS = 2000  # before these, of what sees with a CNN
+STEPS = 2000  # of captions, and of tasks, of 64 pictures each
+NAMING_STEPS = 1000  # before these, of what sees with a CNN
 
 _CAPTIONS = Stage(
     name="captions",
