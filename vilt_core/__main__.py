@@ -9,7 +9,7 @@ from vilt_core.commands.asking import Align, Answer
 from vilt_core.commands.detector import TrainDetector
 from vilt_core.commands.files import Convert, Data, World
 from vilt_core.commands.finetune import Finetune
-from vilt_core.commands.measuring import Bench, Evaluate
+from vilt_core.commands.measuring import Bench, Compare, Evaluate
 from vilt_core.commands.searching import Index, Search
 from vilt_core.commands.train import Train
 from vilt_core.training import TrainingStopped
@@ -26,6 +26,7 @@ def main() -> None:
             "evaluate": Evaluate,
             "convert": Convert,
             "bench": Bench,
+            "compare": Compare,
             "data": Data,
             "world": World,
             "ablate": Ablate,

@@ -115,7 +115,8 @@ class Predictor:
         self.image_size = bundle.model.config.image_size
         self.processing = bundle.processing
         self.tokenizer = bundle.tokenizer
-        self.dtype = _dtype(dtype, device=device, width=bundle.model.config.width)
+        width = getattr(bundle.model.config, "width", 0)  # some have two, or none of their own
+        self.dtype = _dtype(dtype, device=device, width=width)
         self._device = device
         # A GPU keeps all in bfloat16; packed blocks on a CPU take and give float32.
         self._weights = torch.float32 if device == "cpu" else self.dtype

@@ -14,7 +14,9 @@ class Evaluate:
     """Score a model, beside what chance or the words alone would score."""
 
     model: Positional[str] = "vilt-mini"
-    task: Literal["vqa", "matching", "nlvr2", "retrieval", "alignment", "places", "cost"] = "vqa"
+    task: Literal[
+        "vqa", "matching", "nlvr2", "retrieval", "alignment", "pointing", "places", "cost"
+    ] = "vqa"
     on: str = "world:test"  # or world:style, world:composition, a .jsonl FILE, FOLDER or FOLDER:val
     limit: int | None = None  # examples at most; of retrieval, pictures
     json: Path | None = None  # where to write what is printed
@@ -72,6 +74,40 @@ class Evaluate:
         print(cost_markdown(cost))
         if self.json is not None:
             to_file(cost_json(cost, name=self.model), self.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """Ask every trained model the same, and draw what it answers against what it costs."""
+
+    models: Positional[tuple[str, ...]] = ()  # names or folders; all that ship otherwise
+    report: Path = Path("docs")  # for comparison.md, its plot and its numbers; others' are kept
+    batch_size: int = 64  # examples read at once; no score depends on it
+
+    def run(self) -> None:
+        """Do it."""
+        from tqdm import tqdm
+
+        from vilt_core.bench.comparison import compare_model, read_comparison, shipped_models
+        from vilt_core.bench.comparison_page import write_comparison
+
+        known, command = read_comparison(self.report), "python -m vilt_core compare"
+        paths: list[Path] = []
+        with tqdm(unit="example", delay=1, leave=False) as bar:
+
+            def show(what: str, done: int, total: int) -> None:
+                bar.set_description(what, refresh=False)
+                bar.total = total
+                bar.update(done - bar.n)
+
+            for name in self.models or shipped_models():
+                one = compare_model(
+                    source_of(name), command=command, batch_size=self.batch_size, progress=show
+                )
+                known[one["model"]] = one
+                paths = write_comparison(known, self.report, command=command)
+        for path in paths:
+            print(path)
 
 
 @dataclass(frozen=True, kw_only=True)

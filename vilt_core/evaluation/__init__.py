@@ -12,6 +12,7 @@ from typing import Any
 from vilt_core.evaluation.alignment import alignment_scores
 from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.matching import matching_accuracy
+from vilt_core.evaluation.meeting import word_pointing
 from vilt_core.evaluation.nlvr2 import nlvr2_accuracy
 from vilt_core.evaluation.places import place_readability
 from vilt_core.evaluation.retrieval import retrieval_recall
@@ -31,6 +32,7 @@ __all__ = [
     "place_readability",
     "retrieval_recall",
     "vqa_accuracy",
+    "word_pointing",
 ]
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -39,6 +41,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "nlvr2": nlvr2_accuracy,
     "retrieval": retrieval_recall,
     "alignment": alignment_scores,
+    "pointing": word_pointing,
     "places": place_readability,
 }
 
@@ -58,7 +61,7 @@ def evaluate(
     Args:
         model: a model with its tokenizer, or what ``open_bundle`` opens: a folder, a file, a name
             on the hub.
-        task: "vqa", "matching", "nlvr2", "retrieval", "alignment" or "places".
+        task: "vqa", "matching", "nlvr2", "retrieval", "alignment", "pointing" or "places".
         on: "world:test", "world:style", "world:composition", a file of JSON lines, a folder of a
             public format (FOLDER or FOLDER:SPLIT), or a data set.
         limit: how many examples at most; a sensible number otherwise.

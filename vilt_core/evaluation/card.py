@@ -5,14 +5,18 @@ evaluation says the rest. A number that is in neither is not in the card.
 """
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from vilt_core.config import ViltConfig
+from vilt_core.evaluation.papers import FACTS, KINDS
 from vilt_core.evaluation.sections import score_sections
 from vilt_core.evaluation.tables import table
 from vilt_core.interop.bundle import Bundle
+from vilt_core.models import kind_of
 
+_SIZES = ("depth", "width", "heads")  # how fields of sizes end
 _DOMAINS = {
     "stickers": "It knows the sticker world alone: scenes of emoji stickers on plain or patterned "
     "grounds, and English in the world's phrasings. Of photographs it says nothing of value.",
@@ -60,6 +64,13 @@ def read_training(folder: str | Path) -> dict[str, Any] | None:
     return found
 
 
+_VILT = (
+    "A Vision-and-Language Transformer without convolution or region supervision (Kim, Son and "
+    "Kim, ICML 2021) that answers questions, judges captions, fills masks and aligns words with "
+    "patches."
+)
+
+
 def card_markdown(
     bundle: Bundle,
     measured: dict[str, Any],
@@ -68,14 +79,12 @@ def card_markdown(
     command: str,
 ) -> str:
     """The card's text."""
-    config = bundle.model.config
+    kind = kind_of(bundle.model)
     lines = [
-        "---\nlicense: apache-2.0\npipeline_tag: visual-question-answering\ntags: [vilt]\n---",
+        f"---\nlicense: apache-2.0\npipeline_tag: visual-question-answering\ntags: [{kind}]\n---",
         f"# {bundle.name}",
-        "A Vision-and-Language Transformer without convolution or region supervision (Kim, Son and "
-        "Kim, ICML 2021) that answers questions, judges captions, fills masks and aligns words "
-        f"with patches. {_DOMAINS.get(bundle.domain, '')}".rstrip(),
-        _shape(config, parameters=measured["parameters"], answers=len(bundle.answers)),
+        f"{_VILT if kind == 'vilt' else _rival(kind)} {_DOMAINS.get(bundle.domain, '')}".rstrip(),
+        _shape(bundle.model.config, parameters=measured["parameters"], answers=len(bundle.answers)),
         "## How it was trained",
         *_trained(training),
         "## How well it does",
@@ -86,17 +95,25 @@ def card_markdown(
     return "\n\n".join(lines) + "\n"
 
 
-def _shape(config: ViltConfig, *, parameters: int, answers: int) -> str:
-    rows = [
-        ["parameters", f"{parameters:,}"],
-        ["blocks", str(config.depth)],
-        ["width", str(config.width)],
-        ["attention heads", str(config.heads)],
-        ["image", f"{config.image_size} x {config.image_size} pixels"],
-        ["patches", f"{config.grid} x {config.grid} of {config.patch_size} pixels"],
-        ["text", f"at most {config.max_text_tokens} tokens of {config.vocab_size:,}"],
-        ["answers", f"{answers:,}"],
-    ]
+def _rival(kind: str) -> str:
+    facts = FACTS[kind]
+    return (
+        f"A small {facts.title} ({facts.paper}; arXiv:{facts.arxiv}), one of the models that ViLT "
+        f"is compared with: family ({facts.kind}) of its figure 2, {KINDS[facts.kind]}. As "
+        f"published it sees {facts.looks}; picture and text come together by {facts.meets}."
+    )
+
+
+def _shape(config: Any, *, parameters: int, answers: int) -> str:
+    sizes = [field.name for field in fields(config) if field.name.endswith(_SIZES)]
+    rows = [["parameters", f"{parameters:,}"]]
+    rows += [[name.replace("_", " "), f"{getattr(config, name):,}"] for name in sizes]
+    rows.append(["image", f"{config.image_size} x {config.image_size} pixels"])
+    if isinstance(config, ViltConfig):
+        grid = f"{config.grid} x {config.grid} of {config.patch_size} pixels"
+        rows.append(["patches", grid])
+    rows.append(["text", f"at most {config.max_text_tokens} tokens of {config.vocab_size:,}"])
+    rows.append(["answers", f"{answers:,}"])
     return table(["", ""], rows)
 
 

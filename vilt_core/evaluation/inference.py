@@ -51,15 +51,13 @@ def read_batches(
     """
     model = bundle.model
     device = next(model.parameters()).device
+    # Not every family has both to give: what is not asked for is not mentioned.
+    asked = {"return_states": return_states, "return_attentions": return_attentions}
+    asked = {name: True for name, wanted in asked.items() if wanted}
     for rows in row_batches(len(texts), size=batch_size, progress=progress):
         text = bundle.tokenizer.encode(texts[rows.start : rows.stop])
         image = stack([pixels_of(pictures[row], bundle) for row in rows])
-        output = model(
-            text.batch.to(device),
-            image.to(device),
-            return_states=return_states,
-            return_attentions=return_attentions,
-        )
+        output = model(text.batch.to(device), image.to(device), **asked)
         yield Read(rows=rows, text=text, output=output)
 
 

@@ -15,10 +15,12 @@ from matplotlib.figure import Figure
 from vilt_core.evaluation import TASKS
 from vilt_core.evaluation.alignment import METHOD_NAMES
 from vilt_core.evaluation.machine import hardware
+from vilt_core.evaluation.meeting import meets
 from vilt_core.evaluation.sections import MEASURES, score_sections, set_name
 from vilt_core.evaluation.sets import WORLD
 from vilt_core.evaluation.tables import fill, percent, table
 from vilt_core.interop.bundle import Bundle
+from vilt_core.models.vilt import Vilt
 from vilt_core.viz.scores import method_bars
 
 LIMITS = {"retrieval": 100}  # pictures, each read with every caption: hours for 1,000 on two cores
@@ -27,8 +29,6 @@ HEADS = {
     "matching": ("itm",),
     "nlvr2": ("nlvr2",),
     "retrieval": ("rank", "itm"),
-    "alignment": (),
-    "places": (),
 }  # of which a task needs one
 SUMMARY: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
     ("vqa", "questions answered", lambda r: r["accuracy"]),
@@ -66,10 +66,10 @@ def measure(
 
     Returns:
         {"model", "parameters", "hardware", "torch", "results": [what each task returns], "skipped":
-        {task: the heads of which it needs one}}.
+        {task: why the model cannot do it}}.
     """
     results = []
-    skipped = {task: list(HEADS[task]) for task in TASKS if not _has_head(bundle, task)}
+    skipped = {task: why for task in TASKS if (why := _unable(bundle, task))}
     for task, run in TASKS.items():
         for on in sets if task not in skipped else ():
             told = None if progress is None else partial(progress, f"{task} {on}")
@@ -85,11 +85,18 @@ def measure(
     }
 
 
-def _has_head(bundle: Bundle, task: str) -> bool:
-    heads = HEADS[task]
-    if bundle.model.dual and task == "retrieval":
-        return True
-    return not heads or any(getattr(bundle.model, head) is not None for head in heads)
+def _unable(bundle: Bundle, task: str) -> str | None:
+    """Why a model cannot do a task; None where it can."""
+    model, heads = bundle.model, HEADS.get(task, ())
+    if task in ("alignment", "places"):
+        return None if isinstance(model, Vilt) else "only a ViLT has patches of its own to ask"
+    if task == "pointing":
+        return None if meets(model) else "no word meets any piece of the picture"
+    if task == "retrieval" and model.dual:
+        return None
+    if any(getattr(model, head) is not None for head in heads):
+        return None
+    return f"the model has no {' or '.join(heads)} head"
 
 
 def write_report(measured: dict[str, Any], folder: str | Path, *, command: str) -> list[Path]:

@@ -19,14 +19,14 @@ WAYS = {"text_to_image": "scene of a caption", "image_to_text": "caption of a sc
 def score_sections(
     results: Sequence[dict[str, Any]],
     *,
-    skipped: Mapping[str, Sequence[str]],
+    skipped: Mapping[str, str],
     level: int = 2,
 ) -> list[str]:
     """The tables of every task that was measured, paragraphs of Markdown.
 
     Args:
         results: what tasks returned.
-        skipped: tasks that the model cannot do, with the heads that they need.
+        skipped: tasks that the model cannot do, and why.
         level: of the headings.
     """
     found = []
@@ -35,8 +35,7 @@ def score_sections(
         if rows:
             found += [f"{'#' * level} {title}", *section(rows)]
         elif task in skipped:
-            heads = " or ".join(skipped[task])
-            found += [f"{'#' * level} {title}", f"Not measured: the model has no {heads} head."]
+            found += [f"{'#' * level} {title}", f"Not measured: {skipped[task]}."]
     return found
 
 
@@ -107,7 +106,11 @@ def _retrieval(sets: dict[str, dict[str, Any]]) -> list[str]:
         for key, which in (("own", "its own"), ("ceiling", "its own at best")):
             scores = [r[key][way]["r1"] for r in sets.values()]
             body.append([f"{said}, first 1, {which}", *map(percent, scores), "-"])
-    heads = {"rank": "the retrieval head", "itm": "the ITM head, zero-shot"}
+    heads = {
+        "rank": "the retrieval head",
+        "itm": "the ITM head, zero-shot",
+        "vectors": "the product of their vectors",
+    }
     return [
         f"{_counted(sets, 'scenes')} Each has one caption, and every pair is scored by "
         f"{heads[first['head']]}. All that is true counts as right: a caption is often true of "
@@ -132,6 +135,19 @@ def _alignment(sets: dict[str, dict[str, Any]]) -> list[str]:
         "that show it. *Chance* is an even heatmap. The heat of IPOT and Sinkhorn is what the lab "
         "draws, mass times cosine; *mass alone* is the plan itself, as in the paper.",
         *tables,
+    ]
+
+
+def _pointing(sets: dict[str, dict[str, Any]]) -> list[str]:
+    first = next(iter(sets.values()))
+    body = [
+        [way, *(percent(r["pointing"][way]) for r in sets.values())] for way in first["pointing"]
+    ]
+    return [
+        f"{_counted(sets, 'nouns')} The piece of the picture that a noun looks at most, of "
+        f"{first['pieces']} at most, is what it names. A patch or a cell is right that lies in the "
+        "box, a region whose centre does; what no region shows cannot be pointed at.",
+        table(["by", *sets], body),
     ]
 
 
@@ -169,5 +185,6 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, dict[str, Any]]], list[str]]]
     "nlvr2": ("Statements about two pictures", _nlvr2),
     "retrieval": ("Retrieval", _retrieval),
     "alignment": ("Word-patch alignment", _alignment),
+    "pointing": ("Where words look", _pointing),
     "places": ("Where a patch is", _places),
 }
