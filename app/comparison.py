@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vilt_core.bench.families import Step
     from vilt_core.evaluation.families import Size
     from vilt_core.evaluation.passing import Passing
+    from vilt_core.predictor import Predictor
     from vilt_core.viz.families import Parts
 
 Found = dict[str, Any]  # what ``python -m vilt_core bench families`` writes
@@ -272,12 +273,62 @@ def watched(image: str | None, sentence: str, key: Key | None, name: str) -> "Pa
     return pass_through(name, seen, ids, size=size())
 
 
-def drawn(passings: Sequence["Passing"], sentence: str) -> str:
-    """What became of the pair in each model, side by side, as HTML."""
+def trained() -> dict[str, str]:
+    """The small trained model of each family that ships, by the family's name."""
+    from vilt_core.evaluation.families import families
+    from vilt_core.interop.folders import SHIPPED as MODELS
+
+    there = {path.parent.name for path in MODELS.glob("*/tokenizer.json")}
+    found = {}
+    for family in families():
+        # A ViLT as its rivals were trained, if there is one; else the one that learned longer.
+        for name in (f"{family.split('-')[0]}-plain-mini", f"{family.split('-')[0]}-mini"):
+            if name in there:
+                found.setdefault(family, name)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _sister(name: str) -> "Predictor":
+    import vilt_core
+
+    return vilt_core.load(name)
+
+
+def answered(
+    image: str | None, question: str, key: Key | None, family: str
+) -> tuple[str, tuple[tuple[str, float], ...]]:
+    """What the trained small model of a family answers, and its name; nothing if there is none.
+
+    Raises:
+        ValueError: one sentence on what is wrong with the picture or the question.
+    """
+    name = trained().get(family)
+    if name is None or not question.strip():
+        return "", ()
+    model = _sister(name)
+    seen = services.seen_by_model(image, key, side=model.image_size)
+    found = model.answer(seen, question, top_k=3)
+    return name, tuple((answer.text, answer.probability) for answer in found)
+
+
+def drawn(
+    passings: Sequence["Passing"],
+    sentence: str,
+    answers: Sequence[tuple[str, Sequence[tuple[str, float]]]] = (),
+) -> str:
+    """What became of the pair in each model, side by side, as HTML.
+
+    Args:
+        passings: of the sentence through each model.
+        sentence: that went through.
+        answers: to the question, as ``answered`` gives them, of the same models.
+    """
     from vilt_core.viz.passage import Lane, passage
 
     tokenizer = services.predictor().tokenizer
     ids = tokenizer.encode([sentence]).batch.ids[0].tolist()
+    nothing = [("", ())] * len(passings)
     lanes = [
         Lane(
             title=one.facts.title,
@@ -291,7 +342,9 @@ def drawn(passings: Sequence["Passing"], sentence: str) -> str:
             tokens=one.tokens,
             apart=one.facts.kind in ("a", "b") or "streams" in one.facts.meets,
             milliseconds=one.milliseconds,
+            answered_by=name,
+            answers=said,
         )
-        for one in passings
+        for one, (name, said) in zip(passings, answers or nothing, strict=True)
     ]
     return passage(lanes, words=[tokenizer.token(one) for one in ids])

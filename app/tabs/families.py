@@ -23,8 +23,9 @@ and ViLT is the first that spends nearly all on the interaction.</p></div>
 """
 _WAITING = (
     '<div class="lab-reply lab-waiting"><p>Choose two models: the same picture and sentence go '
-    "through both, at the paper's sizes. Weights are random, so there is nothing to answer; what "
-    "each model sees and how long each part takes do not depend on them.</p></div>"
+    "through both, at the paper's sizes. Weights are random there: what each model sees and how "
+    "long each part takes do not depend on them. The question is answered by its small sister, "
+    "where one was trained on stickers.</p></div>"
 )
 
 
@@ -79,17 +80,18 @@ def measured(measure: Measure) -> Iterator[tuple[Any, ...]]:
 
 
 def watched(
-    image: str | None, text: str, key: Key | None, first: str, second: str
+    image: str | None, text: str, question: str, key: Key | None, first: str, second: str
 ) -> Iterator[tuple[str, Any]]:
     """What became of a picture and a sentence in two models; or why nothing, in one sentence."""
-    passings = []
+    passings, answers = [], []
     try:
         names = [name for name in (first, second) if name]
         for done, name in enumerate(names):
             says = f"Building {comparison.title_of(name)} with random weights"
             yield progress.bar(says, done, len(names)), gr.skip()
             passings.append(comparison.watched(image, text, key, name))
-        yield "", comparison.drawn(passings, text)
+            answers.append(comparison.answered(image, question, key, name))
+        yield "", comparison.drawn(passings, text, answers)
     except ValueError as error:
         yield progress.note(sentence(error), trouble=True), gr.skip()
 
@@ -100,13 +102,17 @@ def opened(
     """The tab put on show: with a picture of ours, unless one is there."""
     drawn = *shown(found, measure), comparison.history()
     if key is not None or image is not None:
-        return *drawn, *(gr.skip() for _ in range(7))
+        return *drawn, *(gr.skip() for _ in range(8))
     keys = keys or services.EXAMPLES
     choices = comparison.choices()
     first = gr.Dropdown(choices, value="clip")
     second = gr.Dropdown(choices, value="vilt")
-    caption = services.captions_of(keys[0])[0]
-    return *drawn, first, second, caption, *picker.shown(keys, keys[0])
+    return *drawn, first, second, *said(keys[0]), *picker.shown(keys, keys[0])
+
+
+def said(key: Key) -> tuple[str, str]:
+    """A sentence and a question for a picture of ours."""
+    return services.captions_of(key)[0], next(iter(services.suggestions(key)), "")
 
 
 def build(tab: gr.Tab) -> None:
@@ -139,6 +145,9 @@ def build(tab: gr.Tab) -> None:
             chosen = picker.build(label="Picture", height=230)
             text = gr.Textbox(
                 label="Sentence", max_lines=4, elem_id="pair-sentence", elem_classes="lab-field"
+            )
+            question = gr.Textbox(
+                label="Question", max_lines=2, elem_id="pair-question", elem_classes="lab-field"
             )
             first = gr.Dropdown(label="One", elem_id="one", elem_classes="lab-field")
             second = gr.Dropdown(label="The other", elem_id="other", elem_classes="lab-field")
@@ -173,21 +182,21 @@ def build(tab: gr.Tab) -> None:
     tab.select(
         opened,
         [state, measure, chosen.keys, chosen.key, chosen.image],
-        [*figures, history, first, second, text, *chosen.outputs],
+        [*figures, history, first, second, text, question, *chosen.outputs],
         **quiet,
     )
     measure.change(switched, [state, measure], [boxes, bars], **quiet)
     _stoppable(button, stop, told, measured, [measure], [state, told, *figures], quiet)
     _stoppable(
         watch, halt, status, watched,
-        [chosen.image, text, chosen.key, first, second], [status, view], quiet,
+        [chosen.image, text, question, chosen.key, first, second], [status, view], quiet,
     )  # fmt: skip
-    _wire_pictures(chosen, text, quiet)
+    _wire_pictures(chosen, [text, question], quiet)
 
 
-def _wire_pictures(chosen: picker.Picker, text: gr.Textbox, quiet: dict[str, Any]) -> None:
+def _wire_pictures(chosen: picker.Picker, words: list[gr.Textbox], quiet: dict[str, Any]) -> None:
     def put(keys: tuple[Key, ...], key: Key) -> tuple[Any, ...]:
-        return services.captions_of(key)[0], *picker.shown(keys, key)
+        return *said(key), *picker.shown(keys, key)
 
     def pick(keys: tuple[Key, ...], event: gr.EventData) -> tuple[Any, ...]:
         return put(keys, keys[event.place])
@@ -198,8 +207,8 @@ def _wire_pictures(chosen: picker.Picker, text: gr.Textbox, quiet: dict[str, Any
     def brought(keys: tuple[Key, ...]) -> tuple[Any, ...]:
         return picker.strip_value(keys, None), None
 
-    chosen.strip.pick(pick, [chosen.keys], [text, *chosen.outputs], **quiet)
-    chosen.strip.fresh(fresh, [chosen.keys], [text, *chosen.outputs], **quiet)
+    chosen.strip.pick(pick, [chosen.keys], [*words, *chosen.outputs], **quiet)
+    chosen.strip.fresh(fresh, [chosen.keys], [*words, *chosen.outputs], **quiet)
     chosen.image.input(brought, [chosen.keys], [chosen.strip, chosen.key], **quiet)
 
 

@@ -6,10 +6,11 @@ import re
 import gradio as gr
 import pytest
 
-from app import comparison
+from app import comparison, services
 from app.services import EXAMPLES
 from app.tabs import families as tab
 from vilt_core.evaluation.papers import FACTS, TABLE_6
+from vilt_core.interop.folders import SHIPPED as MODELS
 
 FIELDS = {"Time": ("milliseconds", 1), "FLOPs": ("flops", 1e-9), "Parameters": ("parameters", 1e-6)}
 OF_PAPER = {"Time": "milliseconds", "FLOPs": "gflops", "Parameters": "parameters"}
@@ -74,8 +75,8 @@ def test_switching_changes_the_unit():
 def test_opening_again_leaves_a_picture_and_its_sentence_alone():
     first = tab.opened(None, "Time", (), None, None)
     again = tab.opened(None, "Time", EXAMPLES, EXAMPLES[1], None)
-    assert len(first) == len(again) == 14
-    assert again[7:] == tuple(gr.skip() for _ in range(7))
+    assert len(first) == len(again) == 15
+    assert again[7:] == tuple(gr.skip() for _ in range(8))
 
 
 def test_measuring_draws_each_model_as_it_is_known(rehearsal):
@@ -93,13 +94,30 @@ def test_measuring_draws_each_model_as_it_is_known(rehearsal):
 
 
 def test_two_models_are_watched_with_one_sentence(tiny, rehearsal):
-    told = list(tab.watched(None, "A cat next to a dog", EXAMPLES[0], "clip", "uniter"))
+    told = list(tab.watched(None, "A cat next to a dog", "", EXAMPLES[0], "clip", "uniter"))
     assert [re.search(r"(\d) of 2", says).group(1) for says, _ in told[:-1]] == ["0", "1"]
     says, html = told[-1]
     assert says == ""
     assert html.count('class="vp-lane"') == 2
     assert "CLIP ViT-B/32" in html
     assert html.count("<span>cat</span>") == 2
+
+
+def test_a_trained_sister_answers_the_question(tiny, rehearsal, monkeypatch):
+    monkeypatch.setattr(comparison, "trained", lambda: {"vilt": "vilt-mini"})
+    question = next(iter(services.questions_about(EXAMPLES[0])))
+    *_, (_, html) = tab.watched(None, "A cat", question, EXAMPLES[0], "clip", "vilt")
+    _, (best, *_) = comparison.answered(None, question, EXAMPLES[0], "vilt")
+    assert html.count('class="vp-answers"') == 1, "nobody trained the other"
+    assert f"<b>{best[0]}</b>" in html
+    assert "vilt-mini, its small sister" in html
+    assert comparison.answered(None, " ", EXAMPLES[0], "vilt") == ("", ())
+
+
+def test_those_that_are_trained_are_those_that_ship():
+    found = comparison.trained()
+    assert found["vilt"] in ("vilt-mini", "vilt-plain-mini")
+    assert all((MODELS / name / "model.safetensors").is_file() for name in found.values())
 
 
 @pytest.mark.parametrize(
@@ -110,12 +128,12 @@ def test_two_models_are_watched_with_one_sentence(tiny, rehearsal):
     ],
 )
 def test_what_cannot_be_watched_is_one_sentence(tiny, rehearsal, text, names, said):
-    *_, (says, view) = tab.watched(None, text, EXAMPLES[0], *names)
+    *_, (says, view) = tab.watched(None, text, "", EXAMPLES[0], *names)
     assert said in says
     assert "lab-wrong" in says
     assert view == gr.skip()
 
 
 def test_without_a_picture_there_is_a_sentence(tiny, rehearsal):
-    *_, (says, _) = tab.watched(None, "a cat", None, "clip", "vilt")
+    *_, (says, _) = tab.watched(None, "a cat", "", None, "clip", "vilt")
     assert "add one of your own" in says

@@ -37,6 +37,9 @@ class Lane:
     tokens: tuple[int, int]  # of the picture and of the text
     apart: bool  # whether they stay two sequences until the end
     milliseconds: dict[str, float]  # of "visual", "text" and "interaction"
+    # What a trained model of this kind answers to the question, with probabilities, and its name.
+    answers: Sequence[tuple[str, float]] = ()
+    answered_by: str = ""
 
     @property
     def total(self) -> float:
@@ -83,7 +86,22 @@ def _lane(lane: Lane, words: Sequence[str], *, slowest: float) -> str:
         f'<p class="vp-says"><b>Meets by</b> {escape(lane.meets)}.</p>'
         f'<div class="vp-meet{" vp-apart" if lane.apart else ""}">'
         f"{_squares('text', text)}{_squares('visual', image)}</div>"
-        f"{_clock(lane, slowest=slowest)}{note}</section>"
+        f"{_clock(lane, slowest=slowest)}{_answers(lane)}{note}</section>"
+    )
+
+
+def _answers(lane: Lane) -> str:
+    """What the trained small one says; nothing where there is none."""
+    if not lane.answers:
+        return ""
+    rows = "".join(
+        f'<li><b>{escape(text)}</b><i style="width:{100 * share:.1f}%"></i>'
+        f"<span>{100 * share:.1f} %</span></li>"
+        for text, share in lane.answers
+    )
+    return (
+        f'<p class="vp-says"><b>Answers</b> through {escape(lane.answered_by)}, its small sister '
+        f'that was trained on stickers:</p><ol class="vp-answers">{rows}</ol>'
     )
 
 
