@@ -1,5 +1,9 @@
 """The named endpoints, /answer to /retrieve: each a plain function with a JSON result.
 
+Programs call them by gradio_client or, where GRADIO_MCP_SERVER is set, as tools of an MCP server:
+what is written here of a function and its arguments is what an assistant reads. docs/programs.md
+has an example of each.
+
 They have components of their own, never drawn, because a file that comes over the wire is checked
 only where a component receives it. ``model`` is one of the names that the page offers; one that is
 not there yet is loaded first, and the caller waits for it.
@@ -21,7 +25,14 @@ _AT_ONCE = 8  # calls of one endpoint: one that waits for a model must not hold 
 def answer(
     image: str | None, question: str, top_k: float = 5, model: str | None = None
 ) -> dict[str, Any]:
-    """Answer a question about a picture: the likeliest answers, each with its probability."""
+    """Answer a question about a picture: the likeliest answers, each with its probability.
+
+    Args:
+        image: The picture.
+        question: In English.
+        top_k: How many answers.
+        model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
+    """
     with polite():
         reply = services.ask(image, question, top_k=int(top_k), model=model)
     return {
@@ -32,7 +43,13 @@ def answer(
 
 
 def match(image: str | None, texts: Any, model: str | None = None) -> dict[str, Any]:
-    """Say for one text, or each of a list of texts, how probable it is that it fits the picture."""
+    """Say for one text, or each of a list of texts, how probable it is that it fits the picture.
+
+    Args:
+        image: The picture.
+        texts: A sentence in English, or a list of them.
+        model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
+    """
     with polite():
         several = _texts(texts)
         pictures = [_bytes(image)]
@@ -41,13 +58,37 @@ def match(image: str | None, texts: Any, model: str | None = None) -> dict[str, 
 
 
 def fill(
-    image: str | None, text: str, top_k: float = 5, model: str | None = None
+    image: str | None = None, text: str = "", top_k: float = 5, model: str | None = None
 ) -> dict[str, Any]:
-    """Fill every [MASK] of a text about a picture, or about none: candidates with probabilities."""
+    """Fill every [MASK] of a text about a picture, or about none: candidates with probabilities.
+
+    Args:
+        image: The picture; without one the words alone decide.
+        text: In English, with [MASK] wherever a word is to be found.
+        top_k: How many candidates for each.
+        model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
+    """
     with polite():
         given = None if image is None else _bytes(image)
         masks = services.predictor(model, "fill").fill(given, text, top_k=int(top_k))
     return {"masks": [[asdict(found) for found in mask] for mask in masks]}
+
+
+def compare(
+    left: str | None, right: str | None, statement: str, model: str | None = None
+) -> dict[str, Any]:
+    """Say how probable it is that a statement about two pictures is true.
+
+    Args:
+        left: The first picture.
+        right: The second.
+        statement: In English.
+        model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
+    """
+    with polite():
+        pictures = _bytes(left), _bytes(right)
+        chance = services.predictor(model, "compare").compare(*pictures, statement)
+    return {"statement": statement, "probability": float(chance)}
 
 
 def align(
@@ -57,7 +98,15 @@ def align(
     iterations: float = 50,
     model: str | None = None,
 ) -> dict[str, Any]:
-    """Lay the words of a text on the patches of a picture: the cost and the transport plan."""
+    """Lay the words of a text on the patches of a picture: the cost and the transport plan.
+
+    Args:
+        image: The picture.
+        text: In English.
+        beta: Step size of IPOT: smaller goes to the optimum in bolder steps.
+        iterations: Of IPOT, at most 1000; ViLT trains with 50.
+        model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
+    """
     with polite():
         alignments.check_iterations(int(iterations))
         picture = _bytes(image)
@@ -90,6 +139,16 @@ def retrieve(
 
     With an image instead of a text, find its texts: those of a list, or the captions of a gallery.
     An index that is not there yet is built first, and the caller waits for it.
+
+    Args:
+        text: What the pictures shall show, in English.
+        image: Instead of a text: the picture whose texts are looked for.
+        texts: Of which those of the picture are looked for; the captions of the gallery otherwise.
+        gallery: By its name on the page; one that fits the model otherwise.
+        pictures: To be searched instead of a gallery.
+        top_k: How many are told.
+        shortlist: How many candidates the model reads one by one.
+        model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
     """
     chosen = gallery or (galleries.UPLOADS if pictures else _gallery(model))
     with polite():
@@ -132,11 +191,20 @@ def _bytes(image: str | None) -> bytes:
     return Path(image).read_bytes()
 
 
+def _text_or_texts() -> gr.JSON:
+    """JSON that says what is expected of it: any JSON has no schema that an MCP client accepts."""
+    box, text = gr.JSON(label="texts"), {"type": "string"}
+    schema = {"anyOf": [text, {"type": "array", "items": text}], "description": "text or texts"}
+    box.api_info = lambda: schema
+    return box
+
+
 def build() -> None:
     """Wire the endpoints to components that no page shows."""
     with gr.Column(visible=False):
         image, text = own_picture(label="image"), gr.Textbox(label="text")
-        texts, found = gr.JSON(label="texts"), gr.JSON(label="result")
+        second = own_picture(label="right")
+        texts, found = _text_or_texts(), gr.JSON(label="result")
         top_k, iterations = gr.Number(5, label="top_k"), gr.Number(50, label="iterations")
         beta, call = gr.Number(0.5, label="beta"), gr.Button("Call")
         model = gr.Textbox(services.LIBRARY.default, label="model")
@@ -147,6 +215,7 @@ def build() -> None:
             (answer, [image, text, top_k, model]),
             (match, [image, texts, model]),
             (fill, [image, text, top_k, model]),
+            (compare, [image, second, text, model]),
             (align, [image, text, beta, iterations, model]),
             (retrieve, [text, image, texts, gallery, pictures, top_k, shortlist, model]),
         ):

@@ -109,7 +109,11 @@ def warm_up() -> threading.Thread:
     def load() -> None:
         # In the order in which the page needs them. Without a model, whoever asks is told why.
         with suppress(ValueError):
-            ask(None, "what is this?", key=examples(LIBRARY.first)[0], model=LIBRARY.first)
+            key = examples(LIBRARY.first)[0]
+            ask(None, "what is this?", key=key, model=LIBRARY.first)
+            aligns = predictor(LIBRARY.first, "align")  # which compiles what it computes with
+            seen = seen_by_model(None, key, side=aligns.image_size)
+            aligns.align(seen, captions_of(key)[0], trace=True)
         for key in (*EXAMPLES, *PHOTOGRAPHS):
             thumbnail(key)
         import ot  # noqa: F401  the exact optimum's solver

@@ -27,7 +27,7 @@ def named(demo: gr.Blocks) -> dict:
 
 
 def test_the_public_endpoints_are_the_promised_ones(demo):
-    assert set(named(demo)) == {"answer", "match", "fill", "align", "retrieve"}
+    assert set(named(demo)) == {"answer", "match", "fill", "compare", "align", "retrieve"}
 
 
 def test_every_event_is_wired_to_a_function_or_stops_one(demo):

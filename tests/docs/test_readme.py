@@ -36,7 +36,7 @@ def test_the_space_starts_this_app_with_the_gradio_that_was_tested():
     )
     assert (ROOT / front["app_file"]).is_file()
     needed = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    least = re.search(r"^gradio>=([\d.]+),<7$", needed, flags=re.MULTILINE)
+    least = re.search(r"^gradio\[mcp\]>=([\d.]+),<7$", needed, flags=re.MULTILINE)
     assert least is not None
     assert front["sdk_version"].startswith(f"{least[1]}.")
     assert len(front["short_description"]) <= 60  # the Hub refuses longer ones

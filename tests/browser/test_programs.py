@@ -1,0 +1,62 @@
+"""The examples of docs/programs.md do what they say, against the app as people start it."""
+
+import json
+import re
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "programs.md").read_text(encoding="utf-8")
+PYTHON, ASSISTANT = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+NAMES = ["answer", "match", "fill", "compare", "align", "retrieve"]
+
+
+@pytest.fixture(scope="module")
+def address(serve):
+    with serve(GRADIO_MCP_SERVER="True") as url:
+        yield url
+
+
+def run(code: str, address: str, monkeypatch) -> dict:
+    monkeypatch.chdir(ROOT)
+    names: dict = {}
+    code = code.replace("http://127.0.0.1:7860/", address)
+    exec(compile(code, "programs.md", "exec"), names)
+    return names
+
+
+def test_every_endpoint_is_told_of():
+    assert re.findall(r"^\| `/(\w+)`", TEXT, flags=re.MULTILINE) == NAMES
+    assert all(f'api_name="/{name}"' in PYTHON for name in NAMES)
+
+
+def test_a_program_asks_in_python(address, monkeypatch):
+    steps = PYTHON.split("\n\n")
+    told = {}
+    for name in NAMES:  # the example up to this endpoint, and not beyond
+        part = next(at for at, step in enumerate(steps) if f"/{name}" in step)
+        told[name] = run("\n\n".join([*steps[:2], steps[part]]), address, monkeypatch)["found"]
+    assert told["answer"]["answers"][0]["text"] == "fox"
+    yes, no = told["match"]["probabilities"]
+    assert yes > 0.5 > no
+    assert all(0 <= one["probability"] <= 1 for one in told["fill"]["masks"][0])
+    assert told["compare"]["probability"] > 0.5
+    assert [word["text"] for word in told["align"]["words"]] == ["a", "fox", "above", "a", "camel"]
+    assert told["align"]["grid"] == [8, 8]
+    assert len(told["retrieve"]["hits"]) == 1
+
+
+def test_an_assistant_calls_a_tool(address, monkeypatch):
+    found = run(ASSISTANT, address, monkeypatch)["found"]
+    assert len(found["masks"][0]) == 3
+
+
+def test_tools_say_what_they_take(address):
+    with urllib.request.urlopen(f"{address}gradio_api/mcp/schema") as answer:
+        tools = {tool["name"]: tool for tool in json.load(answer)}
+    assert set(tools) == set(NAMES)
+    for tool in tools.values():
+        properties = tool["inputSchema"]["properties"]
+        assert all(one["description"] for one in properties.values())
