@@ -29,7 +29,7 @@ HEADS = {
     "retrieval": ("rank", "itm"),
     "alignment": (),
     "places": (),
-}  # of which a task needs one
+}  # the tasks that are reported, and the heads of which each needs one
 SUMMARY: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
     ("vqa", "questions answered", lambda r: r["accuracy"]),
     ("vqa", "without looking (text only)", lambda r: r["text_only"]),
@@ -69,8 +69,8 @@ def measure(
         {task: the heads of which it needs one}}.
     """
     results = []
-    skipped = {task: list(HEADS[task]) for task in TASKS if not _has_head(bundle, task)}
-    for task, run in TASKS.items():
+    skipped = {task: list(HEADS[task]) for task in HEADS if not _has_head(bundle, task)}
+    for task, run in ((task, TASKS[task]) for task in HEADS):
         for on in sets if task not in skipped else ():
             told = None if progress is None else partial(progress, f"{task} {on}")
             limit = {**LIMITS, **(limits or {})}.get(task)
