@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from vilt_core.data.image import blurred, normalise, open_image, resize
 from vilt_core.data.text import Tokenizer, Word
@@ -200,12 +199,8 @@ def _batches(
         sizes.setdefault(picture.size, []).append(row)
     to = bundle.processing
     for rows in sizes.values():
-        pixels = [_pixels(pictures[row], to.mean, to.std) for row in rows]
-        yield rows, ImageBatch(pixels=torch.stack(pixels))
-
-
-def _pixels(picture: Image.Image, mean: tuple, std: tuple) -> Tensor:
-    return normalise(np.asarray(picture), mean=mean, std=std)
+        pixels = np.stack([np.asarray(pictures[row]) for row in rows])
+        yield rows, ImageBatch(pixels=normalise(pixels, mean=to.mean, std=to.std))
 
 
 def _summary(right: dict[str, dict[str, list[bool]]]) -> dict[str, Any]:

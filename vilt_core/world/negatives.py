@@ -98,7 +98,9 @@ def near_misses(scene: Scene, draw, *, form: str | None = None) -> tuple[HardNeg
             break
     positive = spoken(plan)
     return tuple(
-        HardNegative(positive=positive, text=speak(other).text, changed=change, program=claim(other))
+        HardNegative(
+            positive=positive, text=speak(other).text, changed=change, program=claim(other)
+        )
         for change, other in found
     )
 
