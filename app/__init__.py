@@ -4,7 +4,9 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask, families, foils, masks, pairs, retrieve
+from app.tabs import align, ask, families, foil, retrieve
+from app.tabs import masks as mask
+from app.tabs import pairs as pair
 
 
 def build_demo() -> gr.Blocks:
@@ -20,11 +22,11 @@ def build_demo() -> gr.Blocks:
             with gr.Tab("Find", id="find") as find_tab:
                 retrieve.build(chosen.speakers["match"])
             with gr.Tab("Foils", id="foils") as foils_tab:
-                foils.build(chosen.speakers["match"])
+                foil.build(chosen.speakers["match"])
             with gr.Tab("Masks", id="masks") as masks_tab:
-                masks.build(chosen.speakers["fill"])
+                mask.build(chosen.speakers["fill"])
             with gr.Tab("Pairs", id="pairs") as pairs_tab:
-                pairs.build(chosen.speakers["compare"])
+                pair.build(chosen.speakers["compare"])
             with gr.Tab("Compare", id="compare") as compare_tab:
                 families.build(compare_tab)
         footer = frame.footer()

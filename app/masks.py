@@ -4,6 +4,7 @@ torch and the model are imported on first use, so that the page is there before 
 """
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -175,42 +176,62 @@ def stranger(key: Key | None, model: str) -> bool:
 
 
 @lru_cache(maxsize=8)
-def example(model: str) -> Example:
-    """A scene with something whose name has three pieces or more: the giraffe where it has.
+def broken_words(model: str) -> tuple[str, ...]:
+    """Nouns of the world that a model reads in three pieces or more, the giraffe first.
 
     Raises:
-        ValueError: the model cannot be had, or it knows every name of the world as one piece.
+        ValueError: the model cannot be had, or it knows every noun in one piece or two.
+    """
+    tokenizer = services.predictor(model, "fill").tokenizer
+    found = [name for name in _nouns() if tokenizer.count(name) - 2 >= _MIDDLE]
+    if not found:
+        raise ValueError(f"{model} reads every noun of the sticker world in one piece or two")
+    return tuple(sorted(found, key=lambda name: (name != _GIRAFFE, _nouns().index(name))))
+
+
+@lru_cache(maxsize=1)
+def _nouns() -> tuple[str, ...]:
+    """Those of one word."""
+    from vilt_core.world.sprites import nouns
+
+    return tuple(name for name in nouns() if name.isalpha())
+
+
+@lru_cache(maxsize=64)
+def example(word: str) -> Example:
+    """The first scene with one sticker of a noun, and a sentence that says it.
+
+    Raises:
+        ValueError: no scene shows it.
     """
     from vilt_core.world.captions import caption
 
-    tokenizer = services.predictor(model, "fill").tokenizer
-
-    def falls_apart(name: str) -> bool:
-        return name.isalpha() and tokenizer.count(name) - 2 >= _MIDDLE
-
-    wanted = {_GIRAFFE} if falls_apart(_GIRAFFE) else None
     for index in range(_SEARCHED):
         key = SceneKey(index=index)
         names = [thing.sprite.name for thing in services.scene(key).objects]
-        for name in names:
-            fits = name in wanted if wanted else falls_apart(name)
-            if fits and names.count(name) == 1:
-                said = caption(services.scene(key), random.Random(name).random, form="simple").text
-                if name in said.split() or f"{name}," in said.split():
-                    return Example(key=key, sentence=said, word=name)
-    raise ValueError(f"{model} knows every name of the sticker world as one or two pieces")
+        if names.count(word) == 1:
+            said = caption(services.scene(key), random.Random(word).random, form="simple").text
+            if re.search(rf"\b{re.escape(word)}\b", said):
+                return Example(key=key, sentence=said, word=word)
+    raise ValueError(f"no scene shows one {word}: choose another word")
 
 
-def lesson(model: str) -> str:
+def lesson(word: str, model: str) -> str:
     """Section 3.3 live, as HTML: a piece hidden alone, and with the whole word.
 
+    Args:
+        word: one of ``broken_words(model)``.
+        model: by its name in the catalogue.
+
     Raises:
-        ValueError: as ``example``.
+        ValueError: as ``broken_words`` and ``example``.
     """
-    found = example(model)
+    if word not in broken_words(model):
+        raise ValueError(f"choose one of {', '.join(broken_words(model))}")
+    found = example(word)
     asked = services.predictor(model, "fill")
     pieces = next(
-        pieces for word, pieces in _pieces(asked, found.sentence) if word.text.lower() == found.word
+        pieces for spoken, pieces in _pieces(asked, found.sentence) if spoken.text.lower() == word
     )
     middle = len(pieces) // 2
     at = pieces[middle][0]
@@ -228,8 +249,17 @@ def lesson(model: str) -> str:
             conditions=[CONDITIONS[name] for name in shown],
             alone=chances([at]),
             whole=chances([place for place, _ in pieces]),
+            fitting=_fitting(asked, [text for _, text in pieces], middle),
         )
     )
+
+
+def _fitting(asked: "Predictor", pieces: list[str], hidden: int) -> tuple[int, int]:
+    """How many nouns of the world agree with the pieces but one, and with their number alone."""
+    tokenizer = asked.tokenizer
+    long = [row for row in map(tokenizer.pieces, _nouns()) if len(row) == len(pieces)]
+    rest = pieces[:hidden] + pieces[hidden + 1 :]
+    return sum(row[:hidden] + row[hidden + 1 :] == rest for row in long), len(long)
 
 
 # How much the picture helps.

@@ -2,7 +2,7 @@
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,7 +120,11 @@ def _shows(key: Ours) -> str:
 
 @lru_cache(maxsize=128)
 def statements(index: int) -> tuple["Statement", ...]:
-    """Some about a pair of the world, of different forms, true and false ones in turn."""
+    """Some about a pair of the world, of different forms, true and false ones in turn.
+
+    Those come first that are no longer true, or no longer false, once the pictures are swapped.
+    """
+    from vilt_core.world.programs import execute
     from vilt_core.world.statements import statement
 
     left, right = (scene(key) for key in pair_of(index) if isinstance(key, SceneOfPair))
@@ -132,6 +136,7 @@ def statements(index: int) -> tuple["Statement", ...]:
         wanted = len(found) % 2 == 0
         if one.label == wanted and all(one.form != other.form for other in found):
             found.append(one)
+    found.sort(key=lambda one: execute(one.program, right, left) == one.label)
     return tuple(found[:_SUGGESTIONS])
 
 
@@ -160,10 +165,9 @@ def truth_of(left: Ours | None, right: Ours | None, statement: str) -> bool | No
 
 def _pair_on_show(left: Ours | None, right: Ours | None) -> int | None:
     """Which pair of the world the two are, in either order."""
-    scenes = isinstance(left, SceneOfPair) and isinstance(right, SceneOfPair)
-    if not scenes or left.index != right.index or left.right == right.right:
+    if not isinstance(left, SceneOfPair) or not isinstance(right, SceneOfPair):
         return None
-    return left.index
+    return left.index if left == replace(right, right=not right.right) else None
 
 
 # What the model makes of them.
@@ -198,13 +202,16 @@ def compare(
     given, swapped = asked.weigh(left, right, statement), asked.weigh(right, left, statement)
     milliseconds = 1000 * (time.perf_counter() - begun)
     one, other = np.asarray(left), np.asarray(right)
-    names = "the left picture", "the right picture"
     return pairs.pair_method(
-        _order("As they stand", given, names, (one, other), truth_of(*keys, statement)),
-        _order("Swapped", swapped, names[::-1], (other, one), truth_of(*keys[::-1], statement)),
+        _order("As they stand", given, _NAMES, (one, other), truth_of(keys[0], keys[1], statement)),
+        _order("Swapped", swapped, _SWAPPED, (other, one), truth_of(keys[1], keys[0], statement)),
         statement=statement,
         milliseconds=milliseconds,
     )
+
+
+_NAMES = ("the left picture", "the right picture")
+_SWAPPED = ("the right picture", "the left picture")
 
 
 def _order(

@@ -84,19 +84,20 @@ def introduced(
 ) -> tuple[Any, ...]:
     """Another model speaks: it opens with a picture of its world, or looks at the user's own."""
     keys = services.examples(model)
-    taught = taught_by(model)
     if image is None or key is not None:
-        return *opened(keys, keys[0], unit, model), taught
+        return *opened(keys, keys[0], unit, model), *taught(model)
     rest = written(image, text, unit, None, model)
-    return picker.strip_value(keys, None), gr.skip(), None, keys, text, *rest, taught
+    return picker.strip_value(keys, None), gr.skip(), None, keys, text, *rest, *taught(model)
 
 
-def taught_by(model: str) -> str:
-    """The giraffe of the paper, or why it cannot be shown."""
+def taught(model: str, word: str | None = None) -> tuple[Any, ...]:
+    """The giraffe of the paper, or another word in pieces; or why there is none to show."""
     try:
-        return masks.lesson(model)
+        words = masks.broken_words(model)
+        word = word or words[0]
+        return chips.value(words, word), masks.lesson(word, model)
     except ValueError as error:
-        return progress.note(sentence(error))
+        return chips.value(()), progress.note(sentence(error))
 
 
 def measured(captions: float, model: str) -> Iterator[tuple[Any, ...]]:
@@ -147,7 +148,7 @@ def build(speaker: gr.State) -> None:
                 elem_id="mask-sentence",
                 elem_classes="lab-field",
             )
-            use = gr.Button("Use this sentence", elem_id="mask-use")
+            use = gr.Button("Use this sentence", elem_id="mask-use", elem_classes="lab-plain")
             suggestions = chips.build(label="Suggested sentences")
             unit = gr.Radio(
                 [WORDS, PIECES],
@@ -159,11 +160,13 @@ def build(speaker: gr.State) -> None:
         with gr.Column(min_width=320, elem_classes="lab-bare"):
             row = cloze.build()
             view = _html(_WAITING, elem_id="guesses")
-    _heading(
-        "Why whole words: the giraffe",
-        "Section 3.3 of the paper hides words whole, because their pieces give each other away.",
-    )
-    taught = _html(elem_id="giraffe")
+            _heading(
+                "Why whole words?",
+                "The paper's giraffe is gi, ##raf, ##fe: hide ##raf alone, and its neighbours give "
+                "it away. Here with words that this model reads in pieces.",
+            )
+            broken = chips.build(label="Words in pieces")
+            giraffe = _html(elem_id="giraffe")
     _heading(
         "How much does the picture help?",
         "One noun, number, colour and relation of each caption is hidden, one at a time.",
@@ -206,13 +209,17 @@ def build(speaker: gr.State) -> None:
     def click(image, text, hidden, unit, key, model, event: gr.EventData) -> tuple[Any, ...]:
         return clicked(image, text, hidden, unit, key, model, event.at)
 
+    def teach(model, event: gr.EventData) -> tuple[Any, ...]:
+        return taught(model, event.text)
+
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
     speaker.change(
         introduced,
         [speaker, chosen.image, text, unit, chosen.key],
-        [*everything, taught],
+        [*everything, broken, giraffe],
         **quiet,
     )
+    broken.pick(teach, speaker, [broken, giraffe], **{**quiet, "show_progress_on": giraffe})
     chosen.strip.pick(pick, [chosen.keys, unit, speaker], everything, **quiet)
     chosen.strip.fresh(fresh, [chosen.keys, unit, speaker], everything, **quiet)
     chosen.image.input(

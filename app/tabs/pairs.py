@@ -126,30 +126,35 @@ def build(speaker: gr.State) -> None:
     Args:
         speaker: the model that compares, by its name; the tab opens when it is first given one.
     """
-    with gr.Row(elem_classes="lab-twins"):
-        left_image = _picture("The left picture", "pair-left")
-        swap = gr.Button("⇄ Swap", elem_id="pair-swap")
-        right_image = _picture("The right picture", "pair-right")
-    strip = gr.HTML(
-        value={"pictures": [], "chosen": None, "fresh": False, "credit": ""},
-        html_template='<div class="lab-strip lab-pairs" role="group" aria-label="Pairs">'
-        '<button type="button" class="lab-fresh" title="Two scenes that nobody has seen">New pair'
-        '</button></div><p class="lab-credit"></p>',
-        js_on_load=static("strip.js"),
-        apply_default_css=False,
-        elem_id="pair-strip",
-    )
-    with gr.Row(elem_classes="lab-ask"):
-        statement = gr.Textbox(
-            label="Statement",
-            placeholder="Say something about both pictures, in English",
-            max_lines=2,
-            scale=5,
-            elem_id="statement",
-            elem_classes="lab-field",
-        )
-        button = gr.Button("Judge", variant="primary", scale=1, min_width=88, elem_id="pair-judge")
-    suggestions = chips.build(label="Suggested statements")
+    with gr.Row(elem_classes="lab-columns"):
+        with gr.Column(min_width=320, elem_classes="lab-left"):
+            with gr.Row(elem_classes="lab-twins"):
+                left_image = _picture("The left picture", "pair-left")
+                swap = gr.Button("⇄ Swap", elem_id="pair-swap", elem_classes="lab-plain")
+                right_image = _picture("The right picture", "pair-right")
+            strip = gr.HTML(
+                value={"pictures": [], "chosen": None, "fresh": False, "credit": ""},
+                html_template='<div class="lab-strip lab-pairs" role="group" aria-label="Pairs">'
+                '<button type="button" class="lab-fresh" title="Two scenes that nobody has seen">'
+                'New pair</button></div><p class="lab-credit"></p>',
+                js_on_load=static("strip.js"),
+                apply_default_css=False,
+                elem_id="pair-strip",
+            )
+        with gr.Column(min_width=320):
+            with gr.Row(elem_classes="lab-ask"):
+                statement = gr.Textbox(
+                    label="Statement",
+                    placeholder="Say something about both pictures, in English",
+                    max_lines=2,
+                    scale=5,
+                    elem_id="statement",
+                    elem_classes="lab-field",
+                )
+                button = gr.Button(
+                    "Judge", variant="primary", scale=1, min_width=88, elem_id="pair-judge"
+                )
+            suggestions = chips.build(label="Suggested statements")
     view = gr.HTML(_WAITING, js_on_load=None, apply_default_css=False, elem_id="pair")
 
     left, right, shown = gr.State(None), gr.State(None), gr.State(())
@@ -187,7 +192,7 @@ def _picture(label: str, name: str) -> gr.Image:
     return picker.own_picture(
         label=label,
         sources=["upload", "clipboard", "webcam"],
-        height=260,
+        height=230,
         buttons=["fullscreen"],
         show_label=False,
         alt_text=label,

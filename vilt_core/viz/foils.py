@@ -60,7 +60,7 @@ def board(first: Side, second: Side, *, pairs: Pairs) -> str:
     for side, at in ((first, 0), (second, 1)):
         _check(side, [pair[at] for pair in pairs if pair[at] is not None])
     changed = [_differs(first, second, pair) for pair in pairs]
-    chosen = changed.index(True) if True in changed else 0
+    chosen = _hottest(first, second, pairs, changed)
     top = max(float(first.plan.max()), float(second.plan.max()))
     sides = "".join(
         _side(side, at, pairs, changed, chosen=chosen, top=top, other=other)
@@ -90,6 +90,16 @@ def _differs(first: Side, second: Side, pair: tuple[int | None, int | None]) -> 
     if one is None or other is None:
         return True
     return first.words[one].lower() != second.words[other].lower()
+
+
+def _hottest(first: Side, second: Side, pairs: Pairs, changed: Sequence[bool]) -> int:
+    """Which pair is shown first: of the changed ones, if there are any, the one of most heat."""
+
+    def heat(place: int) -> float:
+        sides = zip((first, second), pairs[place], strict=True)
+        return max(float(side.heat[at].max()) for side, at in sides if at is not None)
+
+    return max(range(len(pairs)), key=lambda place: (changed[place], heat(place)))
 
 
 # The two numbers.
@@ -181,7 +191,8 @@ def _side(
         f"{''.join(words)}</div>"
         f'<div class="vf-picture{lacks}"><img src="{data_url(side.pixels, side=_SIDE)}" '
         f'alt="The picture of: {escape(" ".join(side.words), quote=True)}">{"".join(heats)}</div>'
-        f"<h4>Plan: words are rows, patches columns</h4>"
+        "<h4>Transport plan: words are rows, patches columns; full colour is a mass of "
+        f"{top:.4f} on both sides</h4>"
         f'<div class="vf-plan" style="--rows:{len(side.words)}"><div class="vf-rows">'
         f"{''.join(rows)}</div>"
         f'<img src="{_matrix(side.plan, top)}" '
@@ -248,7 +259,8 @@ def _shares(first: Side, second: Side, pairs: Pairs, changed: Sequence[bool], ch
     )
     if rest:
         amount = sum(found[place][1] for place in rest)
-        rows += _share(f"the other {len(rest)} words", amount, most, None, changed=False, on=False)
+        name = f"the other {len(rest)} words" if len(rest) > 1 else "the last word"
+        rows += _share(name, amount, most, None, changed=False, on=False)
     total = second.distance - first.distance
     return (
         '<section class="vf-shares"><h3>Which words carry the difference</h3>'

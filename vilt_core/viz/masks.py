@@ -129,10 +129,13 @@ class Lesson:
     conditions: Sequence[str]  # what was shown, the least first
     alone: Sequence[float]  # its probability with only itself hidden, by condition
     whole: Sequence[float]  # the same with all of the word hidden
+    fitting: tuple[int, int]  # nouns of the world that fit what is left in the two cases
 
 
 def lesson(found: Lesson) -> str:
     """Two rows, what is hidden; a column a condition; the probability of the same piece in all.
+
+    The first column is of the words alone: how many nouns there are that the rest allows.
 
     Raises:
         ValueError: probabilities that do not fit the conditions, or no such piece.
@@ -141,21 +144,37 @@ def lesson(found: Lesson) -> str:
         raise ValueError(f"expected {len(found.conditions)} probabilities a row")
     if not 0 <= found.asked < len(found.pieces):
         raise ValueError(f"the word has {len(found.pieces)} pieces, got number {found.asked}")
-    piece = found.pieces[found.asked]
+    piece, everything = found.pieces[found.asked], set(range(len(found.pieces)))
     heads = "".join(f'<th scope="col">{escape(one)}</th>' for one in found.conditions)
     rows = "".join(
         f'<tr><th scope="row">{_tiles(found, hidden)}<span>{says}</span></th>'
-        f"{''.join(_chance(share) for share in shares)}</tr>"
-        for hidden, says, shares in (
-            ({found.asked}, "one piece hidden", found.alone),
-            (set(range(len(found.pieces))), "the whole word hidden", found.whole),
+        f"<td><b>{fitting:,}</b></td>{''.join(_chance(share) for share in shares)}</tr>"
+        for hidden, says, shares, fitting in (
+            ({found.asked}, "one piece hidden", found.alone, found.fitting[0]),
+            (everything, "the whole word hidden", found.whole, found.fitting[1]),
         )
     )
     return (
         f'{_style()}<div class="vm-lesson"><p>“{escape(found.sentence)}”: how likely the model '
         f"finds <code>{escape(piece)}</code> where it stood.</p>"
-        f'<div class="vm-scroll"><table><thead><tr><td></td>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></div>"
+        f'<div class="vm-scroll"><table><thead><tr><td></td>'
+        f'<th scope="col">Nouns that fit</th>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{_moral(found)}</div>"
+    )
+
+
+def _moral(found: Lesson) -> str:
+    """What the numbers say, whatever they are."""
+    left, all_hidden = found.fitting
+    nouns = "only one noun fits" if left == 1 else f"{left:,} nouns fit"
+    blind, seeing = found.whole[0], found.whole[-1]
+    helps = "adds" if seeing > blind else "takes away"
+    return (
+        f"<p>Whoever knows the words need not look: {nouns} what one hidden piece leaves, and "
+        f"{all_hidden:,} fit when the word is hidden whole. Then the picture {helps} "
+        f"<b>{abs(100 * (seeing - blind)):.0f}</b> points; beside its neighbours it moves the "
+        f"piece by <b>{100 * (found.alone[-1] - found.alone[0]):+.0f}</b>. ViLT is trained with "
+        "whole words hidden, so that a word in parts is new to it.</p>"
     )
 
 

@@ -74,7 +74,7 @@ def _order(order: Order, statement: str) -> str:
     both = np.concatenate([order.first.pooled, order.second.pooled])
     return (
         f'<section class="vt-order"><h3>{escape(order.title)}</h3>{lanes}'
-        f'<div class="vt-join"><p>Side by side: 2 × {width} = {2 * width} numbers</p>'
+        f'<div class="vt-join"><p>Side by side: 2 &times; {width} = {2 * width} numbers</p>'
         f'<div class="vt-both">{_strip(both, "both pooled states side by side")}</div>'
         '<p class="vt-arrow" aria-hidden="true">↓ head: Linear · LayerNorm · GELU · Linear · '
         f"softmax</p>{_verdict(order)}</div></section>"
@@ -108,7 +108,7 @@ def _verdict(order: Order) -> str:
 def _changes(given: Order, swapped: Order) -> str:
     """The same picture behind the one row and behind the other."""
     rows = "".join(
-        f"<tr><th scope=row>{escape(one.name)}</th><td>{cosine(one.pooled, other.pooled):.3f}</td>"
+        f"<tr><th scope=row>{escape(one.name)}</th><td>{cosine(one.pooled, other.pooled):.4f}</td>"
         f"<td>{float(np.abs(one.pooled - other.pooled).max()):.3f}</td></tr>"
         for one, other in ((given.first, swapped.second), (given.second, swapped.first))
     )

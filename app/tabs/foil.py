@@ -115,7 +115,9 @@ def build(speaker: gr.State) -> None:
                     elem_classes="lab-field",
                 )
                 suggestions = chips.build(label="Foils of one click")
-                other = gr.Button("Another sentence", elem_id="foil-another")
+                other = gr.Button(
+                    "Another sentence", elem_id="foil-another", elem_classes="lab-plain"
+                )
             with gr.Column(visible=False, elem_classes="lab-bare") as by_sticker:
                 sticker = gr.Dropdown(
                     label="Sticker", elem_id="foil-sticker", elem_classes="lab-field"
