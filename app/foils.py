@@ -279,6 +279,13 @@ def pictures(sentence: str, scene: "Scene", *, key: SceneKey, model: str | None 
 
     asked = services.predictor(model, "match")
     sides = []
+    moved = [
+        at
+        for at, (one, other) in enumerate(
+            zip(services.scene(key).objects, scene.objects, strict=True)
+        )
+        if one != other
+    ]
     for title, place in (("Picture", services.scene(key)), ("Changed picture", scene)):
         seen = open_image(paint(place, asked.image_size).pixels)
         sides.append(
@@ -290,6 +297,7 @@ def pictures(sentence: str, scene: "Scene", *, key: SceneKey, model: str | None 
                 chance=float(asked.match(seen, sentence)[0, 0]),
                 title=title,
                 truth=truth_of(key, sentence, place),
+                marks=[place.objects[at].box for at in moved],
             )
         )
     first, second = sides
@@ -319,6 +327,7 @@ def _side(
     chance: float,
     title: str,
     truth: bool | None,
+    marks: Sequence[foils.Box] = (),
 ) -> foils.Side:
     found = asked.align(seen, sentence, beta=BETA, iterations=ITERATIONS)
     places = range(len(found.words))
@@ -333,6 +342,7 @@ def _side(
         heat=_rows(found, "heatmap"),
         grid=found.grid,
         truth=truth,
+        marks=marks,
     )
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from vilt_core.viz.answers import percent
-from vilt_core.viz.heatmap import veil
+from vilt_core.viz.heatmap import Box, veil
 from vilt_core.viz.palette import IMAGE, rgb
 from vilt_core.viz.stepper import STATIC, data_url
 
@@ -39,6 +39,7 @@ class Side:
     heat: Float[np.ndarray, "m n"]  # what is drawn over the picture when a word is chosen
     grid: tuple[int, int]
     truth: bool | None = None  # whether the sentence is true of the picture, where that is known
+    marks: Sequence[Box] = ()  # what of the picture was changed
 
 
 def script() -> str:
@@ -183,6 +184,7 @@ def _side(
         )
         on = " vf-on" if place == chosen else ""
         rows.append(f'<span class="vf-row{on}" data-pair="{place}">{said}</span>')
+    boxes = "".join(_box(box) for box in side.marks)
     lacks = "" if pairs[chosen][at] is not None else " vf-lacks"
     return (
         f'<section class="vf-side"><h3><i class="vf-dot vf-{"two" if at else "one"}"></i>'
@@ -190,13 +192,21 @@ def _side(
         f'<div class="vf-words" role="group" aria-label="Words, to see their patches">'
         f"{''.join(words)}</div>"
         f'<div class="vf-picture{lacks}"><img src="{data_url(side.pixels, side=_SIDE)}" '
-        f'alt="The picture of: {escape(" ".join(side.words), quote=True)}">{"".join(heats)}</div>'
+        f'alt="The picture of: {escape(" ".join(side.words), quote=True)}">{"".join(heats)}{boxes}</div>'
         "<h4>Transport plan: words are rows, patches columns; full colour is a mass of "
         f"{top:.4f} on both sides</h4>"
         f'<div class="vf-plan" style="--rows:{len(side.words)}"><div class="vf-rows">'
         f"{''.join(rows)}</div>"
         f'<img src="{_matrix(side.plan, top)}" '
         f'alt="Plan of {len(side.words)} words over {side.plan.shape[1]} patches"></div></section>'
+    )
+
+
+def _box(box: Box) -> str:
+    x0, y0, x1, y1 = (100 * edge for edge in box)
+    return (
+        f'<i class="vf-box" style="left:{x0:.1f}%;top:{y0:.1f}%;width:{x1 - x0:.1f}%;'
+        f'height:{y1 - y0:.1f}%"></i>'
     )
 
 
@@ -251,20 +261,22 @@ def differences(first: Side, second: Side, pairs: Pairs) -> list[tuple[str, floa
 def _shares(first: Side, second: Side, pairs: Pairs, changed: Sequence[bool], chosen: int) -> str:
     found = differences(first, second, pairs)
     order = sorted(range(len(found)), key=lambda place: -abs(found[place][1]))
-    listed, rest = order[:_LISTED], order[_LISTED:]
-    most = max((abs(amount) for _, amount in found), default=0.0) or 1.0
+    room = len(order) if len(order) <= _LISTED + 1 else _LISTED
+    listed, rest = order[:room], order[room:]
+    most = max(abs(amount) for _, amount in found) or 1.0
     rows = "".join(
         _share(*found[place], most, place, changed=changed[place], on=place == chosen)
         for place in listed
     )
     if rest:
         amount = sum(found[place][1] for place in rest)
-        name = f"the other {len(rest)} words" if len(rest) > 1 else "the last word"
+        name = f"the other {len(rest)} words"
         rows += _share(name, amount, most, None, changed=False, on=False)
     total = second.distance - first.distance
     return (
         '<section class="vf-shares"><h3>Which words carry the difference</h3>'
-        "<p>The distance is a sum over words: what the mass of each one pays on its patches. "
+        "<p>The distance is a sum over words: what the mass of each one pays on its patches. Every "
+        "piece of a word carries the same mass, so that small words count as much as nouns. "
         f"{escape(second.title)} less {escape(first.title).lower()} makes "
         f"<b>{total:+.3f}</b> in all.</p>"
         f"<ol>{rows}</ol></section>"

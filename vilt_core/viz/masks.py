@@ -173,8 +173,8 @@ def _moral(found: Lesson) -> str:
         f"<p>Whoever knows the words need not look: {nouns} what one hidden piece leaves, and "
         f"{all_hidden:,} fit when the word is hidden whole. Then the picture {helps} "
         f"<b>{abs(100 * (seeing - blind)):.0f}</b> points; beside its neighbours it moves the "
-        f"piece by <b>{100 * (found.alone[-1] - found.alone[0]):+.0f}</b>. ViLT is trained with "
-        "whole words hidden, so that a word in parts is new to it.</p>"
+        f"piece by <b>{100 * (found.alone[-1] - found.alone[0]):+.0f}</b> points. To a model that "
+        "was trained with whole words hidden, as the paper's are, a word in parts is new.</p>"
     )
 
 
@@ -197,7 +197,7 @@ def _chance(share: float) -> str:
 
 
 def help_bars(
-    by_kind: Mapping[str, Mapping[str, float]], *, conditions: Mapping[str, str]
+    by_kind: Mapping[str, Mapping[str, float | int]], *, conditions: Mapping[str, str]
 ) -> go.Figure:
     """One group of bars a kind of word, one bar a condition.
 
