@@ -1,4 +1,4 @@
-"""Foils of sentences and of scenes: what is offered is as true as it says, and both sides compare."""
+"""Foils of sentences and of scenes: what is offered is as true as it says."""
 
 import re
 
@@ -56,7 +56,7 @@ def test_every_photograph_has_foils_of_its_own(photograph):
 def test_stickers_of_one_kind_are_told_apart():
     crowd = next(
         key
-        for key in map(lambda index: SceneKey(index=index), range(50))
+        for key in (SceneKey(index=index) for index in range(50))
         if len(services.scene(key).objects) > len({t.sprite for t in services.scene(key).objects})
     )
     names = foils.stickers(crowd)
@@ -158,7 +158,7 @@ def test_swaps_that_cannot_be(tiny, key, sticker, thing, said):
 
 def test_another_model_opens_with_a_photograph_or_looks_at_ones_own(hub, photo):
     hub.go.set()
-    strip, picture, key, *_, board = foil.introduced(B32, foil.WORD, None, "", "", None)
+    _, picture, key, *_, board = foil.introduced(B32, foil.WORD, None, "", "", None)
     assert key == PHOTOGRAPHS[0]
     assert picture.shape[2] == 3
     assert "vf-bell" in board

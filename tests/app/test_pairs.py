@@ -118,9 +118,7 @@ def test_a_missing_picture_is_named(tiny, photo):
 
 def test_photographs_come_in_pairs_with_their_credits(hub, photo):
     hub.go.set()
-    strip, shown, *_, statement, chips, view = tab.introduced(
-        "ViLT-B/32", None, None, "", None, None
-    )
+    strip, shown, *_, chips, view = tab.introduced("ViLT-B/32", None, None, "", None, None)
     assert hub.asked == ["dandelin/vilt-b32-finetuned-nlvr2"]
     assert shown == pairs.OF_PHOTOGRAPHS
     assert not strip["fresh"]

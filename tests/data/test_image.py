@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 
 from vilt_core.data.image import (
-    blurred,
     MAX_PIXELS,
     Processing,
+    blurred,
     fitted_size,
     normalise,
     open_image,

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vilt_core.viz.palette import IMAGE, TEXT, rgb
 from vilt_core.viz.pairs import Order, Reading, cosine, pair_method, stripes
+from vilt_core.viz.palette import IMAGE, TEXT, rgb
 
 PIXELS = np.zeros((8, 8, 3), np.uint8)
 

@@ -192,7 +192,7 @@ def _side(
         f'<div class="vf-words" role="group" aria-label="Words, to see their patches">'
         f"{''.join(words)}</div>"
         f'<div class="vf-picture{lacks}"><img src="{data_url(side.pixels, side=_SIDE)}" '
-        f'alt="The picture of: {escape(" ".join(side.words), quote=True)}">{"".join(heats)}{boxes}</div>'
+        f'alt="{escape(" ".join(side.words), quote=True)}">{"".join(heats)}{boxes}</div>'
         "<h4>Transport plan: words are rows, patches columns; full colour is a mass of "
         f"{top:.4f} on both sides</h4>"
         f'<div class="vf-plan" style="--rows:{len(side.words)}"><div class="vf-rows">'
