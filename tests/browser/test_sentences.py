@@ -65,7 +65,7 @@ def test_a_sticker_is_swapped_and_another_sentence_taken(visit):
     expect(page.locator("#foils .vf-truth")).to_have_text(["✓ true", "✗ false"])
     board = page.locator("#foils .vf-values").first
     old = board.inner_text()
-    page.locator("#foil-thing input").fill("volcano")
+    page.locator("#foil-thing input").fill("volleyball")
     page.keyboard.press("Enter")
     expect(board).not_to_have_text(old)
 
