@@ -4,7 +4,9 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask, families, retrieve
+from app.tabs import align, ask, families, foil, retrieve
+from app.tabs import masks as mask
+from app.tabs import pairs as pair
 
 
 def build_demo() -> gr.Blocks:
@@ -19,6 +21,12 @@ def build_demo() -> gr.Blocks:
                 align.build(chosen.speakers["align"])
             with gr.Tab("Find", id="find") as find_tab:
                 retrieve.build(chosen.speakers["match"])
+            with gr.Tab("Foils", id="foils") as foils_tab:
+                foil.build(chosen.speakers["match"])
+            with gr.Tab("Masks", id="masks") as masks_tab:
+                mask.build(chosen.speakers["fill"])
+            with gr.Tab("Pairs", id="pairs") as pairs_tab:
+                pair.build(chosen.speakers["compare"])
             with gr.Tab("Compare", id="compare") as compare_tab:
                 families.build(compare_tab)
         footer = frame.footer()
@@ -26,7 +34,14 @@ def build_demo() -> gr.Blocks:
         chooser.wire(
             chosen,
             opened=demo.load,
-            tabs={"answer": ask_tab, "align": align_tab, "match": find_tab},
+            tabs=(
+                ("answer", ask_tab),
+                ("align", align_tab),
+                ("match", find_tab),
+                ("match", foils_tab),
+                ("fill", masks_tab),
+                ("compare", pairs_tab),
+            ),
             offer=card.offer,
             footer=footer,
         )

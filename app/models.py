@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 _LOG = logging.getLogger(__name__)
 
-Task = Literal["answer", "match", "fill", "align"]
+Task = Literal["answer", "match", "fill", "align", "compare"]
 
 # Sizes of the weights in float32, as they are fetched.
 _PUBLISHED: Mapping[Task, tuple[str, int]] = {
@@ -20,6 +20,7 @@ _PUBLISHED: Mapping[Task, tuple[str, int]] = {
     "match": ("dandelin/vilt-b32-finetuned-coco", 447),
     "fill": ("dandelin/vilt-b32-mlm", 543),
     "align": ("dandelin/vilt-b32-mlm", 543),
+    "compare": ("dandelin/vilt-b32-finetuned-nlvr2", 456),
 }
 
 
@@ -133,7 +134,7 @@ def _name_of(path: Path) -> str:
 
 def _whole(name: str, source: str, *, domain: str | None, knows: str, at_once: bool) -> Model:
     checkpoint = Checkpoint(source=source, name=name)
-    tasks: tuple[Task, ...] = ("answer", "match", "fill", "align")
+    tasks: tuple[Task, ...] = ("answer", "match", "fill", "align", "compare")
     return Model(
         name=name,
         domain=domain,

@@ -74,7 +74,7 @@ def predictor(model: str | None = None, task: Task = "answer") -> "Predictor":
 
     Args:
         model: by its name in the catalogue; the one that the page opens with unless given.
-        task: of the four.
+        task: of the five.
 
     Raises:
         ValueError: one sentence on what is missing, damaged, unknown or out of reach.

@@ -287,6 +287,18 @@ def test_a_statement_is_judged_by_both_images_and_their_order(bundle):
     assert chance != pytest.approx(pairs.compare(NOISE, NOISE, CAPTION), abs=1e-6)
 
 
+def test_a_comparison_is_what_the_two_readings_give(bundle):
+    pairs = another_with(bundle, tasks=("nlvr2",), modality_types=3)
+    found, swapped = pairs.weigh(NOISE, WIDE, CAPTION), pairs.weigh(WIDE, NOISE, CAPTION)
+    assert found.probability == pairs.compare(NOISE, WIDE, CAPTION)
+    with torch.inference_mode():
+        pooled = (torch.from_numpy(state)[None] for state in (found.left, found.right))
+        again = pairs.model.nlvr2.pair(*pooled).softmax(-1)[0, 1].item()
+    assert again == pytest.approx(found.probability, abs=1e-6)
+    assert np.abs(found.left).max() <= 1  # a tanh comes last
+    assert not np.allclose(found.left, swapped.right)  # another type row
+
+
 # Filling
 
 
@@ -321,6 +333,45 @@ def test_pieces_are_the_models(predictor, image):
 def test_a_text_without_a_mask(predictor):
     assert "[MASK]" in refusal(predictor.fill, NOISE, "a cat")
     assert "[MASK]" in refusal(predictor.fill, None, "a cat")
+
+
+def test_a_hidden_word_is_guessed_as_its_mask_is_filled(predictor):
+    for image in (NOISE, None):
+        (guess,) = predictor.guess(image, "a cat next to a dog", [2], top_k=10_000)
+        (filled,) = predictor.fill(image, "a [MASK] next to a dog", top_k=10_000)
+        assert guess.likeliest == filled
+        assert guess.likeliest[guess.rank - 1] == guess.truth
+        assert guess.truth.text == "cat"
+
+
+def test_a_single_piece_can_be_hidden(predictor):
+    text = "a giraffe and a catapult"
+    word = next(w for w in predictor.tokenizer.words(text) if len(w.tokens) > 2)
+    pieces = predictor.tokenizer.pieces(text)
+    middle = word.tokens[1]
+    (alone,) = predictor.guess(NOISE, text, [middle])
+    whole = predictor.guess(NOISE, text, [*reversed(word.tokens), middle])
+    assert [guess.token for guess in whole] == list(word.tokens)
+    assert [guess.truth.text for guess in whole] == [pieces[at - 1] for at in word.tokens]
+    assert alone.truth.text == whole[1].truth.text
+    assert alone.truth.probability != pytest.approx(whole[1].truth.probability, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "said"),
+    [
+        ([], "hide at least one word"),
+        ([0], "must lie in 1 to 2"),
+        ([3], "must lie in 1 to 2"),
+        ([-1], "must lie in 1 to 2"),
+    ],
+)
+def test_tokens_that_cannot_be_hidden(predictor, hidden, said):
+    assert said in refusal(predictor.guess, NOISE, "a cat", hidden)
+
+
+def test_what_is_no_piece_of_a_word_cannot_be_hidden(predictor):
+    assert "got [MASK]" in refusal(predictor.guess, NOISE, "a [MASK] cat", [2])
 
 
 # Aligning
@@ -378,6 +429,12 @@ def test_a_heatmap_is_mass_times_similarity(aligned):
     assert min(heatmap.min() for heatmap in heat) >= 0
     assert np.array_equal(aligned.heatmap("GIRAFFE"), heat[1])
     assert np.array_equal(aligned.heatmap(-1), heat[-1])
+
+
+def test_what_the_words_carry_is_the_transport_cost(aligned):
+    carried = [aligned.carried_cost(word) for word in range(len(aligned.words))]
+    assert sum(carried) == pytest.approx(aligned.transport_cost)
+    assert aligned.carried_cost("GIRAFFE") == carried[1]
 
 
 def test_shares_on_a_patch_are_a_distribution(aligned):

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
@@ -46,6 +46,25 @@ class Answer:
 
 
 Fill = list[Answer]  # the candidates for one mask, the likeliest first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """What a model says of one token that was hidden from it."""
+
+    token: int  # its index in the sequence, [CLS] is 0
+    truth: Answer  # the piece that stood there
+    rank: int  # of the truth, 1 is the likeliest
+    likeliest: Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A statement about two pictures, and the two readings that it was judged by."""
+
+    left: Float[np.ndarray, " d"]  # the pooled state of the text with the left picture
+    right: Float[np.ndarray, " d"]
+    probability: float  # that the statement is true
 
 
 def load(
@@ -217,11 +236,48 @@ class Predictor:
         masks = (read.ids[0] == self.tokenizer.mask).nonzero()[:, 0]
         if not len(masks):
             raise ValueError(f"the text must have at least one [MASK], got {text!r:.60}")
-        output = self.model(read, None if image is None else self.prepare(image)[1])
-        logits = self.model.mlm(output.text[0, masks])[:, self._pieces]
+        logits = self._pieces_at(masks, read, image)
+        return [_likeliest(row, self._piece, top_k) for row in logits]
+
+    @torch.inference_mode()
+    def guess(
+        self, image: ImageSource | None, text: str, hidden: Sequence[int], *, top_k: int = 5
+    ) -> list[Guess]:
+        """What stands under tokens of a text that are hidden: any pieces of words, or all of one.
+
+        Args:
+            image: What the text is about; None reads the text alone.
+            text: As it is before anything is hidden.
+            hidden: Indices of tokens, as ``Tokenizer.words`` gives them.
+            top_k: How many pieces for each.
+
+        Returns:
+            One guess a hidden token, in the order of the text. Probabilities are over all pieces
+            but the special tokens, and each token is guessed on its own, as in training.
+
+        Raises:
+            ValueError: No head for it, nothing hidden, or a token that the text does not have.
+        """
+        check_count("top_k", top_k)
+        if self.model.mlm is None:
+            raise ValueError(f"{self.name} fills no masks: it has no MLM head")
+        read = self._read([text], noun="text")
+        tokens = sorted(set(hidden))
+        last = read.ids.shape[1] - 2
+        if not tokens:
+            raise ValueError("hide at least one word, none is hidden")
+        if not 1 <= tokens[0] <= tokens[-1] <= last:
+            raise ValueError(f"hidden tokens must lie in 1 to {last}, got {tokens}")
+        pieces = read.ids[0, tokens].tolist()
+        if strange := [piece for piece in pieces if piece in self.tokenizer.special]:
+            said = ", ".join(self.tokenizer.token(piece) for piece in strange)
+            raise ValueError(f"only pieces of words can be hidden, got {said}")
+        ids = read.ids.clone()
+        ids[0, tokens] = self.tokenizer.mask
+        logits = self._pieces_at(torch.tensor(tokens), replace(read, ids=ids), image)
         return [
-            _likeliest(row, lambda at: self.tokenizer.token(self._pieces[at]), top_k)
-            for row in logits
+            self._guess(token, piece, row, top_k)
+            for token, piece, row in zip(tokens, pieces, logits, strict=True)
         ]
 
     def align(
@@ -273,6 +329,15 @@ class Predictor:
         Raises:
             ValueError: The model was not trained on pairs.
         """
+        return self.weigh(left, right, text).probability
+
+    @torch.inference_mode()
+    def weigh(self, left: ImageSource, right: ImageSource, text: str) -> Comparison:
+        """``compare``, with the two pooled states that are laid side by side for the head.
+
+        Raises:
+            ValueError: As ``compare``.
+        """
         if self.model.nlvr2 is None:
             raise ValueError(f"{self.name} cannot compare two images: it has no NLVR2 head")
         read = self._read([text], noun="statement")
@@ -281,7 +346,30 @@ class Predictor:
             for row, image in enumerate((left, right), start=1)
         ]
         logits = self.model.nlvr2.pair(*pooled)
-        return float(logits.double().softmax(dim=-1)[0, 1])
+        first, second = (state[0].float().cpu().numpy() for state in pooled)
+        return Comparison(
+            left=first, right=second, probability=float(logits.double().softmax(dim=-1)[0, 1])
+        )
+
+    def _pieces_at(
+        self, masks: Int[Tensor, " m"], read: TextBatch, image: ImageSource | None
+    ) -> Float[Tensor, "m pieces"]:
+        """Logits of ``_pieces`` at some places of a text."""
+        output = self.model(read, None if image is None else self.prepare(image)[1])
+        return self.model.head("mlm")(output.text[0, masks])[:, self._pieces]
+
+    def _piece(self, at: int) -> str:
+        return self.tokenizer.token(self._pieces[at])
+
+    def _guess(self, token: int, piece: int, logits: Float[Tensor, " k"], top_k: int) -> Guess:
+        at = self._pieces.index(piece)
+        chance = float(logits.double().softmax(dim=-1)[at])
+        return Guess(
+            token=token,
+            truth=Answer(text=self._piece(at), probability=chance),
+            rank=1 + int((logits > logits[at]).sum()),
+            likeliest=_likeliest(logits, self._piece, top_k),
+        )
 
     def _judge(self) -> Judge:
         found = judge_of(self.model)

@@ -4,7 +4,7 @@ A model that is not there yet loads beside the page. Until it is there, and if i
 that spoke before goes on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +13,19 @@ import gradio as gr
 from app import services
 from app.components import frame, polite
 from app.library import State
-from app.models import Task
+from app.models import Checkpoint, Task
 from app.theme import static
 
-TABS: tuple[Task, ...] = ("answer", "align", "match")  # Ask, Align and Find: what is done there
+# What is done in the tabs: in Ask, in Align, in Find and Foils, in Masks, in Pairs.
+TABS: tuple[Task, ...] = ("answer", "align", "match", "fill", "compare")
 _SECONDS = 0.5  # between two looks at a model that loads
-_VERBS: Mapping[Task, str] = {"answer": "to answer", "align": "to align", "match": "to find"}
+_VERBS: Mapping[Task, str] = {
+    "answer": "answer",
+    "align": "align",
+    "match": "find",
+    "fill": "fill masks",
+    "compare": "compare pairs",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +149,15 @@ def _size(name: str, task: Task) -> str:
 def _sizes(name: str) -> str:
     """What each tab needs, where that is not the same."""
     found = services.LIBRARY.models[name].checkpoints
-    if len({found[task] for task in TABS}) == 1:
+    shared: dict[Checkpoint, list[Task]] = {}
+    for task in TABS:
+        shared.setdefault(found[task], []).append(task)
+    if len(shared) == 1:
         return ""
-    return ", ".join(f"{_size(name, task)} {_VERBS[task]}" for task in TABS)
+    return ", ".join(
+        f"{_size(name, tasks[0])} to {' and '.join(_VERBS[task] for task in tasks)}"
+        for tasks in shared.values()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +191,7 @@ def wire(
     chooser: Chooser,
     *,
     opened: Callable[..., Any],
-    tabs: Mapping[Task, gr.Tab],
+    tabs: Sequence[tuple[Task, gr.Tab]],
     offer: Callable[..., Any],
     footer: gr.HTML,
 ) -> None:
@@ -187,7 +200,7 @@ def wire(
     Args:
         chooser: the components.
         opened: the event of a page opened.
-        tabs: by what a model does there.
+        tabs: what a model does there, and the tab.
         offer: the event of the offer of a model, ``name``.
         footer: says who speaks.
     """
@@ -234,5 +247,5 @@ def wire(
     on(chooser.box.stop, stop)
     on(chooser.clock.tick, look)
     on(opened, turn_to(TABS[0]))
-    for task, tab in tabs.items():
+    for task, tab in tabs:
         on(tab.select, turn_to(task))

@@ -33,6 +33,11 @@ def card(reply: Reply) -> str:
     )
 
 
+def strange() -> str:
+    """The note where something else than an answer is shown of a picture from outside the world."""
+    return f'<div class="lab-note"><p>{STRANGER}</p></div>'
+
+
 def trouble(sentence: str) -> str:
     """Why there is no answer."""
     return f'<div class="lab-reply lab-trouble" role="alert"><p>{escape(sentence)}</p></div>'

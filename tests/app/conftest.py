@@ -38,6 +38,8 @@ def tiny_folder(tmp_path_factory):
         image_size=64,
         patch_size=16,
         segment_types=1,
+        modality_types=3,
+        tasks=("itm", "mlm", "nlvr2"),
     )
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models") / "tiny"
@@ -99,7 +101,15 @@ def photographer():
     texts = [text for one in PHOTOGRAPHS for text in (*one.questions, *one.captions)]
     tokenizer = Tokenizer.train(texts * 20, vocab_size=400)
     answers = ("cat", "cup", "yes", "no", "two", "red")
-    config = ViltConfig(vocab_size=len(tokenizer), answers=len(answers), width=32, depth=1, heads=2)
+    config = ViltConfig(
+        vocab_size=len(tokenizer),
+        answers=len(answers),
+        width=32,
+        depth=1,
+        heads=2,
+        modality_types=3,
+        tasks=("itm", "mlm", "nlvr2"),
+    )
     torch.manual_seed(0)
     bundle = Bundle(
         name="photographer",

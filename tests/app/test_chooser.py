@@ -22,7 +22,9 @@ def test_a_visitor_meets_the_embedded_model(hub, visit):
     assert visit.awaited is None
     assert entry(visit, MINI)["kind"] == "ready"
     assert entry(visit)["kind"] == "absent"
-    assert entry(visit)["sizes"] == "470 MB to answer, 543 MB to align, 447 MB to find"
+    assert entry(visit)["sizes"] == (
+        "470 MB to answer, 543 MB to align and fill masks, 447 MB to find, 456 MB to compare pairs"
+    )
     assert hub.asked == []
 
 

@@ -6,7 +6,7 @@ import pytest
 from app.models import catalogue
 from vilt_core.predictor import load
 
-TASKS = {"answer", "match", "fill", "align"}
+TASKS = {"answer", "match", "fill", "align", "compare"}
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def test_every_model_does_every_task():
 def test_masks_and_alignment_share_a_checkpoint():
     checkpoints = catalogue({})["ViLT-B/32"].checkpoints
     assert checkpoints["fill"] == checkpoints["align"]
-    assert len(set(checkpoints.values())) == 3
+    assert len(set(checkpoints.values())) == 4
 
 
 def test_a_folder_stands_in_for_the_hub(tmp_path):

@@ -189,7 +189,7 @@ def test_a_phone_shows_everything_without_sideways_scrolling(visit, scheme):
     page.get_by_role("tab", name="Align").click()
     expect(page.locator(".va-word").first).to_be_visible(timeout=60_000)
     for tab in ("Align", "Ask"):
-        page.get_by_role("tab", name=tab).click()
+        page.get_by_role("tab", name=tab, exact=True).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     dark = page.evaluate("document.body.classList.contains('dark')")
     assert dark == (scheme == "dark")

@@ -88,7 +88,7 @@ def test_photographs_are_asked_about_and_aligned(visit):
     choose(page, "vilt-mini")
     speaker(page, "vilt-mini")
     expect(page.get_by_role("button", name="New scene").locator("visible=true")).to_have_count(1)
-    page.get_by_role("tab", name="Ask").click()
+    page.get_by_role("tab", name="Ask", exact=True).click()
     expect(page.locator(".lab-badge")).to_have_count(1)
     expect(page.locator(".lab-footer")).to_contain_text("scenes of stickers alone")
 
@@ -147,7 +147,8 @@ class TestWithoutANetwork:
         page = visit()
         choice = page.locator(".lab-model").filter(has_text="ViLT-B/32")
         expect(choice).to_contain_text(
-            "not loaded yet: 470 MB to answer, 543 MB to align, 447 MB to find"
+            "not loaded yet: 470 MB to answer, 543 MB to align and fill masks, 447 MB to find, "
+            "456 MB to compare pairs"
         )
         choose(page, "ViLT-B/32")
         notice = page.locator(".lab-notice")

@@ -16,6 +16,7 @@ from PIL import Image
 from vilt_core.data.image import (
     MAX_PIXELS,
     Processing,
+    blurred,
     fitted_size,
     normalise,
     open_image,
@@ -392,3 +393,27 @@ def test_other_means_and_deviations_channel_by_channel(picture):
 def test_processing_that_gives_no_picture(settings, said):
     with pytest.raises(ValueError, match=said):
         Processing(**settings)
+
+
+def test_out_of_focus_colours_stay_and_edges_go():
+    half = np.zeros((32, 48, 3), np.uint8)
+    half[:, 24:] = (200, 100, 50)
+    before = Image.fromarray(half)
+    after = np.array(blurred(before, share=1 / 8)).astype(float)
+    assert after.shape == half.shape
+    np.testing.assert_allclose(after.mean(axis=(0, 1)), half.mean(axis=(0, 1)), atol=1.0)
+    steepest = np.abs(np.diff(after[..., 0], axis=1)).max()
+    assert steepest < 200 / 4
+    sharper = np.array(blurred(before, share=1 / 32)).astype(float)
+    assert steepest < np.abs(np.diff(sharper[..., 0], axis=1)).max()
+
+
+def test_an_even_picture_has_no_focus():
+    plain = Image.new("RGB", (20, 30), (10, 200, 90))
+    assert np.array_equal(np.array(blurred(plain)), np.array(plain))
+
+
+@pytest.mark.parametrize("share", [0.0, -1.0, float("nan")])
+def test_a_blur_of_nothing(share):
+    with pytest.raises(ValueError, match="above 0"):
+        blurred(Image.new("RGB", (8, 8)), share=share)

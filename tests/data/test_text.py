@@ -57,6 +57,13 @@ def test_a_row_is_cls_words_sep_and_padding(tokenizer):
     assert torch.equal(encoded.words < 0, special)
 
 
+@pytest.mark.parametrize("text", TEXTS)
+def test_pieces_are_the_tokens_between_cls_and_sep(tokenizer, text):
+    ids = tokenizer.encode([text]).batch.ids[0, 1:-1].tolist()
+    assert tokenizer.pieces(text)[: len(ids)] == [tokenizer.token(index) for index in ids]
+    assert len(tokenizer.pieces(text)) == tokenizer.count(text) - 2
+
+
 def test_alone_as_in_a_batch(tokenizer):
     together = tokenizer.encode(TEXTS)
     for row, text in enumerate(TEXTS):

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 
 from vilt_core.types import ImageBatch
@@ -145,6 +145,21 @@ def resize(image: Image.Image, *, size: int, patch_size: int) -> Image.Image:
     """
     fitted = fitted_size(*image.size, size=size, patch_size=patch_size)
     return image if fitted == image.size else image.resize(fitted, Image.Resampling.BICUBIC)
+
+
+def blurred(image: Image.Image, *, share: float = 1 / 16) -> Image.Image:
+    """The picture out of focus: colours and places stay, shapes and small things go.
+
+    Args:
+        image: in RGB.
+        share: the Gaussian's standard deviation as a share of the shorter side.
+
+    Raises:
+        ValueError: a share that is not above 0.
+    """
+    if not share > 0:
+        raise ValueError(f"share must be above 0, got {share}")
+    return image.filter(ImageFilter.GaussianBlur(share * min(image.size)))
 
 
 def normalise(

@@ -160,6 +160,15 @@ class Tokenizer:
         check_unicode(text)
         return len(self.backend.encode(text).ids)
 
+    def pieces(self, text: str) -> list[str]:
+        """The pieces of a text in order, without [CLS] and [SEP]; never cut.
+
+        Raises:
+            ValueError: half a character in it.
+        """
+        check_unicode(text)
+        return self.backend.encode(text).tokens[1:-1]
+
     def words(self, text: str) -> list[Word]:
         """The words of a text in order, as far as ``max_tokens`` reach; "[MASK]" counts as one.
 

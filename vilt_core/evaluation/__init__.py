@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vilt_core.evaluation.alignment import alignment_scores
+from vilt_core.evaluation.hidden_words import hidden_word_accuracy
 from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.matching import matching_accuracy
 from vilt_core.evaluation.meeting import word_pointing
@@ -27,6 +28,7 @@ __all__ = [
     "Progress",
     "alignment_scores",
     "evaluate",
+    "hidden_word_accuracy",
     "matching_accuracy",
     "nlvr2_accuracy",
     "place_readability",
@@ -43,6 +45,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "alignment": alignment_scores,
     "pointing": word_pointing,
     "places": place_readability,
+    "masks": hidden_word_accuracy,
 }
 
 
@@ -61,7 +64,7 @@ def evaluate(
     Args:
         model: a model with its tokenizer, or what ``open_bundle`` opens: a folder, a file, a name
             on the hub.
-        task: "vqa", "matching", "nlvr2", "retrieval", "alignment", "pointing" or "places".
+        task: one of ``TASKS``.
         on: "world:test", "world:style", "world:composition", a file of JSON lines, a folder of a
             public format (FOLDER or FOLDER:SPLIT), or a data set.
         limit: how many examples at most; a sensible number otherwise.

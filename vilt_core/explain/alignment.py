@@ -74,6 +74,18 @@ class Alignment:
         carried = self.plan[tokens] * np.clip(1 - self.cost[tokens], 0, None)
         return carried.sum(axis=0).reshape(self.grid)
 
+    def carried_cost(self, word: str | int) -> float:
+        """What a word's mass pays: its part of the transport cost. Those of all words add up to it.
+
+        Args:
+            word: The word as it stands in the text (its first occurrence), or its index.
+
+        Raises:
+            ValueError: The text has no such word.
+        """
+        tokens = list(self.words[self._index(word)].tokens)
+        return float((self.plan[tokens] * self.cost[tokens]).sum())
+
     def words_at(self, row: int, column: int) -> list[tuple[str, float]]:
         """The words on a patch with their shares of its mass, the largest first.
 

@@ -42,6 +42,23 @@ def blend(
     return ((1 - heat) * mixed + heat * ramp(level[..., 0])).round().astype(np.uint8)
 
 
+def veil(
+    heatmap: Float[np.ndarray, "rows columns"], *, top: float | None = None
+) -> UInt8[np.ndarray, "rows columns 4"]:
+    """What :func:`blend` lays over a picture, a pixel a patch, straight RGBA.
+
+    Args:
+        heatmap: mass of each patch, not negative.
+        top: the mass that is drawn hottest; the largest of the heatmap by default.
+    """
+    top = float(heatmap.max()) if top is None else top
+    level = np.clip(heatmap / max(top, 1e-12), 0, 1)[..., None]
+    dark, heat = _VEIL_SHARE * (1 - level), _HEAT_SHARE * level
+    alpha = 1 - (1 - heat) * (1 - dark)
+    color = ((1 - heat) * dark * _VEIL + heat * ramp(level[..., 0])) / alpha
+    return np.concatenate([color, 255 * alpha], axis=-1).round().astype(np.uint8)
+
+
 def overlay(
     pixels: UInt8[np.ndarray, "height width 3"],
     heatmap: Float[np.ndarray, "rows columns"],

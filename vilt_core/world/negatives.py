@@ -71,6 +71,43 @@ def hard_negative(
     )
 
 
+def near_misses(scene: Scene, draw, *, form: str | None = None) -> tuple[HardNegative, ...]:
+    """One true caption, with a near miss for each of CHANGES that its words and the scene allow.
+
+    Args:
+        scene: what they are about.
+        draw: a callable that gives floats in [0, 1): the only source of chance.
+        form: one of ``captions.FORMS``; drawn if not given.
+
+    Returns:
+        In the order of CHANGES, all with the same ``positive``; never none of them.
+
+    Raises:
+        ValueError: an unknown form.
+    """
+    inventory = Inventory(scene)
+    while True:
+        plan = plan_caption(inventory, draw, form=form)
+        found = []
+        for change in CHANGES:
+            tries = (_CHANGERS[change](plan, inventory, draw) for _ in range(_TRIES))
+            false = (p for p in tries if p and _tidy(p) and not execute(claim(p), scene))
+            if (other := next(false, None)) is not None:
+                found.append((change, other))
+        if found:
+            break
+    positive = spoken(plan)
+    return tuple(
+        HardNegative(
+            positive=positive, text=speak(other).text, changed=change, program=claim(other)
+        )
+        for change, other in found
+    )
+
+
+_TRIES = 100  # at one kind of change, before its words are taken to allow none
+
+
 def _with(plan: Plan, at: int, **changes) -> Plan:
     parts = list(plan.parts)
     parts[at] = replace(parts[at], **changes)

@@ -1,0 +1,187 @@
+"""Foils: one word of the sentence changed, or one sticker of the scene; what a model notices."""
+
+from typing import Any
+
+import gradio as gr
+
+from app import foils, services
+from app.components import chips, picker, reply
+from app.components.polite import sentence
+from app.services import Key, SceneKey
+from vilt_core.viz.foils import script
+
+WORD, STICKER = "a word", "a sticker"
+_WAITING = (
+    '<div class="lab-reply lab-waiting"><p>Write a sentence about the picture, and the same with '
+    "something changed.</p></div>"
+)
+
+
+def compared(
+    how: str,
+    image: str | None,
+    true: str,
+    false: str,
+    sticker: str,
+    thing: str,
+    key: Key | None,
+    model: str,
+) -> str:
+    """Both sides, as HTML; or why there is nothing to see, in one sentence."""
+    try:
+        if how == STICKER:
+            scene = foils.swapped_scene(key, sticker, thing)
+            assert isinstance(key, SceneKey)
+            return foils.pictures(true, scene, key=key, model=model)
+        note = reply.strange() if foils.stranger(key, model) else ""
+        return note + foils.sentences(image, true, false, key=key, model=model)
+    except ValueError as error:
+        return reply.trouble(sentence(error))
+
+
+def offers(key: Key | None, turn: int, model: str, false: str = "") -> dict[str, Any]:
+    """The foils of one click, the one that is on show pressed."""
+    found = foils.offered(key, turn, model=model)
+    shown = next((foil.label for foil in found if foil.false == false), None)
+    return chips.value([foil.label for foil in found], shown)
+
+
+def turned(key: Key | None, turn: int, how: str, model: str) -> tuple[Any, ...]:
+    """Another true sentence about a picture of ours, its first foil and its first sticker."""
+    foil = foils.offered(key, turn, model=model)[0]
+    board, names, named, thing = "", (), None, None
+    if isinstance(key, SceneKey):
+        names, at = foils.stickers(key), foils.spoken_of(key, turn)
+        named, thing = names[at], foils.another_thing(key, at)
+    board = compared(how, None, foil.true, foil.false, named or "", thing or "", key, model)
+    return (
+        foil.true,
+        foil.false,
+        offers(key, turn, model, foil.false),
+        gr.Dropdown(choices=list(names), value=named),
+        gr.Dropdown(choices=list(foils.things()), value=thing),
+        turn,
+        board,
+    )
+
+
+def opened(keys: tuple[Key, ...], key: Key, how: str, model: str) -> tuple[Any, ...]:
+    """A picture of ours put on show with a sentence and its foil."""
+    return *picker.shown(keys, key), *turned(key, 0, how, model)
+
+
+def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
+    """The user's own picture, or none: nothing is known to be true."""
+    return picker.strip_value(keys, None), None, offers(None, 0, model), _WAITING
+
+
+def introduced(
+    model: str, how: str, image: str | None, true: str, false: str, key: Key | None
+) -> tuple[Any, ...]:
+    """Another model speaks: it opens with a picture of its world, or looks at the user's own."""
+    keys = services.examples(model)
+    if image is None or key is not None:
+        return opened(keys, keys[0], how, model)
+    board = compared(WORD, image, true, false, "", "", None, model)
+    kept = (gr.skip(), gr.skip(), offers(None, 0, model, false), gr.skip(), gr.skip(), 0, board)
+    return picker.strip_value(keys, None), gr.skip(), None, keys, *kept
+
+
+def build(speaker: gr.State) -> None:
+    """Lay out the tab.
+
+    Args:
+        speaker: the model that matches, by its name; the tab opens when it is first given one.
+    """
+    with gr.Row(elem_classes="lab-columns"):
+        with gr.Column(min_width=280, elem_classes="lab-side"):
+            chosen = picker.build(label="Picture", height=230)
+            how = gr.Radio(
+                [WORD, STICKER],
+                value=WORD,
+                label="Change",
+                elem_id="foil-how",
+                elem_classes=["lab-field", "lab-switch"],
+            )
+            true = gr.Textbox(
+                label="Sentence", max_lines=4, elem_id="foil-true", elem_classes="lab-field"
+            )
+            with gr.Column(elem_classes="lab-bare") as by_word:
+                false = gr.Textbox(
+                    label="Changed sentence",
+                    placeholder="The same with something changed",
+                    max_lines=4,
+                    elem_id="foil-false",
+                    elem_classes="lab-field",
+                )
+                suggestions = chips.build(label="Foils of one click")
+                other = gr.Button(
+                    "Another sentence", elem_id="foil-another", elem_classes="lab-plain"
+                )
+            with gr.Column(visible=False, elem_classes="lab-bare") as by_sticker:
+                sticker = gr.Dropdown(
+                    label="Sticker", elem_id="foil-sticker", elem_classes="lab-field"
+                )
+                thing = gr.Dropdown(
+                    label="Swapped for", elem_id="foil-thing", elem_classes="lab-field"
+                )
+            button = gr.Button("Show", variant="primary", elem_id="foil-compare")
+        with gr.Column(min_width=320):
+            view = gr.HTML(_WAITING, js_on_load=script(), apply_default_css=False, elem_id="foils")
+
+    turn = gr.State(0)
+    everything = [*chosen.outputs, true, false, suggestions, sticker, thing, turn, view]
+    asked = [how, chosen.image, true, false, sticker, thing, chosen.key, speaker]
+
+    def pick(keys, how, model, event: gr.EventData) -> tuple[Any, ...]:
+        return opened(keys, keys[event.place], how, model)
+
+    def fresh(keys, how, model) -> tuple[Any, ...]:
+        return opened(keys, services.another(), how, model)
+
+    def suggest(image, key, turn, model, event: gr.EventData) -> tuple[Any, ...]:
+        found = foils.offered(key, turn, model=model)
+        foil = next((one for one in found if one.label == event.text), found[0])
+        board = compared(WORD, image, foil.true, foil.false, "", "", key, model)
+        return foil.true, foil.false, offers(key, turn, model, foil.false), board
+
+    def another(key, turn, how, model) -> tuple[Any, ...]:
+        return turned(key, turn + 1, how, model)
+
+    def switch(how: str, *rest) -> tuple[Any, ...]:
+        columns = gr.Column(visible=how == WORD), gr.Column(visible=how == STICKER)
+        return *columns, compared(how, *rest)
+
+    def show(how, image, true, false, sticker, thing, key, turn, model) -> tuple[Any, ...]:
+        board = compared(how, image, true, false, sticker, thing, key, model)
+        return offers(key, turn, model, false), board
+
+    quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
+    speaker.change(
+        introduced, [speaker, how, chosen.image, true, false, chosen.key], everything, **quiet
+    )
+    chosen.strip.pick(pick, [chosen.keys, how, speaker], everything, **quiet)
+    chosen.strip.fresh(fresh, [chosen.keys, how, speaker], everything, **quiet)
+    chosen.image.input(
+        brought,
+        [chosen.keys, speaker],
+        [chosen.strip, chosen.key, suggestions, view],
+        **quiet,
+    )
+    suggestions.pick(
+        suggest,
+        [chosen.image, chosen.key, turn, speaker],
+        [true, false, suggestions, view],
+        **quiet,
+    )
+    other.click(
+        another, [chosen.key, turn, how, speaker], everything[len(chosen.outputs) :], **quiet
+    )
+    how.input(switch, asked, [by_word, by_sticker, view], **quiet)
+    gr.on(
+        [button.click, true.submit, false.submit, sticker.input, thing.input],
+        show,
+        [*asked[:-1], turn, speaker],
+        [suggestions, view],
+        **quiet,
+    )

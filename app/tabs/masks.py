@@ -1,0 +1,268 @@
+"""Masks: words hidden by a click, and how much the picture helps to find them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from app import masks, services
+from app.components import chips, cloze, picker, progress, reply
+from app.components.polite import sentence
+from app.services import Key
+
+WORDS, PIECES = "whole words", "single pieces"
+UNITS: dict[str, masks.Unit] = {WORDS: "word", PIECES: "piece"}
+_WAITING = (
+    '<div class="lab-reply lab-waiting"><p>Write a sentence about the picture and click on a word '
+    "to hide it.</p></div>"
+)
+GENERAL = {
+    "stickers": ("A cat next to a red heart", "Two dogs above an apple"),
+    "photographs": ("A person in front of a building", "A dog on green grass"),
+}
+
+
+def hidden_from(
+    image: str | None, text: str, hidden: tuple[int, ...], unit: str, key: Key | None, model: str
+) -> tuple[Any, ...]:
+    """The sentence with its hidden words, and what the model says of them."""
+    try:
+        words = masks.words_of(text, model)
+    except ValueError as error:
+        return cloze.value(()), (), reply.trouble(sentence(error))
+    shown = cloze.value(words, hidden, unit=UNITS[unit])
+    if not hidden:
+        return shown, (), _WAITING
+    try:
+        note = reply.strange() if masks.stranger(key, model) else ""
+        return shown, hidden, note + masks.look(image, text, hidden, key=key, model=model)
+    except ValueError as error:
+        return shown, hidden, reply.trouble(sentence(error))
+
+
+def written(
+    image: str | None, text: str, unit: str, key: Key | None, model: str
+) -> tuple[Any, ...]:
+    """A new sentence, with a word of it hidden."""
+    try:
+        hidden = masks.first_hidden(key, text, model, unit=UNITS[unit])
+    except ValueError as error:
+        return _suggested(key, model, text), cloze.value(()), (), reply.trouble(sentence(error))
+    return _suggested(key, model, text), *hidden_from(image, text, hidden, unit, key, model)
+
+
+def clicked(
+    image: str | None,
+    text: str,
+    hidden: tuple[int, ...],
+    unit: str,
+    key: Key | None,
+    model: str,
+    at: int,
+) -> tuple[Any, ...]:
+    """A word or a piece hidden, or shown again."""
+    try:
+        hidden = masks.toggled(text, hidden, at, unit=UNITS[unit], model=model)
+    except ValueError as error:
+        return gr.skip(), gr.skip(), reply.trouble(sentence(error))
+    return hidden_from(image, text, hidden, unit, key, model)
+
+
+def opened(keys: tuple[Key, ...], key: Key, unit: str, model: str) -> tuple[Any, ...]:
+    """A picture of ours put on show with its first caption, a word of it hidden."""
+    text = services.captions_of(key)[0]
+    return *picker.shown(keys, key), text, *written(None, text, unit, key, model)
+
+
+def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
+    """The user's own picture, or none."""
+    return picker.strip_value(keys, None), None, _suggested(None, model), cloze.value(()), _WAITING
+
+
+def introduced(
+    model: str, image: str | None, text: str, unit: str, key: Key | None
+) -> tuple[Any, ...]:
+    """Another model speaks: it opens with a picture of its world, or looks at the user's own."""
+    keys = services.examples(model)
+    if image is None or key is not None:
+        return *opened(keys, keys[0], unit, model), *taught(model)
+    rest = written(image, text, unit, None, model)
+    return picker.strip_value(keys, None), gr.skip(), None, keys, text, *rest, *taught(model)
+
+
+def taught(model: str, word: str | None = None) -> tuple[Any, ...]:
+    """The giraffe of the paper, or another word in pieces; or why there is none to show."""
+    try:
+        words = masks.broken_words(model)
+        word = word or words[0]
+        return chips.value(words, word), masks.lesson(word, model)
+    except ValueError as error:
+        return chips.value(()), progress.note(sentence(error))
+
+
+def measured(captions: float, model: str) -> Iterator[tuple[Any, ...]]:
+    """How much the picture helps, drawn after every batch."""
+    try:
+        yield progress.bar("Hiding words of captions", 0, 1), gr.skip()
+        for step in masks.steps(int(captions), model=model):
+            done = step.done == step.total
+            bar = "" if done else progress.bar("Guessing hidden words", step.done, step.total)
+            figure = gr.Plot(masks.help_figure(step.found), visible=True)
+            yield bar or progress.note(_summary(step.found, step.total, model)), figure
+    except ValueError as error:
+        yield progress.note(sentence(error), trouble=True), gr.skip()
+
+
+def _summary(found: dict[str, Any], words: int, model: str) -> str:
+    share = found["accuracy"]
+    stranger = (
+        " These are scenes of stickers: no picture that it was trained on."
+        if services.knows_photographs(model)
+        else ""
+    )
+    return (
+        f"{model} finds {100 * share['with']:.0f} % of {words:,} hidden words with the picture, "
+        f"{100 * share['blurred']:.0f} % when it is out of focus and {100 * share['without']:.0f} "
+        f"% without it.{stranger}"
+    )
+
+
+def _suggested(key: Key | None, model: str, chosen: str | None = None) -> dict[str, Any]:
+    known = "photographs" if services.knows_photographs(model) else "stickers"
+    return chips.value(GENERAL[known] if key is None else services.captions_of(key), chosen)
+
+
+def build(speaker: gr.State) -> None:
+    """Lay out the tab.
+
+    Args:
+        speaker: the model that fills, by its name; the tab opens when it is first given one.
+    """
+    with gr.Row(elem_classes="lab-columns"):
+        with gr.Column(min_width=280, elem_classes="lab-side"):
+            chosen = picker.build(label="Picture", height=230)
+            text = gr.Textbox(
+                label="Sentence",
+                placeholder="Describe the picture, in English",
+                max_lines=4,
+                elem_id="mask-sentence",
+                elem_classes="lab-field",
+            )
+            use = gr.Button("Use this sentence", elem_id="mask-use", elem_classes="lab-plain")
+            suggestions = chips.build(label="Suggested sentences")
+            unit = gr.Radio(
+                [WORDS, PIECES],
+                value=WORDS,
+                label="A click hides",
+                elem_id="mask-unit",
+                elem_classes=["lab-field", "lab-switch"],
+            )
+        with gr.Column(min_width=320, elem_classes="lab-bare"):
+            row = cloze.build()
+            view = _html(_WAITING, elem_id="guesses")
+            _heading(
+                "Why whole words?",
+                "The paper's giraffe is gi, ##raf, ##fe: hide ##raf alone, and its neighbours give "
+                "it away. Here with words that this model reads in pieces.",
+            )
+            broken = chips.build(label="Words in pieces")
+            giraffe = _html(elem_id="giraffe")
+    _heading(
+        "How much does the picture help?",
+        "One noun, number, colour and relation of each caption is hidden, one at a time.",
+    )
+    with gr.Row(elem_classes="lab-controls"):
+        captions = gr.Slider(
+            16,
+            masks.MOST_CAPTIONS,
+            64,
+            step=16,
+            label="Captions of the sticker world",
+            elem_id="mask-captions",
+            elem_classes="lab-field",
+        )
+        button = gr.Button("Measure", variant="primary", elem_id="mask-measure")
+        stop = gr.Button("Stop", visible=False, elem_id="mask-stop")
+    told = _html(elem_id="mask-told")
+    bars = gr.Plot(
+        show_label=False,
+        container=False,
+        visible=False,
+        elem_id="mask-help",
+        elem_classes="lab-plot",
+    )
+
+    hidden = gr.State(())
+    looked = [row, hidden, view]
+    everything = [*chosen.outputs, text, suggestions, *looked]
+    asked = [chosen.image, text, unit, chosen.key, speaker]
+
+    def pick(keys, unit, model, event: gr.EventData) -> tuple[Any, ...]:
+        return opened(keys, keys[event.place], unit, model)
+
+    def fresh(keys, unit, model) -> tuple[Any, ...]:
+        return opened(keys, services.another(), unit, model)
+
+    def suggest(image, unit, key, model, event: gr.EventData) -> tuple[Any, ...]:
+        return event.text, *written(image, event.text, unit, key, model)
+
+    def click(image, text, hidden, unit, key, model, event: gr.EventData) -> tuple[Any, ...]:
+        return clicked(image, text, hidden, unit, key, model, event.at)
+
+    def teach(model, event: gr.EventData) -> tuple[Any, ...]:
+        return taught(model, event.text)
+
+    quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
+    speaker.change(
+        introduced,
+        [speaker, chosen.image, text, unit, chosen.key],
+        [*everything, broken, giraffe],
+        **quiet,
+    )
+    broken.pick(teach, speaker, [broken, giraffe], **{**quiet, "show_progress_on": giraffe})
+    chosen.strip.pick(pick, [chosen.keys, unit, speaker], everything, **quiet)
+    chosen.strip.fresh(fresh, [chosen.keys, unit, speaker], everything, **quiet)
+    chosen.image.input(
+        brought,
+        [chosen.keys, speaker],
+        [chosen.strip, chosen.key, suggestions, row, view],
+        **quiet,
+    )
+    suggestions.pick(
+        suggest,
+        [chosen.image, unit, chosen.key, speaker],
+        [text, suggestions, *looked],
+        **quiet,
+    )
+    gr.on([use.click, text.submit], written, asked, [suggestions, *looked], **quiet)
+    row.pick(click, [chosen.image, text, hidden, unit, chosen.key, speaker], looked, **quiet)
+    unit.input(
+        hidden_from, [chosen.image, text, hidden, unit, chosen.key, speaker], looked, **quiet
+    )
+    _stoppable(button, stop, told, [captions, speaker], bars)
+
+
+def _stoppable(button, stop, told, inputs, bars) -> None:
+    """A button that gives way to another while its work lasts."""
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+    def turned(working: bool) -> tuple[Any, ...]:
+        return gr.Button(visible=not working), gr.Button(visible=working)
+
+    begun = button.click(lambda: turned(True), None, [button, stop], **quiet)
+    running = begun.then(
+        measured, inputs, [told, bars], concurrency_limit=1, concurrency_id="masks", **quiet
+    )
+    running.then(lambda: turned(False), None, [button, stop], **quiet)
+    halted = stop.click(lambda: None, None, None, cancels=[running], **quiet)
+    halted.then(
+        lambda: (*turned(False), progress.note("Stopped.")), None, [button, stop, told], **quiet
+    )
+
+
+def _html(says: str = "", **settings: Any) -> gr.HTML:
+    return gr.HTML(says, js_on_load=None, apply_default_css=False, **settings)
+
+
+def _heading(title: str, says: str) -> None:
+    _html(f'<div class="lab-heading"><h3>{title}</h3><p>{says}</p></div>')
