@@ -4,7 +4,7 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask, families, retrieve
+from app.tabs import align, ask, families, preprocess, retrieve, tour
 
 
 def build_demo() -> gr.Blocks:
@@ -13,10 +13,14 @@ def build_demo() -> gr.Blocks:
         frame.header()
         chosen = chooser.build()
         with gr.Tabs(elem_classes="lab-tabs"):
+            with gr.Tab("Tour", id="tour") as tour_tab:
+                tour.build(chosen.speakers["align"], tour_tab)
             with gr.Tab("Ask", id="ask") as ask_tab:
                 card = ask.build(chosen.speakers["answer"])
             with gr.Tab("Align", id="align") as align_tab:
                 align.build(chosen.speakers["align"])
+            with gr.Tab("Pixels", id="pixels") as pixels_tab:
+                preprocess.build(pixels_tab)
             with gr.Tab("Find", id="find") as find_tab:
                 retrieve.build(chosen.speakers["match"])
             with gr.Tab("Compare", id="compare") as compare_tab:
@@ -26,7 +30,8 @@ def build_demo() -> gr.Blocks:
         chooser.wire(
             chosen,
             opened=demo.load,
-            tabs={"answer": ask_tab, "align": align_tab, "match": find_tab},
+            tabs={"answer": (ask_tab,), "align": (tour_tab, align_tab), "match": (find_tab,)},
+            first="align",
             offer=card.offer,
             footer=footer,
         )

@@ -4,7 +4,7 @@ A model that is not there yet loads beside the page. Until it is there, and if i
 that spoke before goes on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -178,7 +178,8 @@ def wire(
     chooser: Chooser,
     *,
     opened: Callable[..., Any],
-    tabs: Mapping[Task, gr.Tab],
+    tabs: Mapping[Task, Sequence[gr.Tab]],
+    first: Task,
     offer: Callable[..., Any],
     footer: gr.HTML,
 ) -> None:
@@ -188,6 +189,7 @@ def wire(
         chooser: the components.
         opened: the event of a page opened.
         tabs: by what a model does there.
+        first: what it does in the tab that the page opens with.
         offer: the event of the offer of a model, ``name``.
         footer: says who speaks.
     """
@@ -233,6 +235,7 @@ def wire(
     on(offer, pick)
     on(chooser.box.stop, stop)
     on(chooser.clock.tick, look)
-    on(opened, turn_to(TABS[0]))
-    for task, tab in tabs.items():
-        on(tab.select, turn_to(task))
+    on(opened, turn_to(first))
+    for task, several in tabs.items():
+        for tab in several:
+            on(tab.select, turn_to(task))

@@ -108,10 +108,10 @@ def travel(model: Vilt, tokenizer: Tokenizer, text: str, image: ImageBatch) -> J
     length = batch.ids.shape[1]
     joint, mask, patches = model.embed(batch, image)
     states, looked, thought, attention = [joint], [], [], []
-    for block in model.encoder.blocks:
+    for block in model.encoder.blocks:  # eq. 4 and 5
         before = states[-1]
-        mixed, weights = block.mix(before, mask=mask, return_weights=True)  # eq. 4
-        after = block.transform(mixed)  # eq. 5
+        mixed, weights = block.mix(before, mask=mask, return_weights=True)  # pyright: ignore[reportCallIssue]
+        after = block.transform(mixed)  # pyright: ignore[reportCallIssue]
         looked.append(mixed - before)
         thought.append(after - mixed)
         attention.append(head_mean(weights))
