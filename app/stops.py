@@ -157,8 +157,8 @@ def draw_pixels(trip: Trip, choice: Choice) -> Drawn:
             f"The model sees {width} x {height} pixels and cuts them into squares of {p} x {p}: "
             f"{width} / {p} = {columns} across, {height} / {p} = {rows} down, "
             f"<b>{told.patches} patches</b>.",
-            f"A patch is {p} x {p} x 3 colours = {inputs} numbers. One learned table of numbers (a "
-            f"matrix) turns them into {numbers}; its place adds {numbers} more numbers to these.",
+            f"A patch is {p} x {p} x 3 colours = {inputs} numbers, which one learned table of "
+            f"numbers (a matrix) turns into {numbers}; to these its place adds {numbers} others.",
             "There is no other eye: no convolutional network and no detector of objects.",
         ),
         picture=cut_picture(
@@ -728,12 +728,10 @@ def draw_transport(trip: Trip, choice: Choice) -> Drawn:
     heat = plans[at].reshape(found.grid)
     return Drawn(
         says=_says(
-            "Which patch belongs to which word? Think of each token as a heap of sand and each "
-            "patch as a hole: all the sand has to be moved, and moving it between unlike rows is "
-            "dear.",
-            "The cheapest plan is the alignment. <b>IPOT</b> finds it in rounds, each starting "
-            "from the plan before; the first knows hardly anything.",
-            "In training its cost is one of the losses (WPA), so that words and patches that "
+            "Think of each token as a heap of sand and of each patch as a hole: all the sand has "
+            "to be moved, and moving it between unlike rows is dear.",
+            "<b>IPOT</b> finds the cheapest plan in rounds, each starting from the one before.",
+            "In training the cost of the plan is a loss (WPA), so that words and patches that "
             "belong together grow alike.",
         ),
         picture=cut_picture(

@@ -84,7 +84,12 @@ def entered(stop: Stop, given: Input) -> tuple[Any, ...]:
     formula = f"$$ {stop.equation} $$\n\n{stop.shapes(trip)}"
     return (
         *drawn(stop, given, choice),
-        gr.Slider(minimum=first, maximum=last, value=choice.at),
+        gr.Slider(
+            minimum=first,
+            maximum=max(last, first + 1),
+            value=choice.at,
+            interactive=first < last,
+        ),
         gr.Dropdown(choices=stop.choices(trip), value=choice.word) if stop.word else gr.skip(),
         *choice.texts,
         formula,
@@ -240,7 +245,7 @@ def _stage(stop: Stop, place: int) -> _Stage:
     with gr.Row(elem_classes="lab-stage"):
         with gr.Column(min_width=280, scale=4):
             picture = touch.build(elem_id=f"stop-{place}-picture", elem_classes="lab-see")
-            with gr.Row() if not stop.plots else nullcontext():
+            with nullcontext() if stop.plots else gr.Row(elem_classes="lab-asked"):
                 at, word, texts = _controls(stop, place)
         with gr.Column(min_width=280, scale=5, visible=stop.plots > 0):
             tells = touch.html(elem_id=f"stop-{place}-tells")

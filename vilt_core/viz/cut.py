@@ -32,14 +32,15 @@ _STYLE = """
 .vc-cut text { font: 700 1px Arial, sans-serif; fill: #fff; paint-order: stroke;
   stroke: rgb(14 17 24 / .85); stroke-width: .16px; text-anchor: middle; pointer-events: none; }
 .vc-pieces { display: flex; flex-wrap: wrap; gap: 6px; }
-.vc-pieces button { font: inherit; font-size: .92rem; color: inherit; padding: 5px 11px;
+.vc-pieces button[data-place] { font: inherit; font-size: .92rem; color: inherit; padding: 5px 11px;
   border-radius: 9px; cursor: pointer; border: 1.5px solid transparent;
   background: color-mix(in srgb, var(--blue) 15%, transparent); }
-.vc-pieces button[aria-pressed="true"] { border-color: var(--blue); }
+.vc-pieces button[data-place][aria-pressed="true"] { border-color: var(--blue); }
 .vc-pieces button:focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; }
 .vc-pieces small { display: block; opacity: .7; font-size: .72rem;
   font-variant-numeric: tabular-nums; }
-.vc-pieces .vc-special { background: color-mix(in srgb, currentColor 9%, transparent); }
+.vc-pieces button[data-place].vc-special {
+  background: color-mix(in srgb, currentColor 9%, transparent); }
 """
 _NAMES = (
     f"--orange:var(--lab-image, {IMAGE});--blue:var(--lab-text, {TEXT});"

@@ -17,7 +17,9 @@ _LARGEST = 98  # percentile of the sizes drawn in full colour: a few large ones 
 
 
 def strips(vectors: Mapping[str, Float[np.ndarray, " d"]]) -> go.Figure:
-    """Vectors one above the other, a coloured stroke a number, all on one scale.
+    """Vectors one above the other, a coloured stroke a number, each with its length.
+
+    Every vector has a scale of its own: a short one would be blank on that of a long one.
 
     Args:
         vectors: of one length, by what they are.
@@ -31,14 +33,17 @@ def strips(vectors: Mapping[str, Float[np.ndarray, " d"]]) -> go.Figure:
         )
     values = np.stack(list(vectors.values()))
     count, width = values.shape
-    figure = go.Figure(_signed(values, ygap=_LABEL, name="number"))
+    trace = _signed(values / np.array([[_top(row)] for row in values]), ygap=_LABEL)
+    trace.update(zmin=-1, zmax=1, customdata=values)
+    trace.update(hovertemplate="number %{x}: %{customdata:.3f}<extra></extra>")
+    figure = go.Figure(trace)
     quiet(figure, height=64 + (_STRIP + _LABEL) * count)
     figure.update_layout(margin={"l": 8, "r": 8, "t": 24, "b": 30}, showlegend=False)
     figure.update_yaxes(visible=False, autorange="reversed")
     figure.update_xaxes(showgrid=False, ticks="", nticks=6, range=[-0.5, width - 0.5])
-    for row, name in enumerate(vectors):
+    for row, (name, vector) in enumerate(vectors.items()):
         figure.add_annotation(
-            text=name,
+            text=f"{name}; length {np.linalg.norm(vector):.3g}",
             x=0,
             xref="paper",
             y=row - 0.5 * _STRIP / (_STRIP + _LABEL),
@@ -69,7 +74,7 @@ def joined_matrix(
             f"expected {len(rows)} names and a row among them, got {len(names)} and row {chosen}"
         )
     labels = [f"{place + 1}. {name}" for place, name in enumerate(names)]
-    trace = _signed(rows, ygap=0, name="number")
+    trace = _signed(rows, ygap=0)
     trace.update(customdata=np.repeat(np.array(labels)[:, None], rows.shape[1], axis=1))
     trace.update(hovertemplate="row %{customdata}, number %{x}: %{z:.2f}<extra></extra>")
     figure = go.Figure(trace)
@@ -183,8 +188,12 @@ def _small_titles(figure: go.Figure) -> None:
     figure.update_yaxes(title_font_size=13)
 
 
-def _signed(values: Float[np.ndarray, "rows d"], *, ygap: int, name: str) -> go.Heatmap:
-    top = float(np.percentile(np.abs(values), _LARGEST)) or 1.0
+def _top(values: Float[np.ndarray, "..."]) -> float:
+    return float(np.percentile(np.abs(values), _LARGEST)) or 1.0
+
+
+def _signed(values: Float[np.ndarray, "rows d"], *, ygap: int) -> go.Heatmap:
+    top = _top(values)
     return go.Heatmap(
         z=values.astype(np.float32),
         zmin=-top,
@@ -192,5 +201,4 @@ def _signed(values: Float[np.ndarray, "rows d"], *, ygap: int, name: str) -> go.
         colorscale=SIGNED,
         showscale=False,
         ygap=ygap,
-        hovertemplate=f"{name} %{{x}}: %{{z:.3f}}<extra></extra>",
     )
