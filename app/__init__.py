@@ -4,9 +4,7 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask, families, foil, retrieve
-from app.tabs import masks as mask
-from app.tabs import pairs as pair
+from app.tabs import align, ask, families, foil, masks, pairs, preprocess, retrieve, tour
 
 
 def build_demo() -> gr.Blocks:
@@ -15,18 +13,22 @@ def build_demo() -> gr.Blocks:
         frame.header()
         chosen = chooser.build()
         with gr.Tabs(elem_classes="lab-tabs"):
+            with gr.Tab("Tour", id="tour") as tour_tab:
+                tour.build(chosen.speakers["align"], tour_tab)
             with gr.Tab("Ask", id="ask") as ask_tab:
                 card = ask.build(chosen.speakers["answer"])
             with gr.Tab("Align", id="align") as align_tab:
                 align.build(chosen.speakers["align"])
-            with gr.Tab("Find", id="find") as find_tab:
-                retrieve.build(chosen.speakers["match"])
             with gr.Tab("Foils", id="foils") as foils_tab:
                 foil.build(chosen.speakers["match"])
             with gr.Tab("Masks", id="masks") as masks_tab:
-                mask.build(chosen.speakers["fill"])
+                masks.build(chosen.speakers["fill"])
             with gr.Tab("Pairs", id="pairs") as pairs_tab:
-                pair.build(chosen.speakers["compare"])
+                pairs.build(chosen.speakers["compare"])
+            with gr.Tab("Pixels", id="pixels") as pixels_tab:
+                preprocess.build(pixels_tab)
+            with gr.Tab("Find", id="find") as find_tab:
+                retrieve.build(chosen.speakers["match"])
             with gr.Tab("Compare", id="compare") as compare_tab:
                 families.build(compare_tab)
         footer = frame.footer()
@@ -35,12 +37,13 @@ def build_demo() -> gr.Blocks:
             chosen,
             opened=demo.load,
             tabs=(
+                ("align", tour_tab),
                 ("answer", ask_tab),
                 ("align", align_tab),
-                ("match", find_tab),
                 ("match", foils_tab),
                 ("fill", masks_tab),
                 ("compare", pairs_tab),
+                ("match", find_tab),
             ),
             offer=card.offer,
             footer=footer,

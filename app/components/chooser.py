@@ -200,7 +200,7 @@ def wire(
     Args:
         chooser: the components.
         opened: the event of a page opened.
-        tabs: what a model does there, and the tab.
+        tabs: what a model does there, and the tab; the page opens with the first.
         offer: the event of the offer of a model, ``name``.
         footer: says who speaks.
     """
@@ -246,6 +246,6 @@ def wire(
     on(offer, pick)
     on(chooser.box.stop, stop)
     on(chooser.clock.tick, look)
-    on(opened, turn_to(TABS[0]))
+    on(opened, turn_to(tabs[0][0]))
     for task, tab in tabs:
         on(tab.select, turn_to(task))

@@ -84,7 +84,7 @@ def browser():
 
 @pytest.fixture
 def visit(browser, address):
-    """Open the page; whatever it complains of, or asks of the outside, fails the test."""
+    """Open the page at Ask; whatever it complains of, or asks of the outside, fails the test."""
     contexts, complaints = [], []
 
     def open_page(size=DESK, **settings) -> Page:
@@ -102,6 +102,7 @@ def visit(browser, address):
             ),
         )
         page.goto(address)
+        page.get_by_role("tab", name="Ask").click()
         expect(page.locator("#reply .vl-bars li")).to_have_count(5, timeout=60_000)
         return page
 

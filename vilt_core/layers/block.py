@@ -78,11 +78,26 @@ class PreNormBlock(nn.Module):
         With ``first``, only so many tokens, from the first on, are computed: the same numbers as
         without, at a fraction of the work where nobody reads the rest.
         """
+        looked, weights = self.mix(tokens, mask=mask, return_weights=return_weights, first=first)
+        return self.transform(looked), weights
+
+    def mix(
+        self,
+        tokens: Float[Tensor, "b s d"],
+        *,
+        mask: Bool[Tensor, "b s"] | None = None,
+        return_weights: bool = False,
+        first: int | None = None,
+    ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
+        """Equation 4: the tokens look at each other."""
         update, weights = self.attention(
             self.norm1(tokens), mask=mask, return_weights=return_weights, first=first
         )
-        tokens = tokens[:, :first] + update
-        return tokens + self.mlp(self.norm2(tokens)), weights
+        return tokens[:, :first] + update, weights
+
+    def transform(self, tokens: Float[Tensor, "b queries d"]) -> Float[Tensor, "b queries d"]:
+        """Equation 5: every token by itself."""
+        return tokens + self.mlp(self.norm2(tokens))
 
 
 class PostNormBlock(nn.Module):

@@ -94,14 +94,28 @@ class PackedBlock(nn.Module):
         first: int | None = None,
     ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
         """As :meth:`PreNormBlock.forward`."""
+        looked, weights = self.mix(tokens, mask=mask, return_weights=return_weights, first=first)
+        return self.transform(looked), weights
+
+    def mix(
+        self,
+        tokens: Float[Tensor, "b s d"],
+        *,
+        mask: Bool[Tensor, "b s"] | None = None,
+        return_weights: bool = False,
+        first: int | None = None,
+    ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
+        """Equation 4, as :meth:`PreNormBlock.mix`."""
         query, key, value = rearrange(
             self.qkv(self.norm1(tokens)), "b s (of h d) -> of b h s d", of=3, h=self.heads
         ).unbind(0)
         query = query[:, :, :first]
         found, weights = mixed(query, key, value, mask=mask, return_weights=return_weights)
-        tokens = tokens[:, :first] + self.projection(found)
-        tokens = tokens + self.contract(self.expand(self.norm2(tokens)))
-        return tokens, weights
+        return tokens[:, :first] + self.projection(found), weights
+
+    def transform(self, tokens: Float[Tensor, "b queries d"]) -> Float[Tensor, "b queries d"]:
+        """Equation 5, as :meth:`PreNormBlock.transform`."""
+        return tokens + self.contract(self.expand(self.norm2(tokens)))
 
 
 def pack(model: nn.Module, *, dtype: torch.dtype = torch.bfloat16) -> None:

@@ -1,0 +1,378 @@
+"""Tour: one picture and one sentence through the whole model, in eight stops."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from app import journey, services
+from app.components import chips, picker, progress, touch
+from app.components.polite import sentence as one_sentence
+from app.services import Key
+from app.stops import STOPS, Choice, Stop, begun
+
+_LATEX: list[dict[str, str | bool]] = [
+    {"left": "$$", "right": "$$", "display": True},
+    {"left": "$", "right": "$", "display": False},
+]
+_GENERAL = {
+    "stickers": ("A cat next to a red heart", "A picture of two dogs"),
+    "photographs": ("A person in front of a building", "A table with a plate and a glass"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    """The components of one stop."""
+
+    says: gr.HTML
+    picture: gr.HTML
+    tells: gr.HTML
+    plots: list[gr.Plot]
+    at: gr.Slider
+    word: gr.Dropdown
+    texts: list[gr.Textbox]
+    formula: gr.Markdown
+    quiz: gr.HTML
+    options: gr.Radio
+    verdict: gr.HTML
+    proof: gr.Plot
+
+    @property
+    def drawing(self) -> list[Any]:
+        """What a choice changes."""
+        return [self.says, self.picture, self.tells, *self.plots]
+
+    @property
+    def everything(self) -> list[Any]:
+        """What another picture or sentence changes."""
+        asked = [self.formula, self.quiz, self.options, self.verdict, self.proof]
+        return [*self.drawing, self.at, self.word, *self.texts, *asked]
+
+    @property
+    def chosen(self) -> list[Any]:
+        """What the visitor chose."""
+        return [self.at, self.word, *self.texts]
+
+
+Input = tuple[
+    str | None, str, Key | None, str
+]  # a picture of one's own, a sentence, a key, a model
+
+
+def drawn(stop: Stop, given: Input, choice: Choice) -> tuple[Any, ...]:
+    """A stop at a choice: the values of ``_Stage.drawing``.
+
+    Raises:
+        ValueError: one sentence on what is wrong with what was given.
+    """
+    found = stop.draw(journey.travelled(*given), choice)
+    return found.says, found.picture, found.tells, *found.plots
+
+
+def entered(stop: Stop, given: Input) -> tuple[Any, ...]:
+    """A stop as it opens: the values of ``_Stage.everything``.
+
+    Raises:
+        ValueError: one sentence on what is wrong with what was given.
+    """
+    trip = journey.travelled(*given)
+    choice, quiz = begun(stop, trip), stop.quiz(trip)
+    first, last, _ = stop.span(trip)
+    formula = f"$$ {stop.equation} $$\n\n{stop.shapes(trip)}"
+    return (
+        *drawn(stop, given, choice),
+        gr.Slider(
+            minimum=first,
+            maximum=max(last, first + 1),
+            value=choice.at,
+            interactive=first < last,
+        ),
+        gr.Dropdown(choices=stop.choices(trip), value=choice.word) if stop.word else gr.skip(),
+        *choice.texts,
+        formula,
+        f"{quiz.picture}<p>{escape(quiz.question)}</p>",
+        gr.Radio(choices=list(quiz.options), value=None),
+        "",
+        gr.Plot(visible=False),
+    )
+
+
+def judged(stop: Stop, given: Input, answer: str | None) -> tuple[Any, ...]:
+    """What a prediction was worth, and the proof of it, where there is a figure."""
+    if answer is None:
+        return "", gr.Plot(visible=False)
+    quiz = stop.quiz(journey.travelled(*given))
+    right = answer == quiz.right
+    badge = "✓ right" if right else f"✗ it is: {escape(quiz.right)}"
+    verdict = (
+        f'<div class="lab-because" role="status"><span class="lab-badge '
+        f'{"right" if right else "wrong"}">{badge}</span><p>{escape(quiz.because)}</p></div>'
+    )
+    figure = quiz.figure
+    return verdict, gr.Plot(visible=figure is not None, value=figure)
+
+
+def _suggestions(key: Key | None, model: str) -> tuple[str, ...]:
+    if key is not None:
+        return services.captions_of(key)
+    return _GENERAL["photographs" if services.knows_photographs(model) else "stickers"]
+
+
+def opened(keys: tuple[Key, ...], key: Key) -> tuple[Any, ...]:
+    """A picture of ours put on show, with its first caption."""
+    captions = services.captions_of(key)
+    return *picker.shown(keys, key), captions[0], chips.value(captions, captions[0])
+
+
+def introduced(model: str, image: str | None, text: str, key: Key | None) -> tuple[Any, ...]:
+    """Another model speaks: it opens with a picture of its world, or travels with the user's."""
+    keys = services.examples(model)
+    if image is None or key is not None:
+        return opened(keys, keys[0])
+    suggestions = chips.value(_suggestions(None, model), text)
+    return picker.strip_value(keys, None), gr.skip(), None, keys, text, suggestions
+
+
+def brought(keys: tuple[Key, ...], text: str, model: str) -> tuple[Any, ...]:
+    """The user's own picture, or none."""
+    suggestions = chips.value(_suggestions(None, model), text)
+    return picker.strip_value(keys, None), None, suggestions
+
+
+def build(speaker: gr.State, tab: gr.Tab) -> None:
+    """Lay out the tab.
+
+    Args:
+        speaker: the model that travels, by its name; the tab opens when it is first given one.
+        tab: on being selected it draws the stop on show anew.
+    """
+    with gr.Row(elem_classes="lab-columns"):
+        with gr.Column(min_width=280, elem_classes="lab-side"):
+            chosen = picker.build(label="Picture", height=230)
+            text = gr.Textbox(
+                label="Sentence",
+                placeholder="Describe the picture, in English",
+                max_lines=4,
+                elem_id="tour-sentence",
+                elem_classes="lab-field",
+            )
+            suggestions = chips.build(label="Suggested sentences")
+            button = gr.Button("Follow them", variant="primary", elem_id="tour-go")
+        with gr.Column(min_width=320):
+            told = touch.html(elem_id="tour-told")
+            with gr.Walkthrough(selected=0, elem_id="tour-stops", elem_classes="lab-walk") as walk:
+                steps, stages, turns = [], [], []
+                for place, stop in enumerate(STOPS):
+                    with gr.Step(stop.name, id=place) as step:
+                        stages.append(_stage(stop, place))
+                        turns.append(_turns(place))
+                    steps.append(step)
+    current = gr.State(0)
+    given = [chosen.image, text, chosen.key, speaker]
+    every = [component for stage in stages for component in stage.everything]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+    def enter(place: int, *given: Any) -> tuple[Any, ...]:
+        if given[3] is None:  # no model was chosen yet
+            return "", *(gr.skip() for _ in every)
+        try:
+            found = entered(STOPS[place], given)  # pyright: ignore[reportArgumentType]
+        except ValueError as error:
+            note = progress.note(one_sentence(error), trouble=True)
+            return note, *(gr.skip() for _ in every)
+        before = sum(len(stage.everything) for stage in stages[:place])
+        after = len(every) - before - len(found)
+        return (
+            "",
+            *(gr.skip() for _ in range(before)),
+            *found,
+            *(gr.skip() for _ in range(after)),
+        )
+
+    def entering(event: Any) -> None:
+        event.then(enter, [current, *given], [told, *every], **quiet)
+
+    def pick(keys: tuple[Key, ...], event: gr.EventData) -> tuple[Any, ...]:
+        return opened(keys, keys[event.place])
+
+    def suggest(key: Key | None, model: str, event: gr.EventData) -> tuple[Any, ...]:
+        return event.text, chips.value(_suggestions(key, model), event.text)
+
+    shown = [*chosen.outputs, text, suggestions]
+    entering(speaker.change(introduced, [speaker, chosen.image, text, chosen.key], shown, **quiet))
+    entering(chosen.strip.pick(pick, chosen.keys, shown, **quiet))
+    entering(
+        chosen.strip.fresh(
+            lambda keys: opened(keys, services.another()), chosen.keys, shown, **quiet
+        )
+    )
+    entering(
+        chosen.image.input(
+            brought,
+            [chosen.keys, text, speaker],
+            [chosen.strip, chosen.key, suggestions],
+            **quiet,
+        )
+    )
+    entering(suggestions.pick(suggest, [chosen.key, speaker], [text, suggestions], **quiet))
+    gr.on(
+        [button.click, text.submit, tab.select],
+        enter,
+        [current, *given],
+        [told, *every],
+        **quiet,
+    )
+    for place, (stop, step, stage) in enumerate(zip(STOPS, steps, stages, strict=True)):
+        _wire(stop, stage, given, told, quiet)
+        for event in (step.select, *_going_to(place, turns)):
+            entering(
+                event(
+                    lambda place=place: (place, gr.Walkthrough(selected=place)),
+                    None,
+                    [current, walk],
+                    **quiet,
+                )
+            )
+
+
+def _stage(stop: Stop, place: int) -> _Stage:
+    """The components of a stop, laid out."""
+    touch.html(f'<div class="lab-stop"><h3>{stop.title}</h3></div>')
+    says = touch.html(elem_id=f"stop-{place}-says")
+    with gr.Row(elem_classes="lab-stage"):
+        with gr.Column(min_width=280, scale=4):
+            picture = touch.build(elem_id=f"stop-{place}-picture", elem_classes="lab-see")
+            with nullcontext() if stop.plots else gr.Row(elem_classes="lab-asked"):
+                at, word, texts = _controls(stop, place)
+        with gr.Column(min_width=280, scale=5, visible=stop.plots > 0):
+            tells = touch.html(elem_id=f"stop-{place}-tells")
+            plots = [_plot(f"stop-{place}-plot-{number}") for number in range(stop.plots)]
+    touch.html(f'<p class="lab-try"><b>Try</b> {stop.hint}</p>')
+    with gr.Row(elem_classes="lab-stage"):
+        with gr.Column(min_width=280, elem_classes="lab-paper"):
+            formula = gr.Markdown(latex_delimiters=_LATEX, elem_id=f"stop-{place}-formula")
+        with gr.Column(min_width=280, elem_classes="lab-paper"):
+            quiz = touch.html(elem_id=f"stop-{place}-quiz", elem_classes="lab-quiz")
+            options = gr.Radio(
+                [],
+                show_label=False,
+                container=False,
+                elem_id=f"stop-{place}-options",
+                elem_classes="lab-switch",
+            )
+            verdict = touch.html(elem_id=f"stop-{place}-verdict")
+            proof = _plot(f"stop-{place}-proof", visible=False)
+    return _Stage(
+        says=says,
+        picture=picture,
+        tells=tells,
+        plots=plots,
+        at=at,
+        word=word,
+        texts=texts,
+        formula=formula,
+        quiz=quiz,
+        options=options,
+        verdict=verdict,
+        proof=proof,
+    )
+
+
+def _controls(stop: Stop, place: int) -> tuple[gr.Slider, gr.Dropdown, list[gr.Textbox]]:
+    at = gr.Slider(
+        0,
+        1,
+        0,
+        step=1,
+        label=stop.at or "",
+        visible=stop.at is not None,
+        elem_id=f"stop-{place}-at",
+        elem_classes="lab-field",
+    )
+    word = gr.Dropdown(
+        label=stop.word or "",
+        visible=stop.word is not None,
+        elem_id=f"stop-{place}-word",
+        elem_classes="lab-field",
+    )
+    texts = [
+        gr.Textbox(
+            label=label,
+            max_lines=2,
+            elem_id=f"stop-{place}-text-{number}",
+            elem_classes="lab-field",
+        )
+        for number, label in enumerate(stop.texts)
+    ]
+    return at, word, texts
+
+
+def _plot(name: str, **settings: Any) -> gr.Plot:
+    return gr.Plot(
+        show_label=False,
+        container=False,
+        elem_id=name,
+        elem_classes=["lab-plot", "lab-fit"],
+        **settings,
+    )
+
+
+def _turns(place: int) -> dict[int, gr.Button]:
+    """Buttons to the stops before and after, by where they lead."""
+    found = {}
+    with gr.Row(elem_classes="lab-turns"):
+        if place > 0:
+            found[place - 1] = gr.Button(f"← {STOPS[place - 1].name}")
+        if place + 1 < len(STOPS):
+            found[place + 1] = gr.Button(f"{STOPS[place + 1].name} →", variant="primary")
+    return found
+
+
+def _going_to(place: int, turns: list[dict[int, gr.Button]]) -> list[Any]:
+    return [leads[place].click for leads in turns if place in leads]
+
+
+def _wire(
+    stop: Stop,
+    stage: _Stage,
+    given: list[Any],
+    told: gr.HTML,
+    quiet: dict[str, Any],
+) -> None:
+    """What happens when something is chosen at a stop."""
+
+    def draw(*values: Any) -> tuple[Any, ...]:
+        inputs, (at, word, *texts) = values[: len(given)], values[len(given) :]
+        try:
+            choice = Choice(at=int(at), word=word or 0, texts=tuple(texts))
+            return "", *drawn(stop, inputs, choice)  # pyright: ignore[reportArgumentType]
+        except ValueError as error:
+            note = progress.note(one_sentence(error), trouble=True)
+            return note, *(gr.skip() for _ in stage.drawing)
+
+    def judge(*values: Any) -> tuple[Any, ...]:
+        *inputs, answer = values
+        return judged(stop, tuple(inputs), answer)  # pyright: ignore[reportArgumentType]
+
+    def pick(image: str | None, text: str, key: Key | None, model: str, event: gr.EventData) -> int:
+        return stop.place(journey.travelled(image, text, key, model), event.place)
+
+    redraw: dict[str, Any] = {
+        "fn": draw,
+        "inputs": [*given, *stage.chosen],
+        "outputs": [told, *stage.drawing],
+        "trigger_mode": "always_last",
+        **quiet,
+    }
+    if stop.at is not None:
+        stage.at.input(**redraw)
+    if stop.word is not None:
+        stage.word.input(**redraw)
+    for box in stage.texts:
+        box.submit(**redraw)
+    if stop.touched:
+        stage.picture.pick(pick, given, stage.at, **quiet).then(**redraw)
+    stage.options.input(judge, [*given, stage.options], [stage.verdict, stage.proof], **quiet)

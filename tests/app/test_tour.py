@@ -1,0 +1,213 @@
+"""The tour tells what the model computed, for every stop, scene and picture of one's own."""
+
+import re
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from app import journey, services
+from app.photographs import PHOTOGRAPHS
+from app.services import EXAMPLES
+from app.stops import STOPS, Choice, begun
+from app.tabs import tour
+
+TINY, B32 = "tiny", "ViLT-B/32"
+BY_NAME = {stop.name: stop for stop in STOPS}
+every_stop = pytest.mark.parametrize("stop", STOPS, ids=lambda stop: stop.name)
+
+
+def text_of(html):
+    return re.sub(r"<style>.*?</style>|<[^>]+>", "", html, flags=re.DOTALL)
+
+
+@pytest.fixture
+def sentence():
+    return services.captions_of(EXAMPLES[0])[0]
+
+
+@pytest.fixture
+def trip(tiny, sentence):
+    return journey.travelled(None, sentence, EXAMPLES[0], TINY)
+
+
+@pytest.fixture
+def wide(tmp_path):
+    path = tmp_path / "wide.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 90, 3), np.uint8)).save(path)
+    return str(path)
+
+
+@every_stop
+def test_a_stop_opens_with_all_that_it_promises(trip, stop):
+    choice = begun(stop, trip)
+    first, last, at = stop.span(trip)
+    assert first <= at <= last
+    found = stop.draw(trip, choice)
+    assert len(found.plots) == stop.plots or stop.name == "Pooler"
+    assert len(re.findall(r"[.?] ", text_of(found.says) + " ")) <= 3
+    assert "nan" not in text_of(found.says + found.tells)
+    if stop.word:
+        assert choice.word in [value for _, value in stop.choices(trip)]
+
+
+@every_stop
+def test_every_place_of_the_slider_can_be_drawn(trip, stop):
+    first, last, _ = stop.span(trip)
+    opening = begun(stop, trip)
+    for at in (first, last):
+        choice = Choice(at=at, word=opening.word, texts=opening.texts)
+        assert stop.draw(trip, choice).picture
+
+
+@every_stop
+def test_a_quiz_has_one_right_answer_among_its_options(trip, stop):
+    quiz = stop.quiz(trip)
+    assert quiz.options.count(quiz.right) == 1
+    assert len(set(quiz.options)) == len(quiz.options) > 1
+    assert quiz.because.endswith(".")
+
+
+@every_stop
+def test_right_and_wrong_predictions_are_told_apart(tiny, sentence, stop):
+    given = (None, sentence, EXAMPLES[0], TINY)
+    quiz = stop.quiz(journey.travelled(*given))
+    for option in quiz.options:
+        verdict, _ = tour.judged(stop, given, option)
+        assert ("✓ right" in verdict) == (option == quiz.right)
+    assert tour.judged(stop, given, None)[0] == ""
+
+
+def test_counts_are_those_of_the_model(trip, tiny):
+    told = trip.journey
+    rows, columns = told.grid
+    tokens = tiny.tokenizer.count(trip.sentence)
+    says = {stop.name: text_of(stop.draw(trip, begun(stop, trip)).says) for stop in STOPS}
+    assert f"64 / 16 = {columns} across, 64 / 16 = {rows} down, 16 patches" in says["Patches"]
+    assert "16 x 16 x 3 colours = 768 numbers" in says["Patches"]
+    assert f"{tokens} tokens" in says["Words"]
+    assert (
+        f"{tokens} tokens of text, 1 [class] and 16 patches make {tokens + 17} rows"
+        in (says["One matrix"])
+    )
+    shapes = BY_NAME["One matrix"].shapes(trip)
+    assert f"(16 + {tokens - 1} + 2) \\times 32 = {tokens + 17} \\times 32" in shapes
+
+
+def test_a_wide_picture_has_its_own_counts(tiny, wide):
+    trip = journey.travelled(wide, "a cat next to a dog", None, TINY)
+    assert trip.journey.grid == (4, 6)
+    stop = BY_NAME["Patches"]
+    says = text_of(stop.draw(trip, begun(stop, trip)).says)
+    assert "96 x 64 pixels" in says
+    assert "24 patches" in says
+    assert journey.places(trip) == {}
+
+
+def test_the_match_after_the_last_layer_is_the_models(trip, tiny):
+    expected = tiny.match([trip.picture], [trip.sentence])[0, 0]
+    assert journey.matched(trip)[-1] == pytest.approx(float(expected), abs=1e-5)
+    assert len(journey.matched(trip)) == trip.journey.depth + 1
+
+
+def test_likeness_after_the_last_layer_is_that_of_the_alignment(trip):
+    found = journey.alignment(trip)
+    assert journey.likeness(trip)["word and patch"][-1] == pytest.approx(
+        float((1 - found.cost).mean()), abs=1e-5
+    )
+    word = journey.telling_words(trip)[0]
+    tokens = [token - 1 for token in trip.journey.words[word].tokens]
+    expected = np.clip((1 - found.cost)[tokens].mean(axis=0), 0, None).reshape(found.grid)
+    np.testing.assert_allclose(
+        journey.likeness_of(trip, trip.journey.depth, word), expected, atol=1e-5
+    )
+
+
+def test_neighbours_are_the_nearest_rows_of_the_table(trip, tiny):
+    token = trip.journey.words[0].tokens[0]
+    table = tiny.model.text_embedding.words.weight.detach()
+    cosines = torch.cosine_similarity(table, table[int(trip.journey.ids[token])][None])
+    cosines[[*tiny.tokenizer.special, int(trip.journey.ids[token])]] = -1
+    best = int(cosines.argmax())
+    piece, cosine = journey.neighbours(trip, token)[0]
+    assert piece == tiny.tokenizer.token(best)
+    assert cosine == pytest.approx(float(cosines[best]), abs=1e-5)
+
+
+def test_a_click_reaches_the_part_that_was_clicked(trip):
+    assert BY_NAME["Patches"].place(trip, 0) == 1
+    assert BY_NAME["Words"].place(trip, 3) == 4
+    row = BY_NAME["One matrix"].place(trip, 5)
+    drawn = BY_NAME["One matrix"].draw(trip, Choice(at=row))
+    assert "patch 6" in drawn.tells
+
+
+def test_a_hidden_word_is_filled_where_it_stood(trip, tiny):
+    word = journey.telling_words(trip)[0]
+    hidden = journey.hidden(trip, word)
+    assert hidden.count("[MASK]") == len(trip.journey.words[word].tokens)
+    assert trip.journey.words[word].text not in hidden.split()
+    quiz = BY_NAME["Heads"].quiz(trip)
+    text = re.search("“(.+)”", quiz.question).group(1)
+    assert quiz.right == tiny.fill(trip.picture, text, top_k=1)[0][0].text
+
+
+def test_a_mask_that_the_visitor_wrote_is_no_obstacle(tiny):
+    trip = journey.travelled(None, "a [MASK] above a cat", EXAMPLES[0], TINY)
+    for stop in STOPS:
+        assert stop.draw(trip, begun(stop, trip)).picture
+        assert stop.quiz(trip).right
+
+
+def test_journeys_are_kept(tiny, sentence):
+    first = journey.travelled(None, sentence, EXAMPLES[0], TINY)
+    assert journey.travelled(None, sentence, EXAMPLES[0], TINY) is first
+    assert journey.travelled(None, sentence, EXAMPLES[1], TINY) is not first
+
+
+@pytest.mark.parametrize("text", ["", "?!", "кошка", "cat " * 60])
+def test_what_cannot_travel_is_one_sentence(tiny, text):
+    with pytest.raises(ValueError, match=r"letter or digit|none of these words|at most"):
+        tour.entered(STOPS[0], (None, text, EXAMPLES[0], TINY))
+    with pytest.raises(ValueError, match="add one of your own"):
+        tour.entered(STOPS[0], (None, "a cat", None, TINY))
+
+
+def test_written_markup_stays_text(tiny):
+    given = (None, "a <b>cat</b> <script>", EXAMPLES[0], TINY)
+    for stop in STOPS:
+        values = [value for value in tour.entered(stop, given) if isinstance(value, str)]
+        assert "<script>" not in "".join(values)
+        assert "<b>cat" not in "".join(values)
+
+
+def test_a_photograph_travels_through_the_published_geometry(hub):
+    hub.go.set()
+    trip = journey.travelled(None, PHOTOGRAPHS[0].captions[0], PHOTOGRAPHS[0], B32)
+    assert trip.journey.grid == (12, 18)
+    for stop in STOPS:
+        assert stop.draw(trip, begun(stop, trip)).picture
+    assert "216 patches" in STOPS[0].draw(trip, begun(STOPS[0], trip)).says
+
+
+def test_heads_that_a_checkpoint_lacks_are_told(trip, monkeypatch):
+    stop, choice = BY_NAME["Heads"], begun(BY_NAME["Heads"], trip)
+    assert "published without" not in stop.draw(trip, choice).picture
+    for head in ("itm", "mlm", "vqa"):
+        monkeypatch.setattr(trip.predictor.model, head, None)
+    assert stop.draw(trip, choice).picture.count("published without") == 3
+    assert stop.quiz(trip).right == "no"
+    pooler = BY_NAME["Pooler"]
+    assert "no head that matches" in pooler.draw(trip, begun(pooler, trip)).tells
+
+
+def test_another_model_opens_with_a_picture_of_its_world_or_takes_ones_own(tiny, wide):
+    *_, text, suggestions = tour.introduced(TINY, None, "", None)
+    assert text == suggestions["chosen"] == services.captions_of(EXAMPLES[0])[0]
+    strip, image, key, keys, text, _ = tour.introduced(TINY, wide, "A cat", None)
+    assert (key, keys, text) == (None, EXAMPLES, "A cat")
+    assert image == gr.skip()
+    assert strip["chosen"] is None
+    assert tour.brought(EXAMPLES, "A cat", TINY)[1] is None

@@ -1,0 +1,59 @@
+"""One number of the position table at every cell of a grid, and where a stretched one reads it."""
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float
+
+from vilt_core.viz.layout import INK, quiet
+from vilt_core.viz.palette import IMAGE, TEXT
+
+_SCALE = [(0.0, TEXT), (0.5, "#f3f1f0"), (1.0, IMAGE)]
+
+
+def table_map(
+    values: Float[np.ndarray, "rows columns"],
+    *,
+    title: str,
+    top: float,
+    reads: Float[np.ndarray, "points 2"] | None = None,
+) -> go.Figure:
+    """A number a cell, as colours.
+
+    Args:
+        values: one number of the vector of every place.
+        title: above the map.
+        top: the size that is drawn in full colour.
+        reads: (row, column) of points, in cells, that another grid reads here.
+    """
+    rows, columns = values.shape
+    figure = go.Figure(
+        go.Heatmap(
+            z=values.astype(np.float32),
+            zmin=-top,
+            zmax=top,
+            colorscale=_SCALE,
+            showscale=False,
+            xgap=1,
+            ygap=1,
+            hovertemplate="row %{y}, column %{x}: %{z:.3f}<extra></extra>",
+        )
+    )
+    if reads is not None:
+        figure.add_trace(
+            go.Scatter(
+                x=reads[:, 1],
+                y=reads[:, 0],
+                mode="markers",
+                marker={"size": 4, "color": INK},
+                hovertemplate="read at row %{y:.2f}, column %{x:.2f}<extra></extra>",
+            )
+        )
+    quiet(figure, height=330)
+    figure.update_layout(
+        title={"text": title, "font": {"size": 13}, "x": 0.02, "y": 0.97},
+        margin={"l": 8, "r": 8, "t": 40, "b": 8},
+        showlegend=False,
+    )
+    figure.update_xaxes(visible=False, range=[-0.6, columns - 0.4], constrain="domain")
+    figure.update_yaxes(visible=False, range=[rows - 0.4, -0.6], scaleanchor="x")
+    return figure
