@@ -72,14 +72,15 @@ class PreNormBlock(nn.Module):
         mask: Bool[Tensor, "b s"] | None = None,
         return_weights: bool = False,
         first: int | None = None,
+        gates: Float[Tensor, "b h"] | None = None,
     ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
         """One step of depth; the attention weights come along when asked for.
 
         With ``first``, only so many tokens, from the first on, are computed: the same numbers as
-        without, at a fraction of the work where nobody reads the rest.
+        without, at a fraction of the work where nobody reads the rest. ``gates`` scale the heads.
         """
         update, weights = self.attention(
-            self.norm1(tokens), mask=mask, return_weights=return_weights, first=first
+            self.norm1(tokens), mask=mask, return_weights=return_weights, first=first, gates=gates
         )
         tokens = tokens[:, :first] + update
         return tokens + self.mlp(self.norm2(tokens)), weights

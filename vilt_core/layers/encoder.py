@@ -36,6 +36,7 @@ class Encoder(nn.Module):
         return_attentions: bool = False,
         attention_of: int | None = None,
         first: int | None = None,
+        gates: Float[Tensor, "b depth h"] | None = None,
     ) -> Encoded:
         """Run the stack.
 
@@ -46,6 +47,8 @@ class Encoder(nn.Module):
             return_attentions: Keep every block's attention weights.
             attention_of: Keep one block's alone, counted from 1.
             first: How many tokens of the last block are wanted, from the first on; all by default.
+            gates: What the finds of each head of each block are multiplied with, for each row of
+                the batch: 0 silences a head. Of pre-norm blocks alone.
 
         Raises:
             ValueError: ``attention_of`` names no block.
@@ -63,6 +66,7 @@ class Encoder(nn.Module):
                 mask=mask,
                 return_weights=return_attentions or depth == attention_of,
                 first=first if depth == len(self.blocks) else None,
+                **({} if gates is None else {"gates": gates[:, depth - 1]}),
             )
             if return_states:
                 states.append(tokens)
