@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vilt_core.evaluation.alignment import alignment_scores
+from vilt_core.evaluation.faithfulness import faithfulness_scores
 from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.matching import matching_accuracy
 from vilt_core.evaluation.nlvr2 import nlvr2_accuracy
@@ -26,6 +27,7 @@ __all__ = [
     "Progress",
     "alignment_scores",
     "evaluate",
+    "faithfulness_scores",
     "matching_accuracy",
     "nlvr2_accuracy",
     "place_readability",
@@ -40,6 +42,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "retrieval": retrieval_recall,
     "alignment": alignment_scores,
     "places": place_readability,
+    "faithfulness": faithfulness_scores,
 }
 
 
@@ -58,7 +61,7 @@ def evaluate(
     Args:
         model: a model with its tokenizer, or what ``open_bundle`` opens: a folder, a file, a name
             on the hub.
-        task: "vqa", "matching", "nlvr2", "retrieval", "alignment" or "places".
+        task: "vqa", "matching", "nlvr2", "retrieval", "alignment", "places" or "faithfulness".
         on: "world:test", "world:style", "world:composition", a file of JSON lines, a folder of a
             public format (FOLDER or FOLDER:SPLIT), or a data set.
         limit: how many examples at most; a sensible number otherwise.
