@@ -77,7 +77,7 @@ def faithfulness_curves(score: Score, heat: Float[Tensor, "m n"], *, steps: int 
     whole, empty = (end.expand(m, 1) for end in found[:2])
     without, within = (half.reshape(-1, m).T for half in found[2:].chunk(2))
     return Curves(
-        fractions=(counts / n).double().numpy(),
+        fractions=(counts.double() / n).numpy(),
         deletion=torch.cat([whole, without, empty], dim=1).numpy(),
         insertion=torch.cat([empty, within, whole], dim=1).numpy(),
     )

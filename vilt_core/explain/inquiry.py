@@ -42,7 +42,7 @@ class Inquiry:
 
     @property
     def patch_tokens(self) -> int:
-        """n."""
+        """N."""
         return self.patches.tokens.shape[1]
 
     def joint(self) -> Float[Tensor, "1 s d"]:

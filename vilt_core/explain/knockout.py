@@ -6,7 +6,6 @@ are left out of one computation.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -18,8 +17,7 @@ from vilt_core.explain.occlusion import without_words
 from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.fusion import mask_of, with_class
 
-Side = Literal["text", "image"]
-SIDES: tuple[Side, ...] = ("text", "image")
+SIDES = ("text", "image")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +26,7 @@ class Knockout:
 
     heads: tuple[tuple[int, int], ...] = ()  # (layer, head), both counted from 1
     layers: tuple[int, ...] = ()  # counted from 1: the block hands on what it was given
-    types: tuple[Side, ...] = ()  # rows of the modal-type table of equation 3
+    types: tuple[str, ...] = ()  # "text" or "image": rows of the table of equation 3
     words: tuple[int, ...] = ()  # by their places in the question
     patches: tuple[tuple[int, int], ...] = ()  # (row, column)
 

@@ -4,8 +4,6 @@
 the picture. A transformer can also do without the patch: then nothing attends to it.
 """
 
-from typing import Literal
-
 import torch
 from einops import rearrange
 from jaxtyping import Bool, Float
@@ -13,11 +11,9 @@ from torch import Tensor
 
 from vilt_core.explain.inquiry import Inquiry, chunks
 
-Fill = Literal["remove", "grey"]
-
 
 def answer_occlusion(
-    inquiry: Inquiry, answer: int, *, window: int = 1, fill: Fill = "remove"
+    inquiry: Inquiry, answer: int, *, window: int = 1, fill: str = "remove"
 ) -> Float[Tensor, " s"]:
     """By how much log P(answer) falls without each patch, and without each word.
 
@@ -25,7 +21,7 @@ def answer_occlusion(
         inquiry: the question.
         answer: its place among the model's answers.
         window: side of the square of patches around each that goes with it, an odd number.
-        fill: whether patches leave the sequence or turn grey; words always leave it.
+        fill: "remove" takes patches out of the sequence, "grey" paints them; words always leave it.
 
     Returns:
         One number a token. A word's fall is shared evenly among its pieces; [CLS], [SEP] and the
