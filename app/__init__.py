@@ -4,7 +4,7 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask, families, retrieve
+from app.tabs import align, ask, explain, families, retrieve
 
 
 def build_demo() -> gr.Blocks:
@@ -12,11 +12,13 @@ def build_demo() -> gr.Blocks:
     with gr.Blocks(title="ViLT Lab", analytics_enabled=False, fill_width=True) as demo:
         frame.header()
         chosen = chooser.build()
-        with gr.Tabs(elem_classes="lab-tabs"):
+        with gr.Tabs(elem_classes="lab-tabs") as tabs:
             with gr.Tab("Ask", id="ask") as ask_tab:
                 card = ask.build(chosen.speakers["answer"])
             with gr.Tab("Align", id="align") as align_tab:
                 align.build(chosen.speakers["align"])
+            with gr.Tab(explain.TITLE, id="explain") as explain_tab:
+                explain.build(tabs, chosen.speakers["answer"])
             with gr.Tab("Find", id="find") as find_tab:
                 retrieve.build(chosen.speakers["match"])
             with gr.Tab("Compare", id="compare") as compare_tab:
@@ -27,6 +29,7 @@ def build_demo() -> gr.Blocks:
             chosen,
             opened=demo.load,
             tabs={"answer": ask_tab, "align": align_tab, "match": find_tab},
+            more=[("answer", explain_tab)],
             offer=card.offer,
             footer=footer,
         )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vilt_core.explain.explanation import Explanation
     from vilt_core.explain.inquiry import Inquiry
-    from vilt_core.predictor import Answer, Predictor
+    from vilt_core.predictor import Predictor
 
 # What each method does, for people who have not read the paper.
 SAYS: Mapping[str, str] = {
@@ -46,6 +46,7 @@ class Subject:
     key: Key | None
     model: str
     answer: str | None = None  # the likeliest unless given
+    turn: int = 0  # tells two wishes for the same apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +178,7 @@ def _parts(parts: Sequence[tuple[str, str]]) -> dict[str, tuple[Any, ...]]:
             found.setdefault(kind, []).append(at)
             continue
         numbers = tuple(int(number) for number in at.split(","))
-        found.setdefault(kind, []).append(
-            numbers if kind in ("heads", "patches") else numbers[0]
-        )
+        found.setdefault(kind, []).append(numbers if kind in ("heads", "patches") else numbers[0])
     return {kind: tuple(chosen) for kind, chosen in found.items()}
 
 

@@ -4,7 +4,7 @@ A model that is not there yet loads beside the page. Until it is there, and if i
 that spoke before goes on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -181,6 +181,7 @@ def wire(
     tabs: Mapping[Task, gr.Tab],
     offer: Callable[..., Any],
     footer: gr.HTML,
+    more: Sequence[tuple[Task, gr.Tab]] = (),
 ) -> None:
     """Let the box, the tabs and an offer decide who speaks.
 
@@ -190,6 +191,7 @@ def wire(
         tabs: by what a model does there.
         offer: the event of the offer of a model, ``name``.
         footer: says who speaks.
+        more: further tabs, with what a model does there.
     """
     outputs = [chooser.visit, chooser.box, *chooser.speakers.values(), footer, chooser.clock]
 
@@ -234,5 +236,5 @@ def wire(
     on(chooser.box.stop, stop)
     on(chooser.clock.tick, look)
     on(opened, turn_to(TABS[0]))
-    for task, tab in tabs.items():
+    for task, tab in (*tabs.items(), *more):
         on(tab.select, turn_to(task))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -60,13 +61,14 @@ class Encoder(nn.Module):
         states, attentions = [tokens], []
         run = partial(checkpoint, use_reentrant=False) if self.checkpointing else _call
         for depth, block in enumerate(self.blocks, start=1):
+            gated: dict[str, Any] = {} if gates is None else {"gates": gates[:, depth - 1]}
             tokens, weights = run(
                 block,
                 tokens,
                 mask=mask,
                 return_weights=return_attentions or depth == attention_of,
                 first=first if depth == len(self.blocks) else None,
-                **({} if gates is None else {"gates": gates[:, depth - 1]}),
+                **gated,
             )
             if return_states:
                 states.append(tokens)

@@ -1,7 +1,7 @@
 """Pictures of what a model does: arrays and strings in, a figure out, no model known.
 
 heatmap.py (matplotlib), plan.py, curves.py, families.py, growth.py and timeline.py (plotly),
-answers.py (HTML), explanations.py, heads.py and knockouts.py (HTML, of one answer), lens.py and
-faithfulness.py (plotly, of the same), stepper.py (the interactive view of an alignment, HTML) and passage.py (a pair on
-its way through models, HTML). Import the file that you need: each pulls in one library.
+answers.py (HTML), stepper.py (the interactive view of an alignment, HTML) and passage.py (a pair on
+its way through models, HTML). Of one answer: explanations.py, heads.py and knockouts.py (HTML),
+lens.py and faithfulness.py (plotly). Import the file that you need: each pulls in one library.
 """

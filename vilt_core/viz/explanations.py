@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from vilt_core.viz.heatmap import Box, blend
+from vilt_core.viz.blend import Box, blend
 from vilt_core.viz.stepper import data_url
 
 _STATIC = Path(__file__).parent / "static"
@@ -61,9 +61,7 @@ def gallery(
             raise ValueError(f"expected heat of {len(words)} words, got {len(card.word_heat)}")
     lowest = min((c.deletion for c in cards if c.deletion is not None), default=None)
     highest = max((c.insertion for c in cards if c.insertion is not None), default=None)
-    drawn = "".join(
-        _card(pixels, card, words, boxes, best=(lowest, highest)) for card in cards
-    )
+    drawn = "".join(_card(pixels, card, words, boxes, best=(lowest, highest)) for card in cards)
     return f'<style>{style()}</style><div class="vx-gallery">{drawn}</div>'
 
 

@@ -45,16 +45,17 @@ def knockout_board(
     """
     if len(words) != len(word_chances):
         raise ValueError(f"expected chances of {len(words)} words, got {len(word_chances)}")
-    depth, count = heads.shape
-    parts = [
-        _bars("Words", "words", words, word_chances, whole, TEXT),
-        _bars("Type embeddings", "types", ("text", "image"), types, whole, PLAIN, at=("text", "image")),
-        _bars("Layers", "layers", [str(at + 1) for at in range(depth)], layers, whole, BOTH,
-              at=[str(at + 1) for at in range(depth)]),
-        _heads(heads, whole, depth, count),
+    numbers, sides = [str(at + 1) for at in range(len(layers))], ("text", "image")
+    places = [str(at) for at in range(len(words))]
+    parts = (
+        _bars("Words", "words", words, word_chances, whole, color=TEXT, at=places),
+        _bars("Type embeddings", "types", sides, types, whole, color=PLAIN, at=sides),
+        _bars("Layers", "layers", numbers, layers, whole, color=BOTH, at=numbers),
+        _heads(heads, whole),
         _patches(pixels, grid),
-    ]  # fmt: skip
-    says = f"Each bar: P({escape(answer)}) without that part; the line is {percent(whole)}, as it is."
+    )
+    said = f"P({escape(answer)})"
+    says = f"Each bar: {said} without that part; the line is {percent(whole)}, as it is."
     return (
         f'<style>{style()}</style><div class="vx-board"><p class="vx-told">{says}</p>'
         f"{''.join(parts)}</div>"
@@ -67,34 +68,34 @@ def _bars(
     names: Sequence[str],
     chances: Float[np.ndarray, " x"],
     whole: float,
-    color: str,
     *,
-    at: Sequence[str] | None = None,
+    color: str,
+    at: Sequence[str],
 ) -> str:
-    places = [str(place) for place in range(len(names))] if at is None else at
     rows = "".join(
         f'<button type="button" aria-pressed="false" data-kind="{kind}" data-at="{place}" '
         f'aria-label="Without {escape(name)}: {percent(chance)}"><span>{escape(name)}</span>'
         f'<span class="vx-rail"><i style="width:{100 * chance:.1f}%;background:{color}"></i>'
         f'<u style="left:{100 * whole:.1f}%"></u></span><small>{percent(chance)}</small></button>'
-        for name, place, chance in zip(names, places, chances.tolist(), strict=True)
+        for name, place, chance in zip(names, at, chances.tolist(), strict=True)
     )
     return f'<section><h4>{title}</h4><div class="vx-bars">{rows}</div></section>'
 
 
-def _heads(heads: Float[np.ndarray, "depth h"], whole: float, depth: int, count: int) -> str:
+def _heads(heads: Float[np.ndarray, "depth h"], whole: float) -> str:
     """A cell a head, the redder the more is lost and the bluer the more is won without it."""
+    depth, count = heads.shape
     cells = ["<i></i>", *(f"<i>{head + 1}</i>" for head in range(count))]
     for layer in range(depth):
         cells.append(f"<i>{layer + 1}</i>")
         for head in range(count):
             chance = float(heads[layer, head])
-            color, depth_of = (WRONG, whole - chance) if chance < whole else (TEXT, chance - whole)
+            color = WRONG if chance < whole else TEXT
             cells.append(
                 f'<button type="button" aria-pressed="false" data-kind="heads" '
                 f'data-at="{layer + 1},{head + 1}" aria-label="Without head {head + 1} of layer '
                 f'{layer + 1}: {percent(chance)}" title="{percent(chance)}" '
-                f'style="--vx-loss:{min(100 * depth_of, 100):.0f}%;--vx-color:{color}">'
+                f'style="--vx-loss:{100 * abs(chance - whole):.0f}%;--vx-color:{color}">'
                 f"{100 * (chance - whole):+.0f}</button>"
             )
     return (

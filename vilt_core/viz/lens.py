@@ -52,7 +52,8 @@ def answers_over_layers(
     for layer, answer in enumerate(said):
         figure.add_annotation(
             x=layer,
-            y=1.06,
+            y=1.0,
+            yref="paper",
             text=f"<b>{answer}</b>" if answer == said[-1] else answer,
             showarrow=False,
             yanchor="bottom",
