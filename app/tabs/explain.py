@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -27,24 +27,42 @@ _KNOCK = "Click on a word, a type, a layer, a head or a patch: the answers witho
 _PICTURE, _RESULTS = 7, 8  # components that a picture and a question fill, and the work
 
 
-def explained(subject: Subject | None) -> Iterator[tuple[Any, ...]]:
+@dataclass(slots=True, eq=False)
+class Work:
+    """What is under way for one visitor, shared with the thread that does it."""
+
+    over: bool = False  # it has ended, or shall before its next step
+    stopped: bool = False  # because the visitor said so
+
+
+def explained(subject: Subject | None, work: Work) -> Iterator[tuple[Any, ...]]:
     """Everything about an answer, as it becomes known; or why nothing, in one sentence.
 
     What is known is handed out again with every step: a generator's outputs go to the page as
     differences, and one between a value and nothing new would take the value apart.
+
+    Args:
+        subject: what to explain.
+        work: tells when to end, and is told.
     """
     if subject is None:
         return
     known = _skipped(_RESULTS)
     try:
         for step in explanations.steps(subject):
+            if work.over:
+                break
             known = tuple(
                 old if new is None else new
                 for old, new in zip(known, _shown(subject, step), strict=True)
             )
             yield known
+        if work.stopped:  # with the end, what was handed out last is shown once more
+            yield (*known[:2], progress.note("Stopped."), *known[3:])
     except ValueError as error:
         yield (reply.trouble(sentence(error)), *_nothing()[1:])
+    finally:
+        work.over = True
 
 
 def knocked(subject: Subject | None, parts: list[list[str]]) -> str:
@@ -199,6 +217,7 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
 
     subject = gr.State(None)  # what is explained
     wish = gr.State(None)  # what shall be
+    running = gr.State(None)  # the work under way
     on_show = gr.State(False)
     results = [card, answers, told, shown, curves, heads, lens, board]
     picture = [*chosen.outputs, question, suggestions, wish]
@@ -245,31 +264,44 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
         **quiet,
     )
     answers.pick(other, subject, wish, **quiet)
-    taken = wish.change(_taken, wish, [subject, button, stop, compared], **quiet)
-    work = taken.then(explained, wish, results, **quiet)
-    work.then(_free, None, [button, stop], **quiet)
-    wish.change(None, cancels=[work])
-    brought_in = chosen.image.input(
+    buttons = [button, stop]
+    taken = wish.change(_taken, [wish, running], [subject, running, *buttons, compared], **quiet)
+    work = taken.then(explained, [wish, running], results, **quiet)
+    work.then(_freed, running, buttons, **quiet)
+    chosen.image.input(
         brought,
         [chosen.keys, speaker],
         [chosen.strip, chosen.key, suggestions, subject, *results],
-        cancels=[work],
         **quiet,
     )
-    halted = stop.click(lambda: None, None, None, cancels=[work], **quiet)
-    halted.then(lambda: progress.note("Stopped."), None, told, **quiet)
-    for over in (brought_in, halted):
-        over.then(_free, None, [button, stop], **quiet)
+    chosen.image.input(_halted, running, buttons, **quiet)
+    stop.click(_halted, running, buttons, **quiet)
     board.knock(knock, subject, compared, show_progress_on=compared, api_visibility="private")
 
 
-def _taken(wish: Subject | None) -> tuple[Any, ...]:
-    """Work begins: it can be stopped, and old knock-outs are gone."""
-    return wish, gr.Button(visible=False), gr.Button(visible=True), _note(_KNOCK)
+def _taken(wish: Subject | None, running: Work | None) -> tuple[Any, ...]:
+    """Work begins, and what was under way ends: it can be stopped, old knock-outs are gone."""
+    if running is not None:
+        running.over = True
+    return wish, Work(), *_turned(working=True), _note(_KNOCK)
 
 
-def _free() -> tuple[Any, ...]:
-    return gr.Button(visible=True), gr.Button(visible=False)
+def _halted(running: Work | None) -> tuple[Any, ...]:
+    """The work under way, if there is any, ends before its next step."""
+    if running is not None and not running.over:
+        running.over = running.stopped = True
+    return _turned(working=False)
+
+
+def _freed(running: Work | None) -> tuple[Any, ...]:
+    """Unless other work began meanwhile, there is nothing more to stop."""
+    if running is None or running.over:
+        return _turned(working=False)
+    return _skipped(2)
+
+
+def _turned(*, working: bool) -> tuple[Any, ...]:
+    return gr.Button(visible=not working), gr.Button(visible=working)
 
 
 def _heads_view() -> gr.HTML:
