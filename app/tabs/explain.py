@@ -266,7 +266,8 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
     answers.pick(other, subject, wish, **quiet)
     buttons = [button, stop]
     taken = wish.change(_taken, [wish, running], [subject, running, *buttons, compared], **quiet)
-    work = taken.then(explained, [wish, running], results, **quiet)
+    # "multiple": work that was superseded may still be at its last step.
+    work = taken.then(explained, [wish, running], results, trigger_mode="multiple", **quiet)
     work.then(_freed, running, buttons, **quiet)
     chosen.image.input(
         brought,
