@@ -207,7 +207,7 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
     _heading(
         "Knock-outs", "Take parts out, one or several; nothing of the model itself is changed."
     )
-    with gr.Row(elem_classes="lab-columns"):
+    with gr.Row(elem_classes="lab-columns lab-knocks"):
         with gr.Column(min_width=320, scale=3):
             board = gr.HTML(
                 "", js_on_load=static("knockouts.js"), apply_default_css=False, elem_id="board"

@@ -96,12 +96,18 @@ def _heads(heads: Float[np.ndarray, "depth h"], whole: float) -> str:
                 f'data-at="{layer + 1},{head + 1}" aria-label="Without head {head + 1} of layer '
                 f'{layer + 1}: {percent(chance)}" title="{percent(chance)}" '
                 f'style="--vx-loss:{100 * abs(chance - whole):.0f}%;--vx-color:{color}">'
-                f"{100 * (chance - whole):+.0f}</button>"
+                f"{_points(chance - whole)}</button>"
             )
     return (
         f"<section><h4>Heads, a row a layer <small>(points of percent)</small></h4>"
         f'<div class="vx-heads-lost" style="--vx-heads:{count}">{"".join(cells)}</div></section>'
     )
+
+
+def _points(difference: float) -> str:
+    """Points of percent with their sign; 0 has none."""
+    points = round(100 * difference)
+    return f"{points:+d}" if points else "0"
 
 
 def _patches(pixels: np.ndarray, grid: tuple[int, int]) -> str:
