@@ -54,6 +54,7 @@ class Judged:
     """One explanation and what it is worth."""
 
     explanation: "Explanation"
+    picture: str  # its heat over the picture
     hit: bool | None  # None where nobody knows what is asked about
     deletion: np.ndarray
     insertion: np.ndarray
@@ -141,7 +142,7 @@ def steps(subject: Subject) -> Iterator[Step]:
             total=total,
             says=_next(done),
             gallery=_gallery(desk),
-            curves=_curves(desk, chance),
+            curves=_curves(desk, chance) if done == len(METHOD_NAMES) else None,
         )
     yield Step(
         done=total, total=total, says="", board=_board(desk, place),
@@ -220,6 +221,7 @@ def _judge(desk: Desk, method: str, place: int) -> Judged:
     from vilt_core.evaluation.faithfulness import chance_of, faithfulness_curves
     from vilt_core.evaluation.localisation import patches_in_boxes, pointing
     from vilt_core.explain.explanation import explain
+    from vilt_core.viz.explanations import picture_of
 
     found = explain(desk.inquiry, desk.asked.answers, method=method, answer=place)
     heat = torch.from_numpy(found.heat).reshape(1, -1)
@@ -230,6 +232,7 @@ def _judge(desk: Desk, method: str, place: int) -> Judged:
         hit = bool(pointing(heat, inside.any(dim=0, keepdim=True))[0] > 0.5)
     return Judged(
         explanation=found,
+        picture=picture_of(desk.pixels, found.heat),
         hit=hit,
         deletion=curves.deletion[0],
         insertion=curves.insertion[0],
@@ -268,6 +271,7 @@ def _gallery(desk: Desk) -> str:
                 title=name,
                 says=SAYS[method],
                 heat=known.explanation.heat,
+                picture=known.picture,
                 word_heat=known.explanation.word_heat,
                 hit=known.hit,
                 deletion=known.areas[0],

@@ -1,9 +1,10 @@
+import base64
 import re
 
 import numpy as np
 import pytest
 
-from vilt_core.viz.explanations import Card, gallery, words_in_heat
+from vilt_core.viz.explanations import Card, gallery, picture_of, words_in_heat
 from vilt_core.viz.faithfulness import deletion_insertion
 from vilt_core.viz.heads import heads_payload
 from vilt_core.viz.knockouts import knockout_board
@@ -37,6 +38,12 @@ def test_a_gallery_judges_and_shows_the_best():
     assert "<b></span>" not in html
     row, column = np.unravel_index(HEAT.argmax(), HEAT.shape)
     assert f"heaviest patch is in row {row + 1}, column {column + 1}" in html
+
+
+def test_a_picture_drawn_before_is_the_same():
+    cards = [card("one"), card("one", picture=picture_of(PIXELS, HEAT))]
+    first, second = (gallery(PIXELS, [one], words=["cat", "dog"]) for one in cards)
+    assert first == second
 
 
 def test_words_are_tinted_by_their_share_of_the_heaviest_and_never_below_nothing():
@@ -87,8 +94,6 @@ def test_the_matrix_of_heads_carries_every_weight_in_its_place():
     message = heads_payload(
         PIXELS, weights, text, queries=list("Qabc"), words=list("abc"), grid=(2, 3)
     )
-    import base64
-
     levels = np.frombuffer(base64.b64decode(message["patches"]["data"]), dtype=np.uint8)
     top = np.array(message["patches"]["top"]).reshape(2, 3, 4, 1)
     np.testing.assert_allclose(levels.reshape(weights.shape) / 255 * top, weights, atol=3e-3)

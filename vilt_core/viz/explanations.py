@@ -26,6 +26,7 @@ class Card:
     title: str
     says: str  # what the method does, in a few words
     heat: Float[np.ndarray, "rows columns"] | None = None  # what is below 0 is drawn as 0
+    picture: str | None = None  # of ``picture_of``, where the card is to be drawn again and again
     word_heat: Float[np.ndarray, " m"] | None = None
     hit: bool | None = None  # whether its heaviest patch lies on the truth; None: not known
     deletion: float | None = None  # areas under the curves; None: not judged yet
@@ -65,6 +66,13 @@ def gallery(
     return f'<style>{style()}</style><div class="vx-gallery">{drawn}</div>'
 
 
+def picture_of(
+    pixels: UInt8[np.ndarray, "height width 3"], heat: Float[np.ndarray, "rows columns"]
+) -> str:
+    """The picture under its heat, inside a URL: most of the work of a card."""
+    return data_url(blend(pixels, np.clip(heat, 0, None)), side=_SIDE)
+
+
 def words_in_heat(words: Sequence[str], heat: Float[np.ndarray, " m"]) -> str:
     """Words on a ground that is the bluer the more they count; what is below 0 is not."""
     level = np.clip(heat, 0, None) / max(float(heat.max(initial=0.0)), 1e-12)
@@ -87,7 +95,7 @@ def _card(
     if card.heat is None:
         empty = f'<div class="vx-picture vx-awaited" style="aspect-ratio:{width}/{height}"></div>'
         return f'<figure class="vx-card">{empty}<figcaption>{head}</figcaption></figure>'
-    picture = data_url(blend(pixels, np.clip(card.heat, 0, None)), side=_SIDE)
+    picture = card.picture or picture_of(pixels, card.heat)
     row, column = np.unravel_index(card.heat.argmax(), card.heat.shape)
     says = f"{card.title}: the heaviest patch is in row {row + 1}, column {column + 1}"
     frames = "".join(
