@@ -4,7 +4,7 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask, families, foil, masks, pairs, preprocess, retrieve, tour
+from app.tabs import align, ask, explain, families, foil, masks, pairs, preprocess, retrieve, tour
 
 
 def build_demo() -> gr.Blocks:
@@ -12,13 +12,15 @@ def build_demo() -> gr.Blocks:
     with gr.Blocks(title="ViLT Lab", analytics_enabled=False, fill_width=True) as demo:
         frame.header()
         chosen = chooser.build()
-        with gr.Tabs(elem_classes="lab-tabs"):
+        with gr.Tabs(elem_classes="lab-tabs") as tabs:
             with gr.Tab("Tour", id="tour") as tour_tab:
                 tour.build(chosen.speakers["align"], tour_tab)
             with gr.Tab("Ask", id="ask") as ask_tab:
                 card = ask.build(chosen.speakers["answer"])
             with gr.Tab("Align", id="align") as align_tab:
                 align.build(chosen.speakers["align"])
+            with gr.Tab(explain.TITLE, id="explain") as explain_tab:
+                explain.build(tabs, chosen.speakers["answer"])
             with gr.Tab("Foils", id="foils") as foils_tab:
                 foil.build(chosen.speakers["match"])
             with gr.Tab("Masks", id="masks") as masks_tab:
@@ -40,6 +42,7 @@ def build_demo() -> gr.Blocks:
                 ("align", tour_tab),
                 ("answer", ask_tab),
                 ("align", align_tab),
+                ("answer", explain_tab),
                 ("match", foils_tab),
                 ("fill", masks_tab),
                 ("compare", pairs_tab),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vilt_core.data.image import ImageSource
     from vilt_core.predictor import Answer, Predictor
     from vilt_core.world.captions import Caption
+    from vilt_core.world.questions import Question
     from vilt_core.world.scenes import Scene
 
 PICTURE_SIDE = 512  # pixels of a scene on the page
@@ -53,6 +54,7 @@ class Reply:
 
 
 Key = SceneKey | Photograph  # a picture of ours
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in fractions of the picture's sides
 EXAMPLES = tuple(SceneKey(index=index) for index in (46, 25, 36, 7, 8, 43, 9, 12))
 
 
@@ -183,18 +185,23 @@ def suggestions(key: Key) -> tuple[str, ...]:
     return key.questions if isinstance(key, Photograph) else tuple(questions_about(key))
 
 
-@lru_cache(maxsize=256)
 def questions_about(key: SceneKey) -> dict[str, str]:
     """Questions that fit a scene, with their true answers."""
+    return {text: question.answer for text, question in questions_with_truth(key).items()}
+
+
+@lru_cache(maxsize=256)
+def questions_with_truth(key: SceneKey) -> dict[str, "Question"]:
+    """The same, with what they speak of."""
     from vilt_core.world.questions import questions
 
     asked = questions(scene(key), random.Random(f"questions/{key}").random, count=24)
-    found: dict[str, str] = {}
+    found: dict[str, Question] = {}
     kinds: dict[str, int] = {}
     for question in sorted(asked, key=lambda q: len(q.text) > _CHIP_LETTERS):
         text = _capital(question.text)
         if len(found) < _SUGGESTIONS and kinds.get(question.kind, 0) < 1 and text not in found:
-            found[text] = question.answer
+            found[text] = question
             kinds[question.kind] = 1
     return found
 
@@ -239,6 +246,17 @@ def true_answer(key: Key | None, question: str) -> str | None:
         return None
     known = {_plain(text): answer for text, answer in questions_about(key).items()}
     return known.get(_plain(question))
+
+
+def asked_about(key: SceneKey, question: str) -> tuple[Box, ...]:
+    """Where what a question of the world speaks of is, and what answers it; of others, nothing."""
+    from vilt_core.world.questions import asked_about as objects_of
+
+    for text, known in questions_with_truth(key).items():
+        if _plain(text) == _plain(question):
+            place = scene(key)
+            return tuple(place.objects[at].box for at in objects_of(place, known))
+    return ()
 
 
 def ask(

@@ -668,3 +668,29 @@ def test_pictures_are_prepared_as_the_checkpoint_wants_them(bundle):
     expected = np.asarray(seen) / 255
     expected = (expected - np.array(wanted.mean)) / np.array(wanted.std)
     np.testing.assert_allclose(read.pixels[0].permute(1, 2, 0), expected, atol=1e-6)
+
+
+def test_an_explanation_is_that_of_the_answer(predictor):
+    best = predictor.answer(WIDE, QUESTION)[0].text
+    found = predictor.explain(WIDE, QUESTION)
+    assert (found.method, found.answer) == ("relevance", best)
+    assert found.heat.shape[0] < found.heat.shape[1]
+    assert " ".join(found.words) == QUESTION.replace("?", " ?")
+    other = predictor.explain(WIDE, QUESTION, answer="dog")
+    assert other.answer == "dog"
+    assert not np.allclose(other.heat, found.heat)
+
+
+def test_the_last_layer_says_what_the_model_answers(predictor):
+    found = predictor.lens(WIDE, QUESTION, top_k=3)
+    answers = predictor.answer(WIDE, QUESTION, top_k=3)
+    assert found.answers[:3] == tuple(answer.text for answer in answers)
+    expected = [answer.probability for answer in answers]
+    np.testing.assert_allclose(found.probabilities[-1, :3], expected, atol=1e-6)
+
+
+def test_what_cannot_be_explained_gets_a_sentence(predictor, bundle):
+    assert "no answer 'griffin'" in refusal(predictor.explain, WIDE, QUESTION, answer="griffin")
+    assert "method must be one of" in refusal(predictor.explain, WIDE, QUESTION, method="magic")
+    assert "at least one letter" in refusal(predictor.lens, WIDE, "?!")
+    assert "no VQA head" in refusal(another_with(bundle, answers=0).lens, WIDE, QUESTION)

@@ -23,6 +23,9 @@ from vilt_core.evaluation.scoring import (
 )
 from vilt_core.explain.align import align
 from vilt_core.explain.alignment import Alignment
+from vilt_core.explain.explanation import Explanation, explain
+from vilt_core.explain.inquiry import Inquiry, inquire
+from vilt_core.explain.lens import Lens, lens
 from vilt_core.interop.address import is_repo_name
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import SHIPPED as MODELS
@@ -319,6 +322,38 @@ class Predictor:
             trace_at=trace_at,
             layer=layer,
         )
+
+    def explain(
+        self,
+        image: ImageSource,
+        question: str,
+        *,
+        method: str = "relevance",
+        answer: str | None = None,
+    ) -> Explanation:
+        """How much each patch and each word counts in an answer.
+
+        Args:
+            image: What the question is about.
+            question: In words that the model knows.
+            method: "transport", "attention", "rollout", "relevance", "gradients" or "occlusion".
+            answer: Whose reasons are asked for; the likeliest by default.
+        """
+        if answer is not None and answer not in self.answers:
+            raise ValueError(f"{self.name} knows no answer {answer!r:.60}")
+        place = None if answer is None else self.answers.index(answer)
+        return explain(self.inquire(image, question), self.answers, method=method, answer=place)
+
+    def lens(self, image: ImageSource, question: str, *, top_k: int = 5) -> Lens:
+        """What the model would answer after every layer."""
+        check_count("top_k", top_k)
+        return lens(self.inquire(image, question), self.answers, top_k=top_k)
+
+    def inquire(self, image: ImageSource, question: str) -> Inquiry:
+        """A question embedded once, for everything in ``vilt_core.explain``."""
+        if not isinstance(self.model, Vilt):
+            raise ValueError(f"{self.name} explains no answers: this takes a ViLT")
+        return inquire(self.model, self.tokenizer, question, self.prepare(image)[1])
 
     @torch.inference_mode()
     def compare(self, left: ImageSource, right: ImageSource, text: str) -> float:

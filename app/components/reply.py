@@ -19,15 +19,10 @@ STRANGER = (
 def card(reply: Reply) -> str:
     """A reply as HTML."""
     best = reply.answers[0]
-    bars = answer_bars(
-        [answer.text for answer in reply.answers],
-        [answer.probability for answer in reply.answers],
-        truth=reply.truth,
-    )
     note = f'<div class="lab-note"><p>{STRANGER}</p>{_offer()}</div>' if reply.stranger else ""
     return (
         f'<div class="lab-reply"><div class="lab-verdict"><strong>{escape(best.text)}</strong>'
-        f"{_truth(reply)}</div>{note}{bars}"
+        f"{_truth(reply)}</div>{note}{_bars(reply)}"
         f'<p class="lab-took">{escape(reply.model)} took {reply.milliseconds:.0f} ms '
         "on this server.</p></div>"
     )
@@ -36,6 +31,24 @@ def card(reply: Reply) -> str:
 def strange() -> str:
     """The note where something else than an answer is shown of a picture from outside the world."""
     return f'<div class="lab-note"><p>{STRANGER}</p></div>'
+
+
+def before_and_after(before: Reply, after: Reply) -> str:
+    """Two replies to one question under each other, as HTML."""
+    parts = "".join(
+        f'<section><h4>{name}</h4><div class="lab-verdict"><strong>'
+        f"{escape(reply.answers[0].text)}</strong></div>{_bars(reply)}</section>"
+        for name, reply in (("Before", before), ("After", after))
+    )
+    return f'<div class="lab-reply lab-twice">{parts}</div>'
+
+
+def _bars(reply: Reply) -> str:
+    return answer_bars(
+        [answer.text for answer in reply.answers],
+        [answer.probability for answer in reply.answers],
+        truth=reply.truth,
+    )
 
 
 def trouble(sentence: str) -> str:

@@ -1,6 +1,6 @@
 // A row of suggestions; a click hands back the text chosen.
 const draw = () => {
-  const { texts, chosen } = props.value ?? { texts: [] };
+  const { texts = [], chosen } = props.value ?? {};  // before its tab is opened, the page may say ""
   element.firstElementChild.replaceChildren(...texts.map((text) => {
     const chip = Object.assign(document.createElement("button"), { type: "button", textContent: text });
     chip.setAttribute("aria-pressed", text === chosen);

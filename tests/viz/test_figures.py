@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from vilt_core.viz.answers import answer_bars
+from vilt_core.viz.blend import blend
 from vilt_core.viz.curves import trace_curves
-from vilt_core.viz.heatmap import blend, overlay
+from vilt_core.viz.heatmap import overlay
 from vilt_core.viz.palette import ON_DARK, ON_LIGHT, ramp, rgb
 from vilt_core.viz.plan import plan_matrix
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vilt_core.viz.blend import blend, veil
 from vilt_core.viz.foils import Side, board, differences, script
-from vilt_core.viz.heatmap import blend, veil
 
 GRID = (2, 3)
 PAIRS = [(0, 0), (1, 1), (None, 2)]

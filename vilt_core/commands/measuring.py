@@ -15,7 +15,16 @@ class Evaluate:
 
     model: Positional[str] = "vilt-mini"
     task: Literal[
-        "vqa", "matching", "nlvr2", "retrieval", "alignment", "pointing", "places", "masks", "cost"
+        "vqa",
+        "matching",
+        "nlvr2",
+        "retrieval",
+        "alignment",
+        "pointing",
+        "places",
+        "masks",
+        "faithfulness",
+        "cost",
     ] = "vqa"
     on: str = "world:test"  # or world:style, world:composition, a .jsonl FILE, FOLDER or FOLDER:val
     limit: int | None = None  # examples at most; of retrieval, pictures

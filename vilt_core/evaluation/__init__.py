@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vilt_core.evaluation.alignment import alignment_scores
+from vilt_core.evaluation.faithfulness import faithfulness_scores
 from vilt_core.evaluation.hidden_words import hidden_word_accuracy
 from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.matching import matching_accuracy
@@ -28,6 +29,7 @@ __all__ = [
     "Progress",
     "alignment_scores",
     "evaluate",
+    "faithfulness_scores",
     "hidden_word_accuracy",
     "matching_accuracy",
     "nlvr2_accuracy",
@@ -46,6 +48,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "pointing": word_pointing,
     "places": place_readability,
     "masks": hidden_word_accuracy,
+    "faithfulness": faithfulness_scores,
 }
 
 

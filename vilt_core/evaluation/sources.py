@@ -27,13 +27,14 @@ from vilt_core.world.captions import caption
 from vilt_core.world.grammar import Mention
 from vilt_core.world.negatives import hard_negative
 from vilt_core.world.programs import execute
-from vilt_core.world.questions import KINDS, question
+from vilt_core.world.questions import KINDS, asked_about, question
 from vilt_core.world.scenes import Scene, scene
 
 EVALUATION_SEED = 20210521  # no training uses it; test and training are split besides
 WORLD_QUESTIONS, WORLD_PAIRS, WORLD_CAPTIONS = 4000, 4000, 1000  # where no limit is given
 
 Picture = Scene | StoredImage | Path
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in fractions of the picture's sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Asked:
     kind: str
     literal: bool = False  # whether an answer is compared ``to_the_letter``
     id: str = ""  # of the question, where the data set has one
+    about: tuple[Box, ...] = ()  # of the things that it speaks of or that answer it, where known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ class Captioned:
     text: str
     form: str
     mentions: tuple[Mention, ...]
-    boxes: tuple[tuple[float, float, float, float], ...]  # of the objects, fractions of the picture
+    boxes: tuple[Box, ...]  # of the objects
 
 
 def questions_of(on: Source, *, limit: int | None = None) -> list[Asked]:
@@ -123,8 +125,13 @@ def world_questions(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Aske
         place = scene(seed, index, split=split)
         found = question(place, draw_of("questions", split, seed, index), kind=kind)
         if found is not None:  # else the next scene is asked
-            scores = answer_scores([found.answer])
-            yield Asked(picture=place, text=found.text, scores=scores, kind=kind)
+            yield Asked(
+                picture=place,
+                text=found.text,
+                scores=answer_scores([found.answer]),
+                kind=kind,
+                about=tuple(place.objects[at].box for at in asked_about(place, found)),
+            )
             kind = next(kinds)
 
 

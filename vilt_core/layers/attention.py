@@ -65,11 +65,18 @@ def mixed(
     mask: Bool[Tensor, "b keys"] | None = None,
     causal: bool = False,
     return_weights: bool = False,
+    gates: Float[Tensor, "b h"] | None = None,
 ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries keys"] | None]:
-    """What all heads found, side by side; and the weights when asked for, by the plain path."""
+    """What all heads found, side by side; and the weights when asked for, by the plain path.
+
+    ``gates`` scale what each head found: 1 leaves it as it is, 0 silences it (Michel, Levy and
+    Neubig, NeurIPS 2019, section 2.3).
+    """
     seen = {"mask": mask, "causal": causal}
     weights = attention_weights(query, key, **seen) if return_weights else None
     found = attend(query, key, value, **seen) if weights is None else weights @ value
+    if gates is not None:
+        found = found * gates[..., None, None]
     return rearrange(found, "b h queries head_dim -> b queries (h head_dim)"), weights
 
 
@@ -102,6 +109,7 @@ class SelfAttention(nn.Module):
         mask: Bool[Tensor, "b s"] | None = None,
         return_weights: bool = False,
         first: int | None = None,
+        gates: Float[Tensor, "b h"] | None = None,
     ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
         """Mix the tokens.
 
@@ -110,10 +118,17 @@ class SelfAttention(nn.Module):
             mask: True where a token is real; None says that all of them are, and is faster.
             return_weights: Also give the weights, rows are queries; this takes the plain path.
             first: How many tokens ask, from the first on; all of them by default.
+            gates: What each head's find is multiplied with; 0 silences a head.
         """
         query, key, value = self._asked_and_offered(tokens, first)
         found, weights = mixed(
-            query, key, value, mask=mask, causal=self.causal, return_weights=return_weights
+            query,
+            key,
+            value,
+            mask=mask,
+            causal=self.causal,
+            return_weights=return_weights,
+            gates=gates,
         )
         return self.dropout(self.projection(found)), weights
 

@@ -72,13 +72,16 @@ class PreNormBlock(nn.Module):
         mask: Bool[Tensor, "b s"] | None = None,
         return_weights: bool = False,
         first: int | None = None,
+        gates: Float[Tensor, "b h"] | None = None,
     ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
         """One step of depth; the attention weights come along when asked for.
 
         With ``first``, only so many tokens, from the first on, are computed: the same numbers as
-        without, at a fraction of the work where nobody reads the rest.
+        without, at a fraction of the work where nobody reads the rest. ``gates`` scale the heads.
         """
-        looked, weights = self.mix(tokens, mask=mask, return_weights=return_weights, first=first)
+        looked, weights = self.mix(
+            tokens, mask=mask, return_weights=return_weights, first=first, gates=gates
+        )
         return self.transform(looked), weights
 
     def mix(
@@ -88,10 +91,11 @@ class PreNormBlock(nn.Module):
         mask: Bool[Tensor, "b s"] | None = None,
         return_weights: bool = False,
         first: int | None = None,
+        gates: Float[Tensor, "b h"] | None = None,
     ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
         """Equation 4: the tokens look at each other."""
         update, weights = self.attention(
-            self.norm1(tokens), mask=mask, return_weights=return_weights, first=first
+            self.norm1(tokens), mask=mask, return_weights=return_weights, first=first, gates=gates
         )
         return tokens[:, :first] + update, weights
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -36,6 +37,7 @@ class Encoder(nn.Module):
         return_attentions: bool = False,
         attention_of: int | None = None,
         first: int | None = None,
+        gates: Float[Tensor, "b depth h"] | None = None,
     ) -> Encoded:
         """Run the stack.
 
@@ -46,6 +48,8 @@ class Encoder(nn.Module):
             return_attentions: Keep every block's attention weights.
             attention_of: Keep one block's alone, counted from 1.
             first: How many tokens of the last block are wanted, from the first on; all by default.
+            gates: What the finds of each head of each block are multiplied with, for each row of
+                the batch: 0 silences a head. Of pre-norm blocks alone.
 
         Raises:
             ValueError: ``attention_of`` names no block.
@@ -57,12 +61,14 @@ class Encoder(nn.Module):
         states, attentions = [tokens], []
         run = partial(checkpoint, use_reentrant=False) if self.checkpointing else _call
         for depth, block in enumerate(self.blocks, start=1):
+            gated: dict[str, Any] = {} if gates is None else {"gates": gates[:, depth - 1]}
             tokens, weights = run(
                 block,
                 tokens,
                 mask=mask,
                 return_weights=return_attentions or depth == attention_of,
                 first=first if depth == len(self.blocks) else None,
+                **gated,
             )
             if return_states:
                 states.append(tokens)

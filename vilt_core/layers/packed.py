@@ -5,10 +5,11 @@ more so where the weights lie in memory in the order in which its kernels read t
 rounded and laid out once; PyTorch's own linear layer would do it at every call. Sums, norms and the
 residual stream stay float32, so that roundings do not pile up from block to block.
 
-Packed parts cannot be trained, saved or moved.
+Packed parts cannot be trained, saved or moved; gradients pass through them to what they were given.
 """
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -23,6 +24,27 @@ def has_bfloat16_units() -> bool:
     """Whether this processor multiplies bfloat16 natively (AVX512-BF16 or AMX) and oneDNN is in."""
     units = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return units and torch.backends.mkldnn.is_available()
+
+
+class _Product(torch.autograd.Function):
+    """The product, with a gradient for its input: PyTorch's own kernel has none."""
+
+    @staticmethod
+    def forward(ctx, tokens: Tensor, layer: "PackedLinear") -> Tensor:
+        ctx.layer = layer
+        ctx.save_for_backward(tokens)
+        return layer.product(tokens)
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, None]:
+        layer: PackedLinear = ctx.layer
+        (gradient,) = gradients
+        if layer.gelu:
+            with torch.enable_grad():
+                (tokens,) = ctx.saved_tensors
+                flat = layer.product(tokens, bent=False).detach().requires_grad_()
+                (gradient,) = torch.autograd.grad(F.gelu(flat), flat, gradient)
+        return gradient @ layer.weight.to_dense(), None
 
 
 class PackedLinear(nn.Module):
@@ -41,16 +63,23 @@ class PackedLinear(nn.Module):
     ):
         super().__init__()
         self.dtype = dtype
-        self.epilogue = ("gelu", [], "none") if gelu else ("none", [], "")
+        self.gelu = gelu
         self.bias = bias.detach().to(dtype)
         rounded = weight.detach().to(dtype).contiguous()
         self.weight = torch.ops.mkldnn._reorder_linear_weight(rounded, TYPICAL_ROWS)
 
     def forward(self, tokens: Float[Tensor, "*b d"]) -> Float[Tensor, "*b out"]:
         """Transform every token by itself."""
-        return torch.ops.mkldnn._linear_pointwise(
-            tokens.to(self.dtype), self.weight, self.bias, *self.epilogue
-        )
+        tokens = tokens.to(self.dtype)
+        wanted = torch.is_grad_enabled() and tokens.requires_grad
+        return _Product.apply(tokens, self) if wanted else self.product(tokens)  # pyright: ignore[reportReturnType]
+
+    def product(
+        self, tokens: Float[Tensor, "*b d"], *, bent: bool = True
+    ) -> Float[Tensor, "*b out"]:
+        """The kernel itself, of ``dtype``; not ``bent``, without the GELU."""
+        epilogue = ("gelu", [], "none") if bent and self.gelu else ("none", [], "")
+        return torch.ops.mkldnn._linear_pointwise(tokens, self.weight, self.bias, *epilogue)
 
 
 class PackedProjection(nn.Module):
@@ -92,9 +121,12 @@ class PackedBlock(nn.Module):
         mask: Bool[Tensor, "b s"] | None = None,
         return_weights: bool = False,
         first: int | None = None,
+        gates: Float[Tensor, "b h"] | None = None,
     ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
         """As :meth:`PreNormBlock.forward`."""
-        looked, weights = self.mix(tokens, mask=mask, return_weights=return_weights, first=first)
+        looked, weights = self.mix(
+            tokens, mask=mask, return_weights=return_weights, first=first, gates=gates
+        )
         return self.transform(looked), weights
 
     def mix(
@@ -104,13 +136,16 @@ class PackedBlock(nn.Module):
         mask: Bool[Tensor, "b s"] | None = None,
         return_weights: bool = False,
         first: int | None = None,
+        gates: Float[Tensor, "b h"] | None = None,
     ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
         """Equation 4, as :meth:`PreNormBlock.mix`."""
         query, key, value = rearrange(
             self.qkv(self.norm1(tokens)), "b s (of h d) -> of b h s d", of=3, h=self.heads
         ).unbind(0)
         query = query[:, :, :first]
-        found, weights = mixed(query, key, value, mask=mask, return_weights=return_weights)
+        found, weights = mixed(
+            query, key, value, mask=mask, return_weights=return_weights, gates=gates
+        )
         return tokens[:, :first] + self.projection(found), weights
 
     def transform(self, tokens: Float[Tensor, "b queries d"]) -> Float[Tensor, "b queries d"]:

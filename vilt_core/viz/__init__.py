@@ -2,5 +2,6 @@
 
 heatmap.py (matplotlib), plan.py, curves.py, families.py, growth.py and timeline.py (plotly),
 answers.py (HTML), stepper.py (the interactive view of an alignment, HTML) and passage.py (a pair on
-its way through models, HTML). Import the file that you need: each pulls in one library.
+its way through models, HTML). Of one answer: explanations.py, heads.py and knockouts.py (HTML),
+lens.py and faithfulness.py (plotly). Import the file that you need: each pulls in one library.
 """

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from vilt_core.viz.heatmap import Box, blend
+from vilt_core.viz.blend import Box, blend
 from vilt_core.viz.palette import IMAGE, RIGHT, TEXT
 from vilt_core.viz.stepper import data_url
 

@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from vilt_core.viz.answers import percent
-from vilt_core.viz.heatmap import Box, veil
+from vilt_core.viz.blend import Box, veil
 from vilt_core.viz.palette import IMAGE, rgb
 from vilt_core.viz.stepper import STATIC, data_url
 

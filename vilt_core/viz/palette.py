@@ -9,6 +9,8 @@ BOTH = "#8a5bd6"  # where the two meet
 PLAIN = "#7b8494"
 RIGHT = "#15803d"
 WRONG = "#c02626"
+# Lines of one chart that mean neither side; readable on light and on dark paper.
+SERIES = ("#e8590c", "#2f7de0", "#8a5bd6", "#12978b", "#c9368b", "#a8830b", "#6b7f2a")
 
 # Stops of the heat ramps, low to high: on light paper heat grows darker, on dark paper brighter.
 ON_LIGHT = ("#fff1e3", "#fdb777", "#f2701d", "#b3300f", "#571208")

@@ -111,6 +111,13 @@ def questions(scene: Scene, draw, *, count: int) -> list[Question]:
     return asked
 
 
+def asked_about(scene: Scene, asked: Question) -> tuple[int, ...]:
+    """The objects that a question speaks of or that its answer names: none of a bare background."""
+    spoken = {at for mention in asked.mentions for at in mention.objects}
+    named = {at for at, thing in enumerate(scene.objects) if thing.noun == asked.answer}
+    return tuple(sorted(spoken | named))
+
+
 def _ask(inventory: Inventory, draw, kind: str) -> Question | None:
     found = _ASKERS[kind](inventory, draw)
     if found is None:

@@ -1,0 +1,3 @@
+const view = headsView(element.firstElementChild);
+view.show(props.value);
+watch("value", () => view.show(props.value));

@@ -1,0 +1,333 @@
+"""Explain: one answer, six explanations and what they are worth, heads, layers and knock-outs."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from app import explanations, services
+from app.components import chips, picker, progress, reply
+from app.components.polite import sentence
+from app.explanations import Subject
+from app.services import Key, SceneKey
+from app.theme import static
+
+GENERAL = {
+    "stickers": ("What is this?", "How many stickers are there?", "Is there an animal?"),
+    "photographs": ("What is this?", "How many people are there?", "Was this taken indoors?"),
+}
+TITLE = "Explain"
+_WAITING = (
+    '<div class="lab-reply lab-waiting"><p>Ask something: the answer is then explained six ways, '
+    "each judged; its layers and heads can be looked into, and parts knocked out.</p></div>"
+)
+_KNOCK = "Click on a word, a type, a layer, a head or a patch: the answers without it stand here."
+_PICTURE, _RESULTS = 7, 8  # components that a picture and a question fill, and the work
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """What is under way for one visitor, shared with the thread that does it."""
+
+    over: bool = False  # it has ended, or shall before its next step
+    stopped: bool = False  # because the visitor said so
+
+
+def explained(subject: Subject | None, work: Work) -> Iterator[tuple[Any, ...]]:
+    """Everything about an answer, as it becomes known; or why nothing, in one sentence.
+
+    What is known is handed out again with every step: a generator's outputs go to the page as
+    differences, and one between a value and nothing new would take the value apart.
+
+    Args:
+        subject: what to explain.
+        work: tells when to end, and is told.
+    """
+    if subject is None:
+        return
+    known = _skipped(_RESULTS)
+    try:
+        for step in explanations.steps(subject):
+            if work.over:
+                break
+            known = tuple(
+                old if new is None else new
+                for old, new in zip(known, _shown(subject, step), strict=True)
+            )
+            yield known
+        if work.stopped:  # with the end, what was handed out last is shown once more
+            yield (*known[:2], progress.note("Stopped."), *known[3:])
+    except ValueError as error:
+        yield (reply.trouble(sentence(error)), *_nothing()[1:])
+    finally:
+        work.over = True
+
+
+def knocked(subject: Subject | None, parts: list[list[str]]) -> str:
+    """The answers before and after a knock-out, as HTML; or why not, in one sentence."""
+    if subject is None or not parts:
+        return _note(_KNOCK)
+    try:
+        before, after = explanations.knocked_out(subject, [(kind, at) for kind, at in parts])
+    except ValueError as error:
+        return reply.trouble(sentence(error))
+    return reply.before_and_after(before, after)
+
+
+def suggestions_of(key: Key | None, model: str) -> tuple[str, ...]:
+    """Questions that fit; those that ask about something that can be pointed at come first."""
+    if key is None:
+        return GENERAL["photographs" if services.knows_photographs(model) else "stickers"]
+    found = services.suggestions(key)
+    if not isinstance(key, SceneKey):
+        return found
+
+    def plain(text: str) -> tuple[bool, bool]:
+        known = services.questions_with_truth(key)[text]
+        return not services.asked_about(key, text), known.answer in ("yes", "no")
+
+    return tuple(sorted(found, key=plain))
+
+
+def opened(keys: tuple[Key, ...], key: Key, model: str) -> tuple[Any, ...]:
+    """A picture of ours put on show with a question about it; what is explained comes last."""
+    question, *_ = found = suggestions_of(key, model)
+    subject = _wish(None, question, key, model)
+    return *picker.shown(keys, key), question, chips.value(found, question), subject
+
+
+def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
+    """The user's own picture, or none: nothing is known to be true, nothing is explained yet."""
+    return (
+        picker.strip_value(keys, None),
+        None,
+        chips.value(suggestions_of(None, model)),
+        None,
+        *_nothing(),
+    )
+
+
+def asked(image: str | None, question: str, key: Key | None, model: str) -> tuple[Any, ...]:
+    """A question taken up: the chips know it, and it is what is explained."""
+    subject = _wish(image, question, key, model)
+    return chips.value(suggestions_of(key, model), question), subject
+
+
+def introduced(
+    model: str, image: str | None, question: str, key: Key | None, subject: Subject | None
+) -> tuple[Any, ...]:
+    """The tab on show, perhaps for another model: with a picture of its world, or one's own."""
+    if subject is not None and subject.model == model:
+        return _skipped(_PICTURE)
+    keys = services.examples(model)
+    if image is None or key is not None:
+        return opened(keys, keys[3 % len(keys)], model)
+    return (
+        picker.strip_value(keys, None),
+        gr.skip(),
+        None,
+        keys,
+        question,
+        *asked(image, question, None, model),
+    )
+
+
+def _wish(image: str | None, question: str, key: Key | None, model: str) -> Subject:
+    return Subject(image=image, question=question, key=key, model=model, turn=time.monotonic_ns())
+
+
+def _shown(subject: Subject, step: explanations.Step) -> tuple[Any, ...]:
+    """What a step brings for each component; None for nothing new."""
+    if step.seconds is None:
+        told = progress.bar(step.says, step.done, step.total)
+    else:
+        told = progress.note(f"Done in {step.seconds:.1f} s on this server.")
+    card = answers = None
+    if step.reply is not None:
+        card = reply.card(step.reply)
+        answers = chips.value(step.answers, subject.answer or step.answers[0])
+    return card, answers, told, step.gallery, step.curves, step.heads, step.lens, step.board
+
+
+def _nothing() -> tuple[Any, ...]:
+    return _WAITING, chips.value(()), "", "", None, {}, None, ""
+
+
+def _skipped(count: int) -> tuple[Any, ...]:
+    return tuple(gr.skip() for _ in range(count))
+
+
+def _note(says: str) -> str:
+    return f'<div class="lab-reply lab-waiting"><p>{says}</p></div>'
+
+
+def build(tabs: gr.Tabs, speaker: gr.State) -> None:
+    """Lay out the tab.
+
+    Args:
+        tabs: it opens when its own is selected, and again when the model changes meanwhile.
+        speaker: the model that answers, by its name.
+    """
+    with gr.Row(elem_classes="lab-columns"):
+        with gr.Column(min_width=280, elem_classes="lab-side"):
+            chosen = picker.build(label="Picture", height=260)
+            question = gr.Textbox(
+                label="Question",
+                placeholder="Ask about the picture, in English",
+                max_lines=3,
+                elem_id="explain-question",
+                elem_classes="lab-field",
+            )
+            suggestions = chips.build(label="Suggested questions")
+            button = gr.Button("Explain", variant="primary", elem_id="explain")
+            stop = gr.Button("Stop", visible=False, elem_id="stop-explaining")
+        with gr.Column(min_width=320):
+            card = _html(_WAITING, elem_id="explained-answer")
+            _heading("Why this answer? Or why not another?", "")
+            answers = chips.build(label="Answers to explain")
+            told = _html(elem_id="explaining")
+            shown = _html(elem_id="gallery")
+    _heading(
+        "Which explanation can be trusted?",
+        "Patches go, the heaviest first, or come into an empty picture; a good explanation makes "
+        "the answer fall, or rise, soon.",
+    )
+    curves = _plot("faithfulness")
+    _heading(
+        "Every head of every layer",
+        "Rows are layers, columns heads; each map by its own largest weight. A click opens one.",
+    )
+    heads = _heads_view()
+    _heading(
+        "Early answers", "What the model would say if it stopped after a layer (the logit lens)."
+    )
+    lens = _plot("lens")
+    _heading(
+        "Knock-outs", "Take parts out, one or several; nothing of the model itself is changed."
+    )
+    with gr.Row(elem_classes="lab-columns lab-knocks"):
+        with gr.Column(min_width=320, scale=3):
+            board = gr.HTML(
+                "", js_on_load=static("knockouts.js"), apply_default_css=False, elem_id="board"
+            )
+        with gr.Column(min_width=280, elem_classes="lab-side"):
+            compared = _html(_note(_KNOCK), elem_id="knocked")
+
+    subject = gr.State(None)  # what is explained
+    wish = gr.State(None)  # what shall be
+    running = gr.State(None)  # the work under way
+    on_show = gr.State(False)
+    results = [card, answers, told, shown, curves, heads, lens, board]
+    picture = [*chosen.outputs, question, suggestions, wish]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    view = [speaker, chosen.image, question, chosen.key, subject]
+
+    def select(model: str | None, image, text, key, subject, event: gr.SelectData):
+        if event.value != TITLE or model is None:
+            return event.value == TITLE, *_skipped(_PICTURE)
+        return True, *introduced(model, image, text, key, subject)
+
+    def change(model: str, image, text, key, subject, showing: bool):
+        return introduced(model, image, text, key, subject) if showing else _skipped(_PICTURE)
+
+    def pick(keys: tuple[Key, ...], model: str, event: gr.EventData) -> tuple[Any, ...]:
+        return opened(keys, keys[event.place], model)
+
+    def fresh(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
+        return opened(keys, services.another(), model)
+
+    def suggest(image: str | None, key: Key | None, model: str, event: gr.EventData):
+        return event.text, *asked(image, event.text, key, model)
+
+    def other(subject: Subject | None, event: gr.EventData) -> Subject | None:
+        if subject is None:
+            return None
+        return replace(subject, answer=event.text, turn=time.monotonic_ns())
+
+    def knock(subject: Subject | None, event: gr.EventData) -> str:
+        return knocked(subject, event.parts)
+
+    tabs.select(select, view, [on_show, *picture], **quiet)
+    speaker.change(change, [*view, on_show], picture, **quiet)
+    chosen.strip.pick(pick, [chosen.keys, speaker], picture, **quiet)
+    chosen.strip.fresh(fresh, [chosen.keys, speaker], picture, **quiet)
+    suggestions.pick(
+        suggest, [chosen.image, chosen.key, speaker], [question, suggestions, wish], **quiet
+    )
+    gr.on(
+        [button.click, question.submit],
+        asked,
+        [chosen.image, question, chosen.key, speaker],
+        [suggestions, wish],
+        **quiet,
+    )
+    answers.pick(other, subject, wish, **quiet)
+    buttons = [button, stop]
+    taken = wish.change(_taken, [wish, running], [subject, running, *buttons, compared], **quiet)
+    # "multiple": work that was superseded may still be at its last step.
+    work = taken.then(explained, [wish, running], results, trigger_mode="multiple", **quiet)
+    work.then(_freed, running, buttons, **quiet)
+    chosen.image.input(
+        brought,
+        [chosen.keys, speaker],
+        [chosen.strip, chosen.key, suggestions, subject, *results],
+        **quiet,
+    )
+    chosen.image.input(_halted, running, buttons, **quiet)
+    stop.click(_halted, running, buttons, **quiet)
+    board.knock(knock, subject, compared, show_progress_on=compared, api_visibility="private")
+
+
+def _taken(wish: Subject | None, running: Work | None) -> tuple[Any, ...]:
+    """Work begins, and what was under way ends: it can be stopped, old knock-outs are gone."""
+    if running is not None:
+        running.over = True
+    return wish, Work(), *_turned(working=True), _note(_KNOCK)
+
+
+def _halted(running: Work | None) -> tuple[Any, ...]:
+    """The work under way, if there is any, ends before its next step."""
+    if running is not None and not running.over:
+        running.over = running.stopped = True
+    return _turned(working=False)
+
+
+def _freed(running: Work | None) -> tuple[Any, ...]:
+    """Unless other work began meanwhile, there is nothing more to stop."""
+    if running is None or running.over:
+        return _turned(working=False)
+    return _skipped(2)
+
+
+def _turned(*, working: bool) -> tuple[Any, ...]:
+    return gr.Button(visible=not working), gr.Button(visible=working)
+
+
+def _heads_view() -> gr.HTML:
+    from vilt_core.viz import heads
+
+    return gr.HTML(
+        value={},
+        html_template='<div class="vx-heads"></div>',
+        js_on_load=heads.script() + static("heads.js"),
+        apply_default_css=False,
+        elem_id="heads",
+    )
+
+
+def _html(value: str = "", **settings: Any) -> gr.HTML:
+    return gr.HTML(value, js_on_load=None, apply_default_css=False, **settings)
+
+
+def _heading(title: str, says: str) -> None:
+    gr.HTML(
+        f'<div class="lab-heading"><h3>{title}</h3><p>{says}</p></div>',
+        js_on_load=None,
+        apply_default_css=False,
+    )
+
+
+def _plot(name: str) -> gr.Plot:
+    return gr.Plot(show_label=False, container=False, elem_id=name, elem_classes="lab-plot")
