@@ -4,7 +4,7 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask, explain, families, foil, masks, pairs, preprocess, retrieve, tour
+from app.tabs import align, ask, explain, families, foil, mask, pair, preprocess, retrieve, tour
 
 
 def build_demo() -> gr.Blocks:
@@ -24,9 +24,9 @@ def build_demo() -> gr.Blocks:
             with gr.Tab("Foils", id="foils") as foils_tab:
                 foil.build(chosen.speakers["match"])
             with gr.Tab("Masks", id="masks") as masks_tab:
-                masks.build(chosen.speakers["fill"])
+                mask.build(chosen.speakers["fill"])
             with gr.Tab("Pairs", id="pairs") as pairs_tab:
-                pairs.build(chosen.speakers["compare"])
+                pair.build(chosen.speakers["compare"])
             with gr.Tab("Pixels", id="pixels") as pixels_tab:
                 preprocess.build(pixels_tab)
             with gr.Tab("Find", id="find") as find_tab:

@@ -9,7 +9,7 @@ from PIL import Image
 from app import masks, services
 from app.components import cloze
 from app.services import EXAMPLES
-from app.tabs import masks as tab
+from app.tabs import mask as tab
 
 TINY = "tiny"
 KEY = EXAMPLES[1]

@@ -8,7 +8,7 @@ from PIL import Image
 
 from app import pairs, services
 from app.photographs import PHOTOGRAPHS
-from app.tabs import pairs as tab
+from app.tabs import pair as tab
 from vilt_core.world.programs import execute
 
 TINY = "tiny"
