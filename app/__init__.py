@@ -4,7 +4,7 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask, families, retrieve
+from app.tabs import align, ask, compose, families, retrieve
 
 
 def build_demo() -> gr.Blocks:
@@ -12,7 +12,7 @@ def build_demo() -> gr.Blocks:
     with gr.Blocks(title="ViLT Lab", analytics_enabled=False, fill_width=True) as demo:
         frame.header()
         chosen = chooser.build()
-        with gr.Tabs(elem_classes="lab-tabs"):
+        with gr.Tabs(elem_classes="lab-tabs") as tabs:
             with gr.Tab("Ask", id="ask") as ask_tab:
                 card = ask.build(chosen.speakers["answer"])
             with gr.Tab("Align", id="align") as align_tab:
@@ -21,8 +21,11 @@ def build_demo() -> gr.Blocks:
                 retrieve.build(chosen.speakers["match"])
             with gr.Tab("Compare", id="compare") as compare_tab:
                 families.build(compare_tab)
+            with gr.Tab("Compose", id="compose"):
+                compose.build(chosen.speakers["answer"])
         footer = frame.footer()
         endpoints.build()
+        demo.load(compose.linked, None, tabs, show_progress="hidden", api_visibility="private")
         chooser.wire(
             chosen,
             opened=demo.load,

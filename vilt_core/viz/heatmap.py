@@ -42,6 +42,23 @@ def blend(
     return ((1 - heat) * mixed + heat * ramp(level[..., 0])).round().astype(np.uint8)
 
 
+def layer(
+    heatmap: Float[np.ndarray, "rows columns"], *, top: float | None = None
+) -> UInt8[np.ndarray, "rows columns 4"]:
+    """What ``blend`` lays over a picture, alone: one RGBA pixel a patch, for a browser to enlarge.
+
+    Args:
+        heatmap: mass of each patch, not negative.
+        top: the mass that is drawn hottest; the largest of the heatmap by default.
+    """
+    top = float(heatmap.max()) if top is None else top
+    level = np.clip(heatmap / max(top, 1e-12), 0, 1)[..., None]
+    veil, heat = _VEIL_SHARE * (1 - level), _HEAT_SHARE * level
+    opacity = 1 - (1 - veil) * (1 - heat)
+    color = ((1 - heat) * veil * _VEIL + heat * ramp(level[..., 0])) / opacity
+    return np.concatenate([color, 255 * opacity], axis=-1).round().astype(np.uint8)
+
+
 def overlay(
     pixels: UInt8[np.ndarray, "height width 3"],
     heatmap: Float[np.ndarray, "rows columns"],
