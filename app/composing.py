@@ -13,14 +13,15 @@ import numpy as np
 from PIL import Image
 
 from app import services
-from app.services import EXAMPLES, Reply, SceneKey
+from app.services import Reply, SceneKey
 from vilt_core.viz import stepper
 
 if TYPE_CHECKING:
     from vilt_core.world.counterfactuals import Counterfactual
     from vilt_core.world.scenes import Scene
 
-OPENING = EXAMPLES[7]
+# A cat, a dog and a green circle. "Move the cat to the right" is the first idea about it.
+OPENING = "1j5RDqEyJYUCKOX1fSvEsduzKX0PpGJDolw"
 LONGEST_LINK = 1500  # letters behind the question mark
 LONGEST_FILE = 20_000  # letters of a scene as JSON
 PNG_SIDE = 1024
@@ -53,6 +54,13 @@ class Shared:
 
 
 # Scenes.
+
+
+def opening() -> "Scene":
+    """What the tab opens with."""
+    from vilt_core.world.composing import from_code
+
+    return from_code(OPENING)
 
 
 def example(key: SceneKey) -> "Scene":
@@ -285,7 +293,7 @@ def paper(background: str, texture: str, texture_seed: float) -> str:
 def _straight(cells: np.ndarray) -> np.ndarray:
     """Premultiplied RGBA as browsers take it, the colour no longer times the opacity."""
     opacity = np.maximum(cells[..., 3:].astype(float), 1)
-    color = np.minimum(cells[..., :3] * 255 / opacity, 255).round().astype(np.uint8)
+    color = (cells[..., :3] * 255.0 / opacity).clip(0, 255).round().astype(np.uint8)
     return np.concatenate([color, cells[..., 3:]], axis=-1)
 
 

@@ -37,22 +37,24 @@ def card(
     """
     keep = "" if now is None else _button("keep", "Keep this one as “before”")
     return (
-        f'<div class="lab-reply lab-whatif"><h3>What if?</h3>{_idea(idea, others)}'
+        f'<div class="lab-reply lab-whatif"><h3>What if?</h3>{_idea(idea, question, others)}'
         f'<p class="lab-asked">“{escape(question.strip())}”</p>'
         f'<div class="lab-sides">{_side("Before", before)}{_side("Now", now)}</div>{keep}</div>'
     )
 
 
-def _idea(idea: "Counterfactual | None", others: bool) -> str:
+def _idea(idea: "Counterfactual | None", question: str, others: bool) -> str:
     if idea is None:
         return (
             "<p>Drag a sticker, turn it, take one away: the same question is asked again, "
             "and both answers stay in sight.</p>"
         )
     says = idea.says[:1].upper() + idea.says[1:]
+    other = idea.question.lower() != question.strip().lower()
+    what = f", “{escape(idea.question)}”" if other else ""
     return (
-        f"<p>{escape(says)} and ask again, “{escape(idea.question)}” "
-        f"The truth turns from <b>{escape(idea.before)}</b> to <b>{escape(idea.after)}</b>. "
+        f"<p>{escape(says)} and ask again{what}: the truth turns "
+        f"from <b>{escape(idea.before)}</b> to <b>{escape(idea.after)}</b>. "
         "Does the model follow?</p>"
         f'<div class="lab-do">{_button("do", "Do it", strong=True)}'
         f"{_button('other', 'Another idea') if others else ''}</div>"

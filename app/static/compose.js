@@ -400,18 +400,18 @@ file.addEventListener("change", async () => {
 const hear = () => {
   const message = props.value ?? {};
   if (message.trouble) say(message.trouble);
-  const fresh = Boolean(message.scene);
-  if (fresh) load(message.scene, message.glide);
+  if (message.scene) load(message.scene, message.glide);
   else if (message.serial !== -1 && message.serial !== serial) return;  // of an edit that is history
   if (!message.link) return;
   link = message.link;
   linked.hidden = true;
-  if (past.length > 1 || new URLSearchParams(location.search).has("scene"))
-    history.replaceState(history.state, "", `?${link}`);
-  stage.setAttribute("aria-label", `The scene: ${message.says}. Tab goes from sticker to sticker; arrows move, plus and minus resize, M mirrors, Delete deletes.`);
+  // A broken link stays in the address, to be looked at; an address that was never a scene's only changes with one.
+  const shared = past.length > 1 || new URLSearchParams(location.search).has("scene");
+  if (shared && !message.trouble) history.replaceState(history.state, "", `?${link}`);
+  stage.setAttribute("aria-label", `The scene: ${message.says}. Tab goes from sticker to sticker; `
+    + "arrows move, plus and minus resize, M mirrors, Delete deletes.");
   beyond.hidden = !message.beyond.length;
-  beyond.textContent = message.beyond.length
-    ? `Further than the model was trained: ${message.beyond.join("; ")}. Take its answer as a guess.` : "";
+  beyond.textContent = `Further than the model was trained: ${message.beyond.join("; ")}. Take its answer as a guess.`;
 };
 watch("value", hear);
 draw();

@@ -1,7 +1,7 @@
 """Compose: a scene made by hand, and what the model makes of every change."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -45,10 +45,10 @@ def arrived(search: str, model: str) -> tuple[Any, ...]:
     try:
         found = composing.shared(search)
     except ValueError as error:
-        example = opened(composing.example(composing.OPENING), model)
+        example = opened(composing.opening(), model)
         return _with_trouble(example, sentence(error) + " Here is an example instead.")
     if found is None:
-        return opened(composing.example(composing.OPENING), model)
+        return opened(composing.opening(), model)
     return opened(found.scene, model, found.question, found.sentence)
 
 
@@ -88,7 +88,8 @@ def asked(desk: Desk | None, question: str, text: str, model: str) -> tuple[Any,
     """Another question or another sentence about the same scenes."""
     if desk is None:  # nothing was put there yet
         return _skipped(_OUTPUTS)
-    return desk, _message(desk, question, text), *_shown(desk, question, text, model)
+    # The desk stays as it is: by now a change by hand may have put another scene there.
+    return gr.skip(), _message(desk, question, text), *_shown(desk, question, text, model)
 
 
 def done(desk: Desk, text: str, model: str) -> tuple[Any, ...]:
@@ -103,12 +104,14 @@ def done(desk: Desk, text: str, model: str) -> tuple[Any, ...]:
 
 def thought(desk: Desk, question: str, text: str, model: str) -> tuple[Any, ...]:
     """Another idea on the card."""
-    return asked(Desk(scene=desk.scene, before=desk.before, at=desk.at + 1), question, text, model)
+    desk = replace(desk, at=desk.at + 1)
+    return desk, *asked(desk, question, text, model)[1:]
 
 
 def kept(desk: Desk, question: str, text: str, model: str) -> tuple[Any, ...]:
     """The present scene is what the next ones are compared with."""
-    return asked(Desk(scene=desk.scene, before=desk.scene, at=desk.at), question, text, model)
+    desk = replace(desk, before=desk.scene)
+    return desk, *asked(desk, question, text, model)[1:]
 
 
 # Outputs: the desk, the editor, then what is shown, then the two texts.
@@ -254,6 +257,12 @@ def build(speaker: gr.State) -> None:
     def ask_again(desk, question, text, model) -> tuple[Any, ...]:
         return asked(desk, question, text, composing.speaker(model))
 
+    def introduce(desk, question, text, model) -> tuple[Any, ...]:
+        # The page's first model is named while the first scene is still on its way.
+        if not question and not text:
+            return _skipped(_OUTPUTS)
+        return asked(desk, question, text, composing.speaker(model))
+
     def suggest(desk, _, text, model, event: gr.EventData) -> tuple[Any, ...]:
         *shown, _, text = asked(desk, event.text, text, composing.speaker(model))
         return *shown, event.text, text
@@ -278,9 +287,10 @@ def build(speaker: gr.State) -> None:
     # Whoever drags on while the model thinks is answered about the last scene, not the first.
     editor.edit(edit, [desk, *said], outputs, trigger_mode="always_last", **quiet)
     gr.on(
-        [ask.click, question.submit, match.click, text.submit, speaker.change],
+        [ask.click, question.submit, match.click, text.submit],
         ask_again, [desk, *said], outputs, **quiet,
     )  # fmt: skip
+    speaker.change(introduce, [desk, *said], outputs, **quiet)
     questions.pick(suggest, [desk, *said], outputs, **quiet)
     sentences.pick(propose, [desk, *said], outputs, **quiet)
     turned.do(do, [desk, *said], outputs, **quiet)

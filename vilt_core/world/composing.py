@@ -155,14 +155,14 @@ def _one_of(given: Any, known: tuple[str, ...], noun: str) -> str:
     return given
 
 
-def _number(given: Any, low: float, high: float, noun: str) -> float:
+def _number(given: Any, low: int | float, high: int | float, noun: str) -> float:
     """A finite number of a range, on the grid."""
     if isinstance(given, bool) or not isinstance(given, int | float) or not low <= given <= high:
         raise ValueError(f"{noun} must be a number from {low:g} to {high:g}, got {given!r:.40}")
     return _on_grid(given)
 
 
-def _on_grid(value: float) -> float:
+def _on_grid(value: int | float) -> float:
     return round(value * _STEPS) / _STEPS
 
 
@@ -205,7 +205,7 @@ def to_code(scene: Scene) -> str:
         for thing in scene.objects
     )
     body = b"".join((paper, *stickers))
-    return str(VERSION) + base64.urlsafe_b64encode(body + _checksum(body)).decode().rstrip("=")
+    return str(VERSION) + _letters(body + _checksum(body))
 
 
 def from_code(code: str) -> Scene:
@@ -220,14 +220,14 @@ def from_code(code: str) -> Scene:
         )
     if not code.startswith(str(VERSION)):
         raise ValueError(f"the link is not of a scene that this lab can read: {code!r:.24}")
+    padded = code[1:] + "=" * (-(len(code) - 1) % 4)
     try:
-        raw = base64.b64decode(
-            code[1:] + "=" * (-(len(code) - 1) % 4), altchars=b"-_", validate=True
-        )
-    except (binascii.Error, ValueError):
+        raw = base64.b64decode(padded, altchars=b"-_", validate=True)
+    except ValueError:
         raw = b""
     body, checksum = raw[:-2], raw[-2:]
     whole = len(body) >= 2 and (len(body) - 2) % _STICKER_BYTES == 0
+    whole = whole and _letters(raw) == code[1:]  # the last letter has bits to spare
     if not whole or checksum != _checksum(body):
         raise ValueError("the link to the scene is damaged: a part of it was changed or cut off")
     background, texture, texture_seed = _unpacked(body[:2], 3, 3, 10)
@@ -254,6 +254,10 @@ def _sticker_of(packed: bytes) -> dict[str, Any]:
         "angle": angle - _UPRIGHT,
         "mirrored": bool(mirrored),
     }
+
+
+def _letters(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _packed(*fields: tuple[int, int]) -> bytes:
