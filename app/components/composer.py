@@ -74,7 +74,6 @@ def _served(function: Callable[[Any], str]) -> Callable[[Any], dict[str, str]]:
         except ValueError as error:
             return {"url": "", "trouble": sentence(error)}
 
-    del served.__annotations__["given"]
     return served
 
 

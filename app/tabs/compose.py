@@ -60,13 +60,10 @@ def read(written: str, model: str) -> tuple[Any, ...]:
         if len(written) > composing.LONGEST_FILE:
             raise ValueError("this file is too large for a scene")
         return opened(from_json(json.loads(written)), model)
-    except (ValueError, RecursionError) as error:
-        trouble = sentence(error) if _is_ours(error) else "This file is no JSON."
-        return _only_trouble(trouble)
-
-
-def _is_ours(error: Exception) -> bool:
-    return isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError)
+    except (json.JSONDecodeError, RecursionError):
+        return _only_trouble("This file is no JSON.")
+    except ValueError as error:
+        return _only_trouble(sentence(error))
 
 
 def edited(

@@ -138,7 +138,7 @@ def test_sentences_of_ones_own_are_read(sentence, true):
 NONSENSE = (
     "", "?", "why?", "is it?", "the the the", "is there a?", "a cat sat on the mat", "colorless",
     "is there a unicorn cat?", "how many are there?", "what color is?", "and", "a cat and",
-    "is the to the left of the?", "there is", "кошка", "is there a cat and a dog and a mouse?", "🐈",
+    "is the to the left of the?", "there is", "кошка", "a cat and a dog and", "🐈",
 )  # fmt: skip
 
 

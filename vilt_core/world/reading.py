@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 from vilt_core.world.grammar import (
     PLACE_WORDS,
@@ -77,7 +76,8 @@ def decided(program: Program, scene: Scene) -> str | None:
 # Noun phrases.
 
 
-class _Named(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Named:
     """A noun phrase: its determiner ("the", "two", "a" or nothing) and what it names."""
 
     determiner: str
