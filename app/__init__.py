@@ -4,7 +4,19 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
-from app.tabs import align, ask, explain, families, foil, mask, pair, preprocess, retrieve, tour
+from app.tabs import (
+    align,
+    ask,
+    compose,
+    explain,
+    families,
+    foil,
+    mask,
+    pair,
+    preprocess,
+    retrieve,
+    tour,
+)
 
 
 def build_demo() -> gr.Blocks:
@@ -21,6 +33,8 @@ def build_demo() -> gr.Blocks:
                 align.build(chosen.speakers["align"])
             with gr.Tab(explain.TITLE, id="explain") as explain_tab:
                 explain.build(tabs, chosen.speakers["answer"])
+            with gr.Tab("Compose", id="compose") as compose_tab:
+                compose.build(chosen.speakers["answer"])
             with gr.Tab("Foils", id="foils") as foils_tab:
                 foil.build(chosen.speakers["match"])
             with gr.Tab("Masks", id="masks") as masks_tab:
@@ -35,6 +49,7 @@ def build_demo() -> gr.Blocks:
                 families.build(compare_tab)
         footer = frame.footer()
         endpoints.build()
+        demo.load(compose.linked, None, tabs, show_progress="hidden", api_visibility="private")
         chooser.wire(
             chosen,
             opened=demo.load,
@@ -43,6 +58,7 @@ def build_demo() -> gr.Blocks:
                 ("answer", ask_tab),
                 ("align", align_tab),
                 ("answer", explain_tab),
+                ("answer", compose_tab),
                 ("match", foils_tab),
                 ("fill", masks_tab),
                 ("compare", pairs_tab),

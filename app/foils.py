@@ -119,8 +119,8 @@ def offered(key: Key | None, turn: int = 0, *, model: str = "") -> tuple[Foil, .
     if isinstance(key, SceneKey):
         return tuple(
             Foil(
-                true=_capital(one.positive.text),
-                false=_capital(one.text),
+                true=services.capital(one.positive.text),
+                false=services.capital(one.text),
                 label=f"{KINDS[one.changed]}: {one.text}",
             )
             for one in near_misses(key, turn)
@@ -137,10 +137,6 @@ def spoken_of(key: SceneKey, turn: int = 0) -> int:
     """The first sticker that a true sentence speaks of."""
     mentions = near_misses(key, turn)[0].positive.mentions
     return next((mention.objects[0] for mention in mentions if mention.objects), 0)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def truth_of(key: Key | None, sentence: str, scene: "Scene | None" = None) -> bool | None:

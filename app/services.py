@@ -6,6 +6,7 @@ torch and the model are imported on first use, so that the page is there before 
 import random
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -193,13 +194,18 @@ def questions_about(key: SceneKey) -> dict[str, str]:
 @lru_cache(maxsize=256)
 def questions_with_truth(key: SceneKey) -> dict[str, "Question"]:
     """The same, with what they speak of."""
+    return fitting_questions(scene(key), random.Random(f"questions/{key}").random)
+
+
+def fitting_questions(drawn: "Scene", draw: Callable[[], float]) -> dict[str, "Question"]:
+    """A few short questions of different kinds about a scene of the world."""
     from vilt_core.world.questions import questions
 
-    asked = questions(scene(key), random.Random(f"questions/{key}").random, count=24)
+    asked = questions(drawn, draw, count=24)
     found: dict[str, Question] = {}
     kinds: dict[str, int] = {}
     for question in sorted(asked, key=lambda q: len(q.text) > _CHIP_LETTERS):
-        text = _capital(question.text)
+        text = capital(question.text)
         if len(found) < _SUGGESTIONS and kinds.get(question.kind, 0) < 1 and text not in found:
             found[text] = question
             kinds[question.kind] = 1
@@ -211,24 +217,29 @@ def captions_of(key: Key) -> tuple[str, ...]:
     """Sentences about a picture, in different forms; about a scene they are all true."""
     if isinstance(key, Photograph):
         return key.captions
-    return tuple(_capital(caption.text) for caption in captions_with_truth(key))
+    return tuple(capital(caption.text) for caption in captions_with_truth(key))
 
 
 @lru_cache(maxsize=256)
 def captions_with_truth(key: SceneKey) -> tuple["Caption", ...]:
     """The same, in the world's own spelling, with what their nouns stand for."""
+    return fitting_captions(scene(key), random.Random(f"captions/{key}").random)
+
+
+def fitting_captions(drawn: "Scene", draw: Callable[[], float]) -> tuple["Caption", ...]:
+    """Three captions of a scene of the world, in different forms."""
     from vilt_core.world.captions import caption
 
-    draw = random.Random(f"captions/{key}").random
     forms = ("relational", "located", "simple", "relational", "counts", "located")
     found = {}
     for form in forms:
-        made = caption(scene(key), draw, form=form)
+        made = caption(drawn, draw, form=form)
         found.setdefault(made.text, made)
     return tuple(sorted(found.values(), key=lambda made: len(made.text) > 2 * _CHIP_LETTERS)[:3])
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """A text of the world as a sentence begins."""
     return text[:1].upper() + text[1:]
 
 

@@ -70,7 +70,7 @@ def head() -> str:
     """What goes into the page's head. Gradio's own way for style sheets rewrites their rules."""
     return f"""
     <meta name="description" content="See, question and take apart a vision-language transformer.">
-    <style>{static("lab.css")}{styles()}{explanation_styles()}</style>
+    <style>{static("lab.css")}{static("compose.css")}{styles()}{explanation_styles()}</style>
     """
 
 

@@ -60,7 +60,13 @@ def build(*, label: str, height: int) -> Picker:
         placeholder="Drop, paste or take a picture",
         elem_classes="lab-picture",
     )
-    strip = gr.HTML(
+    strip = build_strip()
+    return Picker(strip=strip, image=image, key=gr.State(None), keys=gr.State(()))
+
+
+def build_strip() -> gr.HTML:
+    """An empty strip; its events are ``pick``, with the ``place`` of a picture, and ``fresh``."""
+    return gr.HTML(
         value=strip_value((), None),
         html_template='<div class="lab-strip" role="group" aria-label="Pictures">'
         '<button type="button" class="lab-fresh" title="A scene that nobody has seen">New scene'
@@ -68,7 +74,6 @@ def build(*, label: str, height: int) -> Picker:
         js_on_load=static("strip.js"),
         apply_default_css=False,
     )
-    return Picker(strip=strip, image=image, key=gr.State(None), keys=gr.State(()))
 
 
 def shown(keys: Sequence[Key], key: Key) -> tuple[Any, ...]:

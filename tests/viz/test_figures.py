@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vilt_core.viz.answers import answer_bars
-from vilt_core.viz.blend import blend
+from vilt_core.viz.blend import blend, veil
 from vilt_core.viz.curves import trace_curves
 from vilt_core.viz.heatmap import overlay
 from vilt_core.viz.palette import ON_DARK, ON_LIGHT, ramp, rgb
@@ -34,6 +34,15 @@ def test_patches_are_exact_and_cold_ones_dark():
             patch = drawn[8 * row : 8 * row + 8, 8 * column : 8 * column + 8]
             assert (patch == patch[0, 0]).all()
     assert drawn[0, 0].mean() < drawn[15, 15].mean() < drawn[0, 15].mean()
+
+
+def test_a_layer_over_the_picture_is_the_blend():
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 3, 3)).astype(np.uint8)
+    heat = np.random.default_rng(1).random((2, 3))
+    over = veil(heat).astype(float)
+    opacity = over[..., 3:] / 255
+    laid = opacity * over[..., :3] + (1 - opacity) * pixels
+    assert np.abs(laid - blend(pixels, heat, smooth=False)).max() < 2
 
 
 def test_an_overlay_draws_its_boxes_and_saves():

@@ -144,3 +144,12 @@ def test_the_large_and_the_small_stand_out():
 
 def test_answers_are_words():
     assert [answer_word(v) for v in (True, False, 1, 0, "cat")] == ["yes", "no", "1", "0", "cat"]
+
+
+def test_doubt_counts_as_asked_and_changes_nothing_that_is_plain():
+    close = picture(sticker("cat", 0.42, 0.5), sticker("dog", 0.5, 0.5))
+    group = ("exists", ("related", "left", ("filter", "noun", "cat", ALL), ALL))
+    assert not execute(group, close)
+    assert execute(group, close, doubt=True)
+    assert execute(group, ROW, doubt=True) == execute(group, ROW)
+    assert execute(("left", group), close, close, doubt=True)

@@ -104,7 +104,11 @@ def stands_out(chosen: SceneObject, others: Sequence[SceneObject], extreme: str)
 
 
 def execute(
-    program: Program | list[Any] | int | str, scene: Scene, right: Scene | None = None
+    program: Program | list[Any] | int | str,
+    scene: Scene,
+    right: Scene | None = None,
+    *,
+    doubt: bool = False,
 ) -> Any:
     """Run a program on a scene, or on a pair of scenes.
 
@@ -112,6 +116,7 @@ def execute(
         program: nested tuples (or lists, as JSON gives them back).
         scene: the scene; the left one of a pair.
         right: the right scene of a pair.
+        doubt: what a relation counts as where it is too close to tell.
 
     Returns:
         A bool, an int, a str, the index of one object, or a tuple of indices or of labels.
@@ -123,7 +128,7 @@ def execute(
     if isinstance(program, (int, str)):
         return program
 
-    run = partial(execute, scene=scene, right=right)
+    run = partial(execute, scene=scene, right=right, doubt=doubt)
     things = scene.objects
     match program:
         case ("all",):
@@ -138,7 +143,9 @@ def execute(
                 i
                 for i in run(group)
                 if any(
-                    mark is not things[i] and related(things[i], relation, mark) for mark in marks
+                    mark is not things[i] and (doubt if known is None else known)
+                    for mark in marks
+                    for known in (related(things[i], relation, mark),)
                 )
             )
         case ("extreme", word, group):
@@ -171,9 +178,9 @@ def execute(
         case ("sum", first, second):
             return run(first) + run(second)
         case ("left", part):
-            return execute(part, scene)
+            return execute(part, scene, doubt=doubt)
         case ("right", part) if right is not None:
-            return execute(part, right)
+            return execute(part, right, doubt=doubt)
     raise ValueError(f"no such program: {program!r}")
 
 

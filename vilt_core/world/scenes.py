@@ -122,12 +122,12 @@ def scene(seed: int, index: int, *, split: str = "train", icons: IconFolder | No
         raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
     # Only random() itself is promised to stay the same across versions of Python.
     draw = random.Random(f"{split}/{seed}/{index}").random
-    count = 1 + _weighted(_COUNTS, draw)
+    count = 1 + _weighted(COUNTS, draw)
     pools = _pools() if icons is None else _own_pools(icons)
     kinds = _kinds(count, split, draw, pools)
     styles = _styles(count, split, draw) if icons is None else [OWN_STYLE] * count
     objects: list[SceneObject] = []
-    low, high = _SIZES[count - 1]
+    low, high = SIZES[count - 1]
     for sprite, style in zip(kinds, styles, strict=True):
         size = low + (high - low) * draw()
         x, y, size = _place(size, objects, draw)
@@ -138,7 +138,7 @@ def scene(seed: int, index: int, *, split: str = "train", icons: IconFolder | No
                 x=x,
                 y=y,
                 size=size,
-                angle=round((draw() * 2 - 1) * 18, 3),
+                angle=round((draw() * 2 - 1) * TURN, 3),
                 mirrored=draw() < 0.5,
                 ink=None if icons is None else icons.boxes[sprite.index],
             )
@@ -154,8 +154,11 @@ def scene(seed: int, index: int, *, split: str = "train", icons: IconFolder | No
     )
 
 
-_COUNTS = (0.10, 0.18, 0.22, 0.20, 0.16, 0.14)  # chance of one to six stickers
-_SIZES = ((0.34, 0.55), (0.30, 0.46), (0.27, 0.40), (0.26, 0.36), (0.24, 0.34), (0.24, 0.32))
+COUNTS = (0.10, 0.18, 0.22, 0.20, 0.16, 0.14)  # chance of one to six stickers
+SIZES = ((0.34, 0.55), (0.30, 0.46), (0.27, 0.40), (0.26, 0.36), (0.24, 0.34), (0.24, 0.32))
+TURN = 18  # degrees, the most either way
+MARGIN = 0.48  # of its size: how near a centre may come to the edge
+SPACING = 0.86  # of two mean sizes: how near two centres may come
 _SHAPE_SHARE = 0.25  # of the kinds in a scene: coloured shapes
 _KIN_SHARE = 0.3  # of the kinds in a scene: of the same category as the one before
 _CROWD_SHARE = 0.45  # of the scenes with room for it: one kind several times
@@ -184,7 +187,7 @@ def _pools() -> _Pools:
 
 
 def _own_pools(icons: IconFolder) -> _Pools:
-    if len(icons.present) < max(len(_COUNTS), 6) + 1:
+    if len(icons.present) < max(len(COUNTS), 6) + 1:
         raise ValueError(f"expected at least 7 icons to draw scenes from, got {len(icons.present)}")
     return _sorted_out(icons.present)
 
@@ -242,11 +245,9 @@ def _place(size: float, others: Sequence[SceneObject], draw) -> tuple[float, flo
     """A centre for a new sticker that covers no other by much; it shrinks where room is short."""
     while True:
         for _ in range(24):
-            room = 1 - 0.96 * size
-            x, y = 0.48 * size + room * draw(), 0.48 * size + room * draw()
-            if all(math.dist((x, y), (o.x, o.y)) >= _SPACING * (size + o.size) / 2 for o in others):
+            edge = MARGIN * size
+            room = 1 - 2 * edge
+            x, y = edge + room * draw(), edge + room * draw()
+            if all(math.dist((x, y), (o.x, o.y)) >= SPACING * (size + o.size) / 2 for o in others):
                 return round(x, 6), round(y, 6), round(size, 6)
         size *= 0.92
-
-
-_SPACING = 0.86  # of two mean sizes: how near two centres may come

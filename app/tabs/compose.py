@@ -1,0 +1,314 @@
+"""Compose: a scene made by hand, and what the model makes of every change."""
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app import composing, services
+from app.components import chips, composer, picker, reply, sight, whatif
+from app.components.polite import sentence
+from app.services import EXAMPLES
+
+if TYPE_CHECKING:
+    from vilt_core.world.scenes import Scene
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What lies before a visitor: no more than this is kept of a visit.
+
+    Attributes:
+        scene: as it is now.
+        before: as it was, to compare with.
+        at: which of the ideas is on the card.
+    """
+
+    scene: "Scene"
+    before: "Scene"
+    at: int = 0
+
+
+def opened(scene: "Scene", model: str, question: str = "", text: str = "") -> tuple[Any, ...]:
+    """A scene put on the desk, with a question and a sentence of its own unless given."""
+    ideas = composing.ideas(scene)
+    if not question.strip():
+        said = [services.capital(idea.question) for idea in ideas]
+        question = (said or composing.questions_about(scene))[0]
+    text = text if text.strip() else composing.sentences_about(scene)[0]
+    return _placed(Desk(scene=scene, before=scene), question, text, model)
+
+
+def arrived(search: str, model: str) -> tuple[Any, ...]:
+    """The tab first seen: with the scene of the address, or an example."""
+    try:
+        found = composing.shared(search)
+    except ValueError as error:
+        example = opened(composing.opening(), model)
+        return _with_trouble(example, sentence(error) + " Here is an example instead.")
+    if found is None:
+        return opened(composing.opening(), model)
+    return opened(found.scene, model, found.question, found.sentence)
+
+
+def read(written: str, model: str) -> tuple[Any, ...]:
+    """A scene from a file of the visitor's."""
+    from vilt_core.world.composing import from_json
+
+    try:
+        if len(written) > composing.LONGEST_FILE:
+            raise ValueError("this file is too large for a scene")
+        return opened(from_json(json.loads(written)), model)
+    except (json.JSONDecodeError, RecursionError):
+        return _only_trouble("This file is no JSON.")
+    except ValueError as error:
+        return _only_trouble(sentence(error))
+
+
+def edited(
+    given: Any, serial: Any, desk: Desk | None, question: str, text: str, model: str
+) -> tuple[Any, ...]:
+    """A scene changed by hand: everything is asked again."""
+    from vilt_core.world.composing import from_json
+
+    try:
+        scene = from_json(given)
+    except ValueError as error:
+        return _only_trouble(sentence(error))
+    desk = Desk(scene=scene, before=scene if desk is None else desk.before)
+    number = serial if isinstance(serial, int) else -1
+    return desk, _message(desk, question, text, serial=number), *_shown(desk, question, text, model)
+
+
+def asked(desk: Desk | None, question: str, text: str, model: str) -> tuple[Any, ...]:
+    """Another question or another sentence about the same scenes."""
+    if desk is None:  # nothing was put there yet
+        return _skipped(_OUTPUTS)
+    # The desk stays as it is: by now a change by hand may have put another scene there.
+    return gr.skip(), _message(desk, question, text), *_shown(desk, question, text, model)
+
+
+def done(desk: Desk, text: str, model: str) -> tuple[Any, ...]:
+    """The idea on the card carried out: its question, before and after."""
+    ideas = composing.ideas(desk.scene)
+    if not ideas:
+        return _skipped(_OUTPUTS)
+    idea = ideas[desk.at % len(ideas)]
+    changed = Desk(scene=idea.scene, before=desk.scene)
+    return _placed(changed, services.capital(idea.question), text, model, glide=True)
+
+
+def thought(desk: Desk, question: str, text: str, model: str) -> tuple[Any, ...]:
+    """Another idea on the card."""
+    desk = replace(desk, at=desk.at + 1)
+    return desk, *asked(desk, question, text, model)[1:]
+
+
+def kept(desk: Desk, question: str, text: str, model: str) -> tuple[Any, ...]:
+    """The present scene is what the next ones are compared with."""
+    desk = replace(desk, before=desk.scene)
+    return desk, *asked(desk, question, text, model)[1:]
+
+
+# Outputs: the desk, the editor, then what is shown, then the two texts.
+
+
+_OUTPUTS = 9
+
+
+def _placed(
+    desk: Desk, question: str, text: str, model: str, *, glide: bool = False
+) -> tuple[Any, ...]:
+    from vilt_core.world.composing import to_json
+
+    message = _message(desk, question, text, scene=to_json(desk.scene), glide=glide)
+    *shown, _, _ = _shown(desk, question, text, model)
+    return desk, message, *shown, question, text
+
+
+def _message(desk: Desk, question: str, text: str, **more: Any) -> dict[str, Any]:
+    from vilt_core.world.composing import beyond_training
+
+    return composer.value(
+        link=composing.link(desk.scene, question, text),
+        says=composing.description(desk.scene),
+        beyond=beyond_training(desk.scene),
+        **more,
+    )
+
+
+def _shown(desk: Desk, question: str, text: str, model: str) -> tuple[Any, ...]:
+    questions = composing.questions_about(desk.scene)
+    sentences = composing.sentences_about(desk.scene)
+    return (
+        *_replies(desk, question, model),
+        _sight(desk.scene, text, model),
+        chips.value(questions, question),
+        chips.value(sentences, text),
+        gr.skip(),
+        gr.skip(),
+    )
+
+
+def _replies(desk: Desk, question: str, model: str) -> tuple[str, str]:
+    """The answer, and the card that holds it against the one before."""
+    try:
+        now = composing.ask(desk.scene, question, model)
+        same = desk.before == desk.scene
+        before = now if same else composing.ask(desk.before, question, model)
+    except ValueError as error:
+        return reply.trouble(sentence(error)), ""
+    ideas = composing.ideas(desk.scene)
+    card = whatif.card(
+        ideas[desk.at % len(ideas)] if ideas else None,
+        _side(desk.before, before),
+        None if same else _side(desk.scene, now),
+        question=question,
+        others=len(ideas) > 1,
+    )
+    note = UNDECIDED if composing.is_undecided(desk.scene, question) else ""
+    return reply.card(now) + note, card
+
+
+UNDECIDED = (
+    '<p class="lab-aside">This scene has no single true answer to that: it is too close to tell, '
+    "or the question speaks of what is not there, or there more than once.</p>"
+)
+
+
+def _side(scene: "Scene", answer: services.Reply) -> whatif.Side:
+    says = composing.description(scene)
+    return whatif.Side(picture=composing.thumbnail(scene), says=says, reply=answer)
+
+
+def _sight(scene: "Scene", text: str, model: str) -> dict[str, Any]:
+    try:
+        return sight.value(composing.look(scene, text, model))
+    except ValueError as error:
+        return sight.nothing(sentence(error))
+
+
+def _with_trouble(outputs: tuple[Any, ...], trouble: str) -> tuple[Any, ...]:
+    desk, message, *rest = outputs
+    return desk, message | {"trouble": trouble}, *rest
+
+
+def _only_trouble(trouble: str) -> tuple[Any, ...]:
+    return gr.skip(), composer.value(trouble=trouble), *_skipped(_OUTPUTS - 2)
+
+
+def _skipped(count: int) -> tuple[Any, ...]:
+    return tuple(gr.skip() for _ in range(count))
+
+
+def linked(request: gr.Request) -> Any:
+    """The tabs, turned to this one where the address carries a scene."""
+    return gr.Tabs(selected="compose") if "scene" in request.query_params else gr.skip()
+
+
+def build(speaker: gr.State) -> None:
+    """Lay out the tab.
+
+    Args:
+        speaker: the model chosen, by its name; where that is not small, the lab's own speaks here.
+    """
+    with gr.Row(elem_classes="lab-columns"):
+        with gr.Column(min_width=320, elem_classes="lab-left"):
+            strip = picker.build_strip()
+            editor = composer.build()
+        with gr.Column(min_width=320):
+            question, ask = _field("Question", "Ask about the scene, in English", "Ask")
+            questions = chips.build(label="Suggested questions")
+            card = _html("compose-reply")
+            turned = whatif.build()
+            text, match = _field("Sentence", "Say something about the scene, in English", "Match")
+            sentences = chips.build(label="Suggested sentences")
+            seen = sight.build()
+
+    desk = gr.State(None)
+    outputs = [desk, editor, card, turned, seen, questions, sentences, question, text]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    said = [question, text, speaker]
+
+    def arrive(model: str | None, event: gr.EventData) -> tuple[Any, ...]:
+        strip_value = picker.strip_value(EXAMPLES, None)
+        return strip_value, *arrived(str(event.search), composing.speaker(model))
+
+    def show(model: str | None, event: gr.EventData) -> tuple[Any, ...]:
+        key = EXAMPLES[event.place]
+        scene = composing.example(key)
+        return picker.strip_value(EXAMPLES, key), *opened(scene, composing.speaker(model))
+
+    def fresh(model: str | None) -> tuple[Any, ...]:
+        scene = composing.example(services.another())
+        return picker.strip_value(EXAMPLES, None), *opened(scene, composing.speaker(model))
+
+    def open_file(model: str | None, event: gr.EventData) -> tuple[Any, ...]:
+        return read(str(event.text), composing.speaker(model))
+
+    def edit(desk, question, text, model, event: gr.EventData) -> tuple[Any, ...]:
+        chosen = composing.speaker(model)
+        return edited(event.scene, event.serial, desk, question, text, chosen)
+
+    def ask_again(desk, question, text, model) -> tuple[Any, ...]:
+        return asked(desk, question, text, composing.speaker(model))
+
+    def introduce(desk, question, text, model) -> tuple[Any, ...]:
+        # The page's first model is named while the first scene is still on its way.
+        if not question and not text:
+            return _skipped(_OUTPUTS)
+        return asked(desk, question, text, composing.speaker(model))
+
+    def suggest(desk, _, text, model, event: gr.EventData) -> tuple[Any, ...]:
+        *shown, _, text = asked(desk, event.text, text, composing.speaker(model))
+        return *shown, event.text, text
+
+    def propose(desk, question, _, model, event: gr.EventData) -> tuple[Any, ...]:
+        *shown, question, _ = asked(desk, question, event.text, composing.speaker(model))
+        return *shown, question, event.text
+
+    def do(desk, _, text, model) -> tuple[Any, ...]:
+        return done(desk, text, composing.speaker(model))
+
+    def other(desk, question, text, model) -> tuple[Any, ...]:
+        return thought(desk, question, text, composing.speaker(model))
+
+    def keep(desk, question, text, model) -> tuple[Any, ...]:
+        return kept(desk, question, text, composing.speaker(model))
+
+    editor.arrive(arrive, speaker, [strip, *outputs], **quiet)
+    strip.pick(show, speaker, [strip, *outputs], **quiet)
+    strip.fresh(fresh, speaker, [strip, *outputs], **quiet)
+    editor.open(open_file, speaker, outputs, **quiet)
+    # Whoever drags on while the model thinks is answered about the last scene, not the first.
+    editor.edit(edit, [desk, *said], outputs, trigger_mode="always_last", **quiet)
+    gr.on(
+        [ask.click, question.submit, match.click, text.submit],
+        ask_again, [desk, *said], outputs, **quiet,
+    )  # fmt: skip
+    speaker.change(introduce, [desk, *said], outputs, **quiet)
+    questions.pick(suggest, [desk, *said], outputs, **quiet)
+    sentences.pick(propose, [desk, *said], outputs, **quiet)
+    turned.do(do, [desk, *said], outputs, **quiet)
+    turned.other(other, [desk, *said], outputs, **quiet)
+    turned.keep(keep, [desk, *said], outputs, **quiet)
+
+
+def _field(label: str, placeholder: str, verb: str) -> tuple[gr.Textbox, gr.Button]:
+    """A line to write in, and its button."""
+    with gr.Row(elem_classes="lab-ask"):
+        box = gr.Textbox(
+            label=label,
+            placeholder=placeholder,
+            max_lines=3,
+            scale=5,
+            elem_id=f"compose-{label.lower()}",
+            elem_classes="lab-field",
+        )
+        button = gr.Button(verb, variant="primary", scale=1, min_width=88)
+    return box, button
+
+
+def _html(elem_id: str) -> gr.HTML:
+    return gr.HTML(reply.WAITING, js_on_load=None, apply_default_css=False, elem_id=elem_id)
