@@ -249,11 +249,22 @@ def _stoppable(button, stop, told, inputs, bars) -> None:
     def turned(working: bool) -> tuple[Any, ...]:
         return gr.Button(visible=not working), gr.Button(visible=working)
 
-    begun = button.click(lambda: turned(True), None, [button, stop], **quiet)
-    running = begun.then(
-        measured, inputs, [told, bars], concurrency_limit=1, concurrency_id="masks", **quiet
+    # One event that may be asked for again at any time: the page takes one that was stopped for
+    # one that still runs, and would swallow the next click.
+    def work(captions: float, model: str) -> Iterator[tuple[Any, ...]]:
+        for step in measured(captions, model):
+            yield *step, *turned(True)
+        yield gr.skip(), gr.skip(), *turned(False)
+
+    running = button.click(
+        work,
+        inputs,
+        [told, bars, button, stop],
+        concurrency_limit=1,
+        concurrency_id="masks",
+        trigger_mode="multiple",
+        **quiet,
     )
-    running.then(lambda: turned(False), None, [button, stop], **quiet)
     halted = stop.click(lambda: None, None, None, cancels=[running], **quiet)
     halted.then(
         lambda: (*turned(False), progress.note("Stopped.")), None, [button, stop, told], **quiet

@@ -83,6 +83,20 @@ def browser():
 
 
 @pytest.fixture
+def turn_to():
+    """Put a tab on show; a phone keeps the last ones in a menu."""
+
+    def turn(page: Page, name: str) -> None:
+        tab = page.get_by_role("tab", name=name, exact=True)
+        if not tab.is_visible():
+            page.locator(".overflow-menu > button").click()
+            tab = page.locator(".overflow-dropdown button", has_text=name)
+        tab.click()
+
+    return turn
+
+
+@pytest.fixture
 def visit(browser, address):
     """Open the page at Ask; whatever it complains of, or asks of the outside, fails the test."""
     contexts, complaints = [], []

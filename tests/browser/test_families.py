@@ -18,14 +18,18 @@ def address(serve):
         yield url
 
 
-def opened(page):
-    page.get_by_role("tab", name="Compare").click()
-    for plot in PLOTS:
-        expect(page.locator(f"#{plot} .js-plotly-plot")).to_be_visible(timeout=60_000)
-    return page
+@pytest.fixture
+def opened(turn_to):
+    def turned(page):
+        turn_to(page, "Compare")
+        for plot in PLOTS:
+            expect(page.locator(f"#{plot} .js-plotly-plot")).to_be_visible(timeout=60_000)
+        return page
+
+    return turned
 
 
-def test_costs_are_switched_measured_and_stopped(visit):
+def test_costs_are_switched_measured_and_stopped(visit, opened):
     page = opened(visit())
     expect(page.locator("#measured-where")).to_contain_text("Measured before, on")
     unit = page.locator("#figure-1 .xtitle")
@@ -41,7 +45,7 @@ def test_costs_are_switched_measured_and_stopped(visit):
     expect(unit).to_have_text("GFLOPs")
 
 
-def test_the_table_is_sorted_by_a_heading(visit):
+def test_the_table_is_sorted_by_a_heading(visit, opened):
     page = opened(visit())
     first = page.locator("#table-6 tbody tr").first
     before = first.inner_text()
@@ -49,7 +53,7 @@ def test_the_table_is_sorted_by_a_heading(visit):
     expect(first).not_to_have_text(before)
 
 
-def test_one_pair_goes_through_two_models(visit):
+def test_one_pair_goes_through_two_models(visit, opened):
     page = opened(visit())
     page.locator("#watch").click()
     expect(page.locator("#watching [role=progressbar]")).to_be_visible()
@@ -61,6 +65,6 @@ def test_one_pair_goes_through_two_models(visit):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_without_sideways_scrolling(visit, scheme):
+def test_a_phone_shows_everything_without_sideways_scrolling(visit, opened, scheme):
     page = opened(visit(PHONE, color_scheme=scheme, has_touch=True))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -14,17 +14,17 @@ PHONE = {"width": 390, "height": 844}
 SHOWN = {"Foils": "#foils .vf", "Masks": "#guesses .vm", "Pairs": "#pair .vt"}
 
 
-def opened(page, name):
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if not tab.is_visible():  # a phone keeps the last tabs in a menu
-        page.locator(".overflow-menu > button").click()
-        tab = page.locator(".overflow-dropdown button", has_text=name)
-    tab.click()
-    expect(page.locator(SHOWN[name])).to_be_visible(timeout=60_000)
-    return page
+@pytest.fixture
+def opened(turn_to):
+    def turned(page, name):
+        turn_to(page, name)
+        expect(page.locator(SHOWN[name])).to_be_visible(timeout=60_000)
+        return page
+
+    return turned
 
 
-def test_a_word_is_changed_with_one_click_or_by_hand(visit):
+def test_a_word_is_changed_with_one_click_or_by_hand(visit, opened):
     page = opened(visit(), "Foils")
     values = page.locator("#foils .vf-bell .vf-values").last
     before = values.inner_text()
@@ -41,7 +41,7 @@ def test_a_word_is_changed_with_one_click_or_by_hand(visit):
     expect(page.locator("#foils .lab-trouble")).to_contain_text("at least one letter")
 
 
-def test_a_word_is_shown_on_both_sides(visit):
+def test_a_word_is_shown_on_both_sides(visit, opened):
     page = opened(visit(), "Foils")
     word = page.locator("#foils .vf-side").first.locator(".vf-word").last
     word.focus()
@@ -53,7 +53,7 @@ def test_a_word_is_shown_on_both_sides(visit):
     expect(page.locator("#foils .vf-heat:not([hidden])")).to_have_count(2)
 
 
-def test_a_sticker_is_swapped_and_another_sentence_taken(visit):
+def test_a_sticker_is_swapped_and_another_sentence_taken(visit, opened):
     page = opened(visit(), "Foils")
     sentence = page.locator("#foil-true textarea")
     before = sentence.input_value()
@@ -70,7 +70,7 @@ def test_a_sticker_is_swapped_and_another_sentence_taken(visit):
     expect(board).not_to_have_text(old)
 
 
-def test_words_are_hidden_and_shown_again(visit):
+def test_words_are_hidden_and_shown_again(visit, opened):
     page = opened(visit(), "Masks")
     hidden = page.locator('#cloze button[aria-pressed="true"]')
     expect(hidden).to_have_count(1)
@@ -90,7 +90,7 @@ def test_words_are_hidden_and_shown_again(visit):
     expect(page.locator("#guesses")).to_contain_text("of “zebra”")
 
 
-def test_the_giraffe_is_shown_with_another_word(visit):
+def test_the_giraffe_is_shown_with_another_word(visit, opened):
     page = opened(visit(), "Masks")
     lesson = page.locator("#giraffe .vm-lesson")
     expect(lesson).to_be_visible()
@@ -99,7 +99,7 @@ def test_the_giraffe_is_shown_with_another_word(visit):
     expect(lesson).not_to_have_text(before)
 
 
-def test_the_help_of_the_picture_is_measured_and_stopped(visit):
+def test_the_help_of_the_picture_is_measured_and_stopped(visit, opened):
     page = opened(visit(), "Masks")
     page.locator("#mask-captions input[type=number]").fill("512")
     page.locator("#mask-measure").click()
@@ -112,7 +112,7 @@ def test_the_help_of_the_picture_is_measured_and_stopped(visit):
     expect(page.locator("#mask-measure")).to_be_visible()
 
 
-def test_pictures_are_swapped_and_a_statement_judged(visit):
+def test_pictures_are_swapped_and_a_statement_judged(visit, opened):
     page = opened(visit(), "Pairs")
     chances = page.locator("#pair .vt-p")
     expect(chances).to_have_count(2)
@@ -122,7 +122,10 @@ def test_pictures_are_swapped_and_a_statement_judged(visit):
     page.locator("#pair-swap").click()
     expect(chances).to_have_text(before[::-1])
     expect(picture).not_to_have_attribute("src", source)
-    page.get_by_role("group", name="Suggested statements").locator("button").nth(1).click()
+    chip = page.get_by_role("group", name="Suggested statements").locator("button").nth(1)
+    said = chip.inner_text()
+    chip.click()
+    expect(page.locator("#pair .vt-in").first).to_contain_text(said)
     expect(page.locator("#pair .vt-order").first).to_contain_text(re.compile("right|wrong"))
     page.locator("#statement textarea").fill("the moon is a cat")
     page.locator("#pair-judge").click()
@@ -132,7 +135,7 @@ def test_pictures_are_swapped_and_a_statement_judged(visit):
     expect(page.locator("#statement textarea")).not_to_have_value("the moon is a cat")
 
 
-def test_own_pictures_get_their_note(visit, tmp_path):
+def test_own_pictures_get_their_note(visit, opened, tmp_path):
     from PIL import Image
 
     path = tmp_path / "photo.png"
@@ -148,7 +151,7 @@ def test_own_pictures_get_their_note(visit, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_without_sideways_scrolling(visit, scheme):
+def test_a_phone_shows_everything_without_sideways_scrolling(visit, opened, scheme):
     page = visit(PHONE, color_scheme=scheme, has_touch=True)
     for name in SHOWN:
         opened(page, name)
