@@ -445,9 +445,8 @@ def draw_layers(trip: Trip, choice: Choice) -> Drawn:
     when = "before the first layer" if choice.at == 0 else f"after layer {choice.at}"
     return Drawn(
         says=_says(
-            f"{told.depth} layers of the same build follow. In each, every row first looks at all "
-            "rows and takes over what it needs (<b>attention</b>, MSA); then it is worked on by "
-            "itself (MLP).",
+            f"In each of {told.depth} layers every row first looks at all rows and takes over what "
+            "it needs (<b>attention</b>, MSA); then it is worked on by itself (MLP).",
             "Both times the result is <b>added</b> to what was there, so nothing is thrown away.",
             "Words and patches meet here, and nowhere else.",
         ),

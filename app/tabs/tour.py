@@ -227,15 +227,12 @@ def build(speaker: gr.State, tab: gr.Tab) -> None:
     )
     for place, (stop, step, stage) in enumerate(zip(STOPS, steps, stages, strict=True)):
         _wire(stop, stage, given, told, quiet)
-        for event in (step.select, *_going_to(place, turns)):
-            entering(
-                event(
-                    lambda place=place: (place, gr.Walkthrough(selected=place)),
-                    None,
-                    [current, walk],
-                    **quiet,
+        entering(step.select(lambda place=place: place, None, current, **quiet))
+        for leads in turns:
+            if place in leads:  # the step that this selects is entered by its own event
+                leads[place].click(
+                    lambda place=place: gr.Walkthrough(selected=place), None, walk, **quiet
                 )
-            )
 
 
 def _stage(stop: Stop, place: int) -> _Stage:
@@ -329,10 +326,6 @@ def _turns(place: int) -> dict[int, gr.Button]:
         if place + 1 < len(STOPS):
             found[place + 1] = gr.Button(f"{STOPS[place + 1].name} →", variant="primary")
     return found
-
-
-def _going_to(place: int, turns: list[dict[int, gr.Button]]) -> list[Any]:
-    return [leads[place].click for leads in turns if place in leads]
 
 
 def _wire(
