@@ -1,0 +1,128 @@
+"""A plotly figure as a printed page shows it: the same numbers drawn by matplotlib, no browser.
+
+What is worth hovering lives in plotly; a saved notebook, a mail or a document needs a picture.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from vilt_core.viz.palette import PLAIN
+
+_PIXELS = 100  # of plotly's height to an inch
+_TAG = re.compile(r"<[^>]*>")
+
+
+def still(figure: go.Figure, *, width: float = 8.0) -> Figure:
+    """The figure as matplotlib draws it: heatmaps, lines, points and bars on plain axes.
+
+    Args:
+        figure: built by hand or by a function of this package.
+        width: inches; the height is the figure's own, at 100 pixels an inch.
+
+    Raises:
+        ValueError: a trace of another kind.
+    """
+    said = figure.to_dict()
+    layout = said["layout"]
+    drawn = Figure(figsize=(width, layout.get("height", 320) / _PIXELS), layout="constrained")
+    names = list(dict.fromkeys(_axis(trace, "xaxis") for trace in figure.data))
+    for column, name in enumerate(names, start=1):
+        axes = drawn.add_subplot(1, len(names), column)
+        own = [trace for trace in figure.data if _axis(trace, "xaxis") == name]
+        for trace in own:
+            _draw(drawn, axes, trace)
+        across, up = layout.get(name, {}), layout.get(_axis(own[0], "yaxis"), {})
+        _dress(axes, across, up)
+        for shape in layout.get("shapes", ()):
+            if _axis_name(shape.get("yref", "y").removesuffix(" domain")) == _axis(own[0], "yaxis"):
+                axes.axhline(shape["y0"], color=PLAIN, linestyle="--", linewidth=1.2)
+        if any(trace.name and trace.showlegend is not False for trace in own) and len(own) > 1:
+            axes.legend(fontsize=8, frameon=False)
+    if title := _words(layout.get("title", {})):
+        drawn.suptitle(title, fontsize=11)
+    for note, axes in zip(layout.get("annotations", ()), drawn.axes, strict=False):
+        axes.set_title(_TAG.sub("", note["text"]), fontsize=10)
+    return drawn
+
+
+def _draw(figure: Figure, axes: Axes, trace: Any) -> None:
+    if trace.type == "heatmap":
+        _heatmap(figure, axes, trace)
+    elif trace.type == "scatter":
+        _lines(axes, trace)
+    elif trace.type == "bar":
+        lie = trace.orientation == "h"
+        ends, places = (trace.x, trace.y) if lie else (trace.y, trace.x)
+        (axes.barh if lie else axes.bar)(
+            list(places), list(ends), color=trace.marker.color or PLAIN, label=trace.name
+        )
+    else:
+        raise ValueError(f"expected a heatmap, a scatter or a bar, got a {trace.type}")
+
+
+def _heatmap(figure: Figure, axes: Axes, trace: Any) -> None:
+    stops = [(at, _color(color)) for at, color in trace.colorscale]
+    colors = LinearSegmentedColormap.from_list("own", stops)
+    values = np.asarray(trace.z, dtype=float)
+    mesh = axes.imshow(values, cmap=colors, aspect="auto", vmin=trace.zmin, vmax=trace.zmax)
+    for set_ticks, names in ((axes.set_xticks, trace.x), (axes.set_yticks, trace.y)):
+        if names is not None:
+            step = max(1, len(names) // 12)
+            set_ticks(range(0, len(names), step), list(names)[::step], fontsize=8)
+    if trace.showscale is not False:
+        label = _words(trace.colorbar.to_plotly_json().get("title", {}))
+        figure.colorbar(mesh, ax=axes, label=label, fraction=0.04, pad=0.01)
+
+
+def _lines(axes: Axes, trace: Any) -> None:
+    mode = trace.mode or "lines"
+    dashes = {"dash": "--", "dot": ":"}
+    axes.plot(
+        range(len(trace.y)) if trace.x is None else list(trace.x),
+        list(trace.y),
+        color=trace.line.color or trace.marker.color,
+        linestyle=dashes.get(trace.line.dash, "-") if "lines" in mode else "none",
+        marker="o" if "markers" in mode else None,
+        markersize=4,
+        label=trace.name,
+    )
+
+
+def _dress(axes: Axes, across: dict, up: dict) -> None:
+    """The axes' titles, scales and direction."""
+    axes.set_xlabel(_words(across.get("title", {})), fontsize=9)
+    axes.set_ylabel(_words(up.get("title", {})), fontsize=9)
+    if across.get("type") == "log":
+        axes.set_xscale("log")
+    if up.get("type") == "log":
+        axes.set_yscale("log")
+    if up.get("autorange") == "reversed" and not axes.yaxis_inverted():
+        axes.invert_yaxis()
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _color(said: str) -> Any:
+    """A colour as matplotlib knows it: plotly also says "rgb(127,39,4)"."""
+    numbers = re.fullmatch(r"rgb\((\d+), ?(\d+), ?(\d+)\)", said)
+    return tuple(int(number) / 255 for number in numbers.groups()) if numbers else said
+
+
+def _axis(trace: Any, side: str) -> str:
+    """The key of a trace's axis in the layout: "xaxis", "xaxis2"."""
+    return _axis_name(getattr(trace, side) or side[0])
+
+
+def _axis_name(short: str) -> str:
+    return f"{short[0]}axis{short[1:]}"
+
+
+def _words(title: Any) -> str:
+    text = title if isinstance(title, str) else (title or {}).get("text", "")
+    return _TAG.sub("", text or "")
