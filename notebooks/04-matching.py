@@ -121,12 +121,12 @@ captions = [
 P = model.match(pictures, captions)  # (pictures, captions)
 figure = go.Figure(
     go.Heatmap(
-        z=P.T.round(3), x=[f"picture {k + 1}" for k in range(12)], y=[c[:40] for c in captions],
+        z=P.T.round(3), x=[str(k + 1) for k in range(12)], y=[c[:40] for c in captions],
         colorscale=scale(ON_LIGHT), zmin=0, zmax=1,
     )
 )  # fmt: skip
-figure.update_layout(height=430, yaxis_autorange="reversed", margin={"l": 260, "t": 10})
-show(figure, "Every caption against every picture, bright on the diagonal and nearly nowhere else")
+figure.update_layout(height=430, yaxis_autorange="reversed", xaxis_title="picture")
+show(figure, "Every caption against every picture, dark on the diagonal and rarely elsewhere")
 
 # %%
 right = P[range(12), range(12)]
@@ -154,7 +154,7 @@ for changed in CHANGES:
 
 # %% [markdown]
 # 150 scenes, one hard negative each and one caption of another scene. How often is the false sentence
-# refused?
+# refused? (A coin refuses half of them.)
 
 # %%
 refused = {"another caption": [], **{changed: [] for changed in CHANGES}}
@@ -217,9 +217,9 @@ turn(
 # %% [markdown]
 # ## Better negatives for nothing
 #
-# ALBEF, a year after ViLT, picks for each picture the caption *of the same batch* that the model finds most
-# plausible, though it is wrong. No one has to write it. In our table that is the largest number of each column
-# off the diagonal:
+# ALBEF, some months after ViLT, picks for each picture the caption *of the same batch* that the model finds most
+# plausible, though it is wrong. No one has to write it. In our table that is the largest number of each
+# picture off the diagonal:
 
 # %%
 plausible = np.where(np.eye(12, dtype=bool), -1, P)

@@ -87,7 +87,9 @@ def _is_unwritten(answer: Any) -> bool:
     """Whether a function is still the one that the notebook hands out: its body is dots alone."""
     code = getattr(answer, "__code__", None)
     blanks = (_blank.__code__.co_code, _blank_with_words.__code__.co_code)
-    return code is not None and code.co_code in blanks
+    if code is None or code.co_code not in blanks:
+        return False
+    return set(code.co_consts) <= {None, answer.__doc__}
 
 
 # What the checkers have in common

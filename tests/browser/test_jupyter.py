@@ -1,7 +1,6 @@
 """A notebook in a real JupyterLab: run from top to bottom, turned and hovered."""
 
 import os
-import re
 import secrets
 import shutil
 import subprocess
@@ -68,7 +67,7 @@ def lab(port, tmp_path_factory):
 
 @pytest.fixture
 def page(browser, lab):
-    """The notebook, opened; whatever it asks of the outside fails the test."""
+    """The notebook, opened, its kernel idle; whatever it asks of the outside fails the test."""
     address, token = lab
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE)
@@ -76,47 +75,41 @@ def page(browser, lab):
     local = (address, address.replace("http", "ws"), "data:", "blob:")
     opened.on("request", lambda r: r.url.startswith(local) or outside.append(r.url))
     opened.goto(f"{address}/lab/tree/{NOTEBOOK}?token={token}&reset")
+    expect(opened.locator(".jp-Notebook .jp-Cell").first).to_be_visible(timeout=PATIENCE)
+    expect(opened.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=PATIENCE)
     yield opened
     context.close()
     assert outside == []
 
 
+def test_a_saved_figure_can_be_hovered_before_any_cell_has_run(page):
+    """Plotly's renderer shows the still picture until a pointer comes near, without a network."""
+    figure = page.locator(".jp-RenderedPlotly").first
+    expect(figure.locator("img.plot-img")).to_be_attached()
+    figure.scroll_into_view_if_needed()
+    figure.locator("img.plot-img").hover()
+    plot = page.locator(".js-plotly-plot").first
+    expect(plot).to_be_visible()
+    expect(plot.locator(".legendtext").first).to_have_text("beta = 0.5")
+
+
 def test_every_cell_runs_and_a_slider_changes_its_figure(page):
-    expect(page.locator(".jp-Notebook .jp-Cell").first).to_be_visible(timeout=PATIENCE)
-    shell = page.locator(".jp-Notebook")
+    expect(page.locator(".widget-slider")).to_have_count(0)  # a saved page has pictures alone
     page.get_by_text("Run", exact=True).first.click()
     page.get_by_text("Run All Cells", exact=True).click()
-    # The widgets are there once the kernel ran their cells; a saved page has only their pictures.
-    iteration = shell.locator(".widget-slider", has_text="iteration")
-    iteration.scroll_into_view_if_needed()
-    expect(iteration).to_be_visible(timeout=PATIENCE)
-    figure = shell.get_by_alt_text("The plan as a matrix that grows sparser")
-    expect(figure).to_have_count(1)
+    slider = page.locator(".widget-slider", has_text="iteration")
+    expect(slider).to_have_count(1, timeout=PATIENCE)
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("[data-mime-type='application/vnd.jupyter.error']")).to_have_count(0)
+    unrun = page.locator(".jp-CodeCell .jp-InputPrompt").filter(has_text="[ ]:")
+    expect(unrun).to_have_count(0)
+
+    figure = page.get_by_alt_text("The plan as a matrix that grows sparser")
     before = figure.get_attribute("src")
     assert before.startswith("data:image/png;base64,")
-
-    iteration.locator(".noUi-handle").focus()
+    slider.scroll_into_view_if_needed()
+    slider.locator(".noUi-handle").focus()
     for _ in range(8):
         page.keyboard.press("ArrowRight")
-    expect(iteration.locator(".widget-readout")).to_have_text("13")
+    expect(slider.locator(".widget-readout")).to_have_text("13")
     expect(figure).not_to_have_attribute("src", before)
-
-    errors = page.locator("[data-mime-type='application/vnd.jupyter.error']")
-    expect(errors).to_have_count(0)
-
-
-def test_a_figure_can_be_hovered(page):
-    """Plotly's own renderer is there without a network: the saved page needs no kernel for it."""
-    shell = page.locator(".jp-Notebook")
-    expect(shell.locator(".jp-Cell").first).to_be_visible(timeout=PATIENCE)
-    plot = shell.locator(".js-plotly-plot").first
-    for _ in range(40):
-        if plot.count():
-            break
-        page.mouse.move(700, 500)
-        page.mouse.wheel(0, 700)
-        page.wait_for_timeout(250)
-    expect(plot).to_be_visible()
-    plot.scroll_into_view_if_needed()
-    plot.locator(".nsewdrag").first.hover()
-    expect(plot.locator(".hoverlayer")).to_contain_text(re.compile(r"beta|picture"))

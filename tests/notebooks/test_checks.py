@@ -126,7 +126,7 @@ def shuffled(one, other, *, same=False, rows=True):
 
 def drawn_from(one, other):
     """Whether every row of the other is one of the first's, somewhere."""
-    near = torch.cdist(other, one).amin(dim=1)
+    near = (other[:, None] - one).abs().sum(dim=-1).amin(dim=1)
     return bool((near < 1e-3).all()) and not torch.allclose(one, other, atol=1e-4)
 
 
@@ -229,7 +229,7 @@ WRONG = [
     ("03.3", lambda s, y: -s[y != -100, y[y != -100]].mean(), "not probabilities yet"),
     ("03.3", lambda s, y: 7.0, "over the tokens with labels"),
     ("03.4", "a horse and a duck", "at least one [MASK]"),
-    ("03.4", "[MASK] [MASK]", "cannot read it"),
+    ("03.4", "?!", "cannot read it"),
     ("03.4", "a [MASK] and a [MASK]", "has 2"),
     ("03.4", "in this picture there [MASK] a horse", "the words give it away"),
     ("03.4", 5, "A sentence in quotes"),

@@ -44,6 +44,21 @@ def test_bars_have_their_lengths(orientation):
     assert sizes == shares
 
 
+def test_bars_of_several_traces_stand_side_by_side_unless_laid_over_one_another():
+    figure = go.Figure([go.Bar(x=["a", "b"], y=[1, 2], name=name) for name in ("one", "two")])
+    (axes,) = still(figure).axes
+    starts = sorted(patch.get_x() for patch in axes.patches)
+    assert starts == pytest.approx([-0.4, 0.0, 0.6, 1.0])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two"]
+    figure.update_layout(barmode="overlay")
+    assert sorted(patch.get_x() for patch in still(figure).axes[0].patches) == [
+        -0.4,
+        -0.4,
+        0.6,
+        0.6,
+    ]
+
+
 def test_markers_lines_and_plotly_colours():
     figure = go.Figure(go.Scatter(x=[0, 1], y=[2, 3], mode="markers", marker={"color": "#ff0000"}))
     (line,) = still(figure).axes[0].lines

@@ -4,6 +4,7 @@ What is worth hovering lives in plotly; a saved notebook, a mail or a document n
 """
 
 import re
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ def still(figure: go.Figure, *, width: float = 8.0) -> Figure:
     Raises:
         ValueError: a trace of another kind.
     """
+    for trace in figure.data:
+        if trace.type not in ("heatmap", "scatter", "bar"):
+            raise ValueError(f"expected a heatmap, a scatter or a bar, got a {trace.type}")
     said = figure.to_dict()
     layout = said["layout"]
     drawn = Figure(figsize=(width, layout.get("height", 320) / _PIXELS), layout="constrained")
@@ -36,13 +40,19 @@ def still(figure: go.Figure, *, width: float = 8.0) -> Figure:
         axes = drawn.add_subplot(1, len(names), column)
         own = [trace for trace in figure.data if _axis(trace, "xaxis") == name]
         for trace in own:
-            _draw(drawn, axes, trace)
+            if trace.type == "heatmap":
+                _heatmap(drawn, axes, trace)
+        bars = [trace for trace in own if trace.type == "bar"]
+        _bars(axes, bars, side_by_side=layout.get("barmode", "group") == "group")
+        for trace in own:
+            if trace.type == "scatter":
+                _lines(axes, trace)
         across, up = layout.get(name, {}), layout.get(_axis(own[0], "yaxis"), {})
         _dress(axes, across, up)
         for shape in layout.get("shapes", ()):
             if _axis_name(shape.get("yref", "y").removesuffix(" domain")) == _axis(own[0], "yaxis"):
                 axes.axhline(shape["y0"], color=PLAIN, linestyle="--", linewidth=1.2)
-        if any(trace.name and trace.showlegend is not False for trace in own) and len(own) > 1:
+        if len(own) > 1 and any(trace.name and trace.showlegend is not False for trace in own):
             axes.legend(fontsize=8, frameon=False)
     if title := _words(layout.get("title", {})):
         drawn.suptitle(title, fontsize=11)
@@ -51,19 +61,24 @@ def still(figure: go.Figure, *, width: float = 8.0) -> Figure:
     return drawn
 
 
-def _draw(figure: Figure, axes: Axes, trace: Any) -> None:
-    if trace.type == "heatmap":
-        _heatmap(figure, axes, trace)
-    elif trace.type == "scatter":
-        _lines(axes, trace)
-    elif trace.type == "bar":
-        lie = trace.orientation == "h"
-        ends, places = (trace.x, trace.y) if lie else (trace.y, trace.x)
+def _bars(axes: Axes, traces: list[Any], *, side_by_side: bool) -> None:
+    """Bars over named places, those of several traces beside one another as plotly has them."""
+    if not traces:
+        return
+    lie = traces[0].orientation == "h"
+    named = [list(trace.y if lie else trace.x) for trace in traces]
+    places = {name: at for at, name in enumerate(dict.fromkeys(chain(*named)))}
+    thick = 0.8 / len(traces) if side_by_side else 0.8
+    for rank, (trace, names) in enumerate(zip(traces, named, strict=True)):
+        shift = (rank - (len(traces) - 1) / 2) * thick if side_by_side else 0.0
+        at = [places[name] + shift for name in names]
+        ends = list(trace.x if lie else trace.y)
         (axes.barh if lie else axes.bar)(
-            list(places), list(ends), color=trace.marker.color or PLAIN, label=trace.name
+            at, ends, thick, color=trace.marker.color or PLAIN, label=trace.name
         )
-    else:
-        raise ValueError(f"expected a heatmap, a scatter or a bar, got a {trace.type}")
+    (axes.set_yticks if lie else axes.set_xticks)(
+        range(len(places)), [str(name) for name in places]
+    )
 
 
 def _heatmap(figure: Figure, axes: Axes, trace: Any) -> None:
@@ -83,8 +98,12 @@ def _heatmap(figure: Figure, axes: Axes, trace: Any) -> None:
 def _lines(axes: Axes, trace: Any) -> None:
     mode = trace.mode or "lines"
     dashes = {"dash": "--", "dot": ":"}
+    at = range(len(trace.y)) if trace.x is None else list(trace.x)
+    if trace.x is not None and isinstance(trace.x[0], str):
+        at = range(len(trace.x))
+        axes.set_xticks(at, list(trace.x))
     axes.plot(
-        range(len(trace.y)) if trace.x is None else list(trace.x),
+        at,
         list(trace.y),
         color=trace.line.color or trace.marker.color,
         linestyle=dashes.get(trace.line.dash, "-") if "lines" in mode else "none",
