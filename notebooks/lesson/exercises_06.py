@@ -90,7 +90,7 @@ def points(answer: Any) -> str:
         if not isinstance(result, bool | np.bool_ | int):
             raise Off("True or False is wanted.")
         said[name] = bool(result)
-    if not said["in"] and said["out"]:
+    if not said["in"] and said["out"] and said["left"]:
         raise Off("The other way round: True where the patch lies in the box.")
     if not said["in"]:
         raise Off("Row 0, column 4 of 4 x 6 lies in the top right. Do columns go with x?")

@@ -87,7 +87,8 @@ def test_a_saved_figure_can_be_hovered_before_any_cell_has_run(page):
     figure = page.locator(".jp-RenderedPlotly").first
     expect(figure.locator("img.plot-img")).to_be_attached()
     figure.scroll_into_view_if_needed()
-    figure.locator("img.plot-img").hover()
+    box = figure.locator("img.plot-img").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     plot = page.locator(".js-plotly-plot").first
     expect(plot).to_be_visible()
     expect(plot.locator(".legendtext").first).to_have_text("beta = 0.5")
