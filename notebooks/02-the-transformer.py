@@ -11,7 +11,7 @@
 # %% [markdown]
 # # 2. The transformer, one equation at a time
 #
-# **The question.** A list of 72 vectors goes in: word pieces and patches. Somewhere inside, "what is above
+# **The question.** A list of 73 vectors goes in: word pieces and patches. Somewhere inside, "what is above
 # the camel?" meets the patches that show a camel, and "fox" comes out. What is the machine in between?
 #
 # | | |
@@ -182,6 +182,7 @@ print("so are LayerNorm and the MLP")
 # Nothing is ever replaced. Each part *adds* its word to what is already there:
 #
 # $$ z' = \text{MSA}(\text{LN}(z)) + z \tag{4} $$
+#
 # $$ z'' = \text{MLP}(\text{LN}(z')) + z' \tag{5} $$
 
 

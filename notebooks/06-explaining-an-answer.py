@@ -18,7 +18,7 @@
 # |---|---|
 # | time | 45 minutes |
 # | you need | notebooks 2 and 5 |
-# | you will build | attention and rollout by hand, occlusion, deletion curves, and two tests that an explanation can *fail* |
+# | you will build | attention and rollout by hand, occlusion, deletion curves, and three tests that an explanation can *fail* |
 
 # %%
 # On a fresh machine and on Colab this fetches the lab; where the lab is, it fetches nothing.
@@ -274,7 +274,7 @@ for name, (before, now) in pairs.items():
 #
 # ## Exercises
 #
-# **6.1** Build candidate 4, **occlusion**, the most honest of all: cover one patch at a time, and write down by how
+# **6.1** Build one more candidate, **occlusion**, the most honest of all: cover one patch at a time, and write down by how
 # much the probability *falls*. Ten lines with `without` and `chances`.
 
 

@@ -86,11 +86,15 @@ def test_a_saved_figure_can_be_hovered_before_any_cell_has_run(page):
     """Plotly's renderer shows the still picture until a pointer comes near, without a network."""
     figure = page.locator(".jp-RenderedPlotly").first
     expect(figure.locator("img.plot-img")).to_be_attached()
-    figure.scroll_into_view_if_needed()
-    box = figure.locator("img.plot-img").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     plot = page.locator(".js-plotly-plot").first
-    expect(plot).to_be_visible()
+    for _ in range(30):  # the page moves under the pointer while JupyterLab still lays it out
+        figure.scroll_into_view_if_needed()
+        box = figure.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
+        page.wait_for_timeout(500)
+        if plot.count() and plot.is_visible():
+            break
+        page.mouse.move(5, 5)
     expect(plot.locator(".legendtext").first).to_have_text("beta = 0.5")
 
 

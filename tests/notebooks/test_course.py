@@ -52,9 +52,9 @@ def test_every_cell_ran_in_order_and_what_is_turned_or_hovered_leaves_a_picture(
     for cell in codes:
         kinds = [output.get("data", {}) for output in cell.outputs]
         assert all(output.output_type != "error" for output in cell.outputs)
-        assert all("image/png" in kind for kind in kinds)
+        assert all("image/png" in kind for kind in kinds if kind)
         if re.search(r"^(show|turn)\(", cell.source, re.MULTILINE):
-            assert kinds
+            assert any(kinds)
             assert all(
                 output.metadata["image/png"]["alt"] for output in cell.outputs if output.get("data")
             )
@@ -73,12 +73,12 @@ def test_it_opens_with_a_question_and_closes_with_checked_exercises(course, sour
 
 
 @each
-def test_its_cells_are_short_and_more_is_said_than_coded(course, source):
+def test_its_cells_are_short(course, source):
     cells = course.read(source).cells[2:]  # without the opening and the one that fetches the lab
-    codes = [cell.source.count("\n") + 1 for cell in cells if cell.cell_type == "code"]
-    assert len(codes) <= 27
-    assert max(codes) <= 30
-    assert sorted(codes)[int(0.8 * len(codes))] <= 18
+    lines = sorted(c.source.count("\n") + 1 for c in cells if c.cell_type == "code")
+    assert len(lines) <= 25
+    assert lines[len(lines) // 2] <= 12
+    assert lines[-1] <= 35
 
 
 @each

@@ -29,16 +29,17 @@ def still(figure: go.Figure, *, width: float = 8.0) -> Figure:
     Raises:
         ValueError: a trace of another kind.
     """
-    for trace in figure.data:
+    traces: list[Any] = list(figure.data)
+    for trace in traces:
         if trace.type not in ("heatmap", "scatter", "bar"):
             raise ValueError(f"expected a heatmap, a scatter or a bar, got a {trace.type}")
     said = figure.to_dict()
     layout = said["layout"]
     drawn = Figure(figsize=(width, layout.get("height", 320) / _PIXELS), layout="constrained")
-    names = list(dict.fromkeys(_axis(trace, "xaxis") for trace in figure.data))
+    names = list(dict.fromkeys(_axis(trace, "xaxis") for trace in traces))
     for column, name in enumerate(names, start=1):
         axes = drawn.add_subplot(1, len(names), column)
-        own = [trace for trace in figure.data if _axis(trace, "xaxis") == name]
+        own = [trace for trace in traces if _axis(trace, "xaxis") == name]
         for trace in own:
             if trace.type == "heatmap":
                 _heatmap(drawn, axes, trace)
