@@ -57,6 +57,12 @@ def serve():
 
 
 @pytest.fixture(scope="session")
+def port():
+    """A port of this machine that nobody uses."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
 def closed_port():
     """An address on this machine where nobody listens."""
     return f"http://127.0.0.1:{free_port()}"

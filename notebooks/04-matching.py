@@ -1,0 +1,337 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4. Image-text matching, and why negatives matter
+#
+# **The question.** "Does this sentence belong to this picture?" To learn to say *yes*, true pairs are enough. How
+# does a model learn to say **no**, and what does it never learn when the wrong sentences are too easy?
+#
+# | | |
+# |---|---|
+# | time | 35 minutes |
+# | you need | notebook 2 |
+# | you will build | the matching head and its loss, negatives easy and hard, and a measure of retrieval |
+
+# %%
+# On a fresh machine and on Colab this fetches the lab; where the lab is, it fetches nothing.
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+if importlib.util.find_spec("vilt_core") is None:
+    above = [at for at in (Path.cwd(), *Path.cwd().parents) if (at / "vilt_core").is_dir()]
+    lab = above[0] if above else Path("vilt-lab").resolve()
+    if not lab.is_dir():
+        address = os.environ.get("VILT_LAB_REPOSITORY") or input("Git address of ViLT Lab: ")
+        subprocess.run(["git", "clone", "--depth", "1", address, str(lab)], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, "ipywidgets>=7.7", "--editable", str(lab)], check=True)
+    sys.path.insert(0, str(lab))
+import vilt_core
+
+sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # where `lesson` lies
+
+# %%
+import random
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from ipywidgets import Dropdown
+from matplotlib.figure import Figure
+
+from lesson import check, show, turn
+from vilt_core.objectives import itm
+from vilt_core.viz.palette import IMAGE, ON_LIGHT, PLAIN, RIGHT, WRONG, scale
+from vilt_core.viz.sheet import sheet
+from vilt_core.world.captions import caption
+from vilt_core.world.negatives import CHANGES, hard_negative
+from vilt_core.world.rendering import paint
+from vilt_core.world.scenes import scene
+
+torch.set_grad_enabled(False)
+model = vilt_core.load("vilt-mini")
+picture = paint(scene(0, 7, split="test"), 256).pixels
+show(sheet([picture], titles=["yes or no?"]), "A fox above a camel")
+
+# %% [markdown]
+# ## The head
+#
+# Equation 6 left us one vector $p$ for the pair. Two numbers are read off it, "no" and "yes", and a softmax
+# makes them probabilities:
+#
+# $$ P(\text{match}) = \text{softmax}(W p + b)_\text{yes} $$
+
+
+# %%
+def my_match(image, sentence):
+    """The probability that a sentence is true of a picture."""
+    text = model.tokenizer.encode([sentence]).batch
+    pooled = model.model.pool(text, model.prepare(image)[1])[0]
+    head = model.model.itm.dense
+    no, yes = (head.weight @ pooled + head.bias).double()
+    return float(1 / (1 + (no - yes).exp()))
+
+
+for sentence in ("a fox above a camel", "a snowman above a camel", "two motorcycles"):
+    mine, theirs = my_match(picture, sentence), float(model.match(picture, sentence)[0, 0])
+    assert abs(mine - theirs) < 1e-4
+    print(f"{mine:6.1%}  {sentence}")
+
+# %% [markdown]
+# (A softmax of two numbers is the logistic function of their difference: same thing, shorter.)
+#
+# ## The loss
+#
+# Say 1 for a true pair, 0 for a false one; be surprised as in notebook 3:
+#
+# $$ L_\text{ITM} = -\tfrac1B \sum_i \log P_i(\text{truth}_i) $$
+
+# %%
+logits = torch.tensor([[0.2, 1.5], [-1.0, 2.0], [0.3, 0.1]])  # three pairs: (no, yes)
+matched = torch.tensor([True, False, False])
+shares = logits.softmax(dim=-1)
+surprise = [-shares[k, int(matched[k])].log().item() for k in range(3)]
+print("surprises", np.round(surprise, 2), "- the second pair was a confident mistake")
+torch.testing.assert_close(itm(logits, matched), torch.tensor(surprise).mean())
+
+# %% [markdown]
+# ## Where do false pairs come from?
+#
+# Nobody writes false captions. ViLT does the simplest thing: for half of the pictures in a batch, take *the
+# caption of another one*. Twelve scenes, twelve captions, every pair:
+
+# %%
+numbers = [3, 6, 7, 10, 13, 14, 24, 29, 33, 38, 45, 48]
+scenes = [scene(0, k, split="test") for k in numbers]
+pictures = [paint(place, 128).pixels for place in scenes]
+captions = [
+    caption(place, random.Random(k).random, form="simple").text for k, place in enumerate(scenes)
+]
+P = model.match(pictures, captions)  # (pictures, captions)
+figure = go.Figure(
+    go.Heatmap(
+        z=P.T.round(3), x=[str(k + 1) for k in range(12)], y=[c[:40] for c in captions],
+        colorscale=scale(ON_LIGHT), zmin=0, zmax=1,
+    )
+)  # fmt: skip
+figure.update_layout(height=430, yaxis_autorange="reversed", xaxis_title="picture")
+show(figure, "Every caption against every picture, dark on the diagonal and rarely elsewhere")
+
+# %%
+right = P[range(12), range(12)]
+wrong = P[~np.eye(12, dtype=bool)]
+print(
+    f"true pairs: {np.mean(right > 0.5):.0%} judged right; false pairs: {np.mean(wrong < 0.5):.0%}"
+)
+
+# %% [markdown]
+# Impressive. And a little too easy. A random caption speaks of *other things*: to refuse it, knowing the nouns is
+# enough. Does the model read anything else?
+#
+# ## Now make it hard
+#
+# Change **one word** of a true caption, so that it becomes false of its picture. The sticker world knows what
+# is true, so it never makes a negative that is true by accident.
+
+# %%
+for changed in CHANGES:
+    for k in range(40):
+        one = hard_negative(scene(0, k, split="test"), random.Random(k).random, changed=changed)
+        if one.changed == changed and len(one.text) < 45:
+            break
+    print(f"{changed:>9}: {one.positive.text}\n{'':>11}{one.text}")
+
+# %% [markdown]
+# 150 scenes, one hard negative each and one caption of another scene. How often is the false sentence
+# refused? (A coin refuses half of them.)
+
+# %%
+refused = {"another caption": [], **{changed: [] for changed in CHANGES}}
+for k in range(150):
+    place = scene(0, k, split="test")
+    one = hard_negative(place, random.Random(k).random, changed=CHANGES[k % 4])
+    other = caption(scene(0, k + 1, split="test"), random.Random(k).random).text
+    hard, easy = model.match(paint(place, 128).pixels, [one.text, other])[0] < 0.5
+    refused[one.changed].append(hard)
+    refused["another caption"].append(easy)
+
+figure = go.Figure(
+    go.Bar(
+        x=list(refused),
+        y=[round(100 * np.mean(hits), 1) for hits in refused.values()],
+        marker_color=IMAGE,
+    )
+)
+figure.add_hline(y=50, line_dash="dash")
+figure.update_layout(
+    height=320, template="plotly_white", yaxis_title="refused, %", yaxis_range=[0, 100]
+)
+show(
+    figure, "Bars: other captions are refused nearly always, changed relations and numbers far less"
+)
+print({name: len(hits) for name, hits in refused.items()})
+
+# %% [markdown]
+# Nouns and colours are noticed. **Numbers and relations** are noticed least. The model can see them (it answers
+# "what is above the camel?"), but to refuse a random caption it never *needed* them, and what is not needed is not
+# learned. A negative teaches what distinguishes it from the truth, and nothing else.
+#
+# Try to fool it yourself. Turn the words:
+
+
+# %%
+def told(first, relation, second):
+    """Your sentence, and how sure the model is that it is true."""
+    sentence = f"a {first} {relation} a {second}"
+    share = my_match(picture, sentence)
+    true = (first, relation, second) in {("fox", "above", "camel"), ("camel", "below", "fox")}
+    figure = Figure(figsize=(6.5, 1.7), layout="constrained")
+    axes = figure.add_subplot()
+    axes.barh([0], [share], color=RIGHT if (share > 0.5) == true else WRONG)
+    axes.axvline(0.5, color=PLAIN, linestyle=":")
+    axes.set(xlim=(0, 1), yticks=[], xlabel="P(match)")
+    axes.set_title(f"{sentence} - in truth {'true' if true else 'false'}")
+    return figure
+
+
+things = ["fox", "camel", "dog", "snowman"]
+turn(
+    told,
+    "A bar: how sure the model is that the sentence is true",
+    first=Dropdown(options=things, value="camel", description="a"),
+    relation=Dropdown(options=["above", "below", "left of"], description="is"),
+    second=Dropdown(options=things, value="fox", description="a"),
+)
+
+# %% [markdown]
+# ## Better negatives for nothing
+#
+# ALBEF, some months after ViLT, picks for each picture the caption *of the same batch* that the model finds most
+# plausible, though it is wrong. No one has to write it. In our table that is the largest number of each
+# picture off the diagonal:
+
+# %%
+plausible = np.where(np.eye(12, dtype=bool), -1, P)
+hardest = plausible.argmax(axis=1)
+for k in np.argsort(-plausible.max(axis=1))[:3]:
+    print(
+        f"{P[k, hardest[k]]:.2f}  picture of: {captions[k]}\n      taken for: {captions[hardest[k]]}"
+    )
+
+# %% [markdown]
+# ## What matching costs
+#
+# ViLT reads picture and sentence *together*: a score for each pair needs a run for each pair. A dual encoder such
+# as CLIP reads each once and multiplies. The price of reading together is paid in retrieval:
+
+# %%
+for pictures_n, captions_n in ((12, 12), (1_000, 5_000), (1_000_000, 1)):
+    print(f"{pictures_n:>9,} pictures x {captions_n:>5,} captions: together "
+          f"{pictures_n * captions_n:>9,} runs, apart {pictures_n + captions_n:>9,}")  # fmt: skip
+
+# %% [markdown]
+# So real systems use both: a dual encoder fetches a short list, ViLT reads it carefully. That is the tab *Find* of
+# the app.
+#
+# ## Exercises
+#
+# **4.1** A model says $P(\text{match})$ = 0.9 for a true pair and 0.8 for a false one. What is its ITM loss
+# (natural logarithm)?
+
+# %%
+loss = ...
+check("04.1", loss)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# loss = -(np.log(0.9) + np.log(1 - 0.8)) / 2
+# check("04.1", loss)
+# ```
+#
+# </details>
+#
+# **4.2** For each row of a table of scores (row $i$ belongs to column $i$) give the column of the hardest
+# negative.
+
+
+# %%
+def hardest_negatives(scores):
+    """One column a row: the most plausible one that is wrong."""
+    ...
+
+
+check("04.2", hardest_negatives)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def hardest_negatives(scores):
+#     return np.where(np.eye(len(scores), dtype=bool), -np.inf, scores).argmax(axis=1)
+#
+#
+# check("04.2", hardest_negatives)
+# ```
+#
+# </details>
+#
+# **4.3** *Recall at k*: for which share of the rows is the right column among the k largest?
+
+
+# %%
+def recall_at(scores, k):
+    """The share of rows whose own column is among their k largest scores."""
+    ...
+
+
+check("04.3", recall_at)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def recall_at(scores, k):
+#     best = np.argsort(-scores, axis=1)[:, :k]
+#     return np.mean([row in best[row] for row in range(len(scores))])
+#
+#
+# check("04.3", recall_at)
+# ```
+#
+# Try `recall_at(P, 1)` (the caption of a picture) and `recall_at(P.T, 1)` (the picture of a caption).
+#
+# </details>
+#
+# **4.4** ALBEF's short list: a dual encoder reads 10,000 pictures and one query, ViLT then reads the best 32 pairs.
+# How many runs of a network is that in all, and how many would ViLT alone need? Answer with a pair.
+
+# %%
+runs = ...
+check("04.4", runs)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# runs = (10_000 + 1 + 32, 10_000)
+# check("04.4", runs)
+# ```
+#
+# About equal the first time! But the 10,000 are read once and kept: the second query costs 33 runs.
+#
+# </details>
+#
+# **Next:** [5. Optimal transport](05-optimal-transport.ipynb).

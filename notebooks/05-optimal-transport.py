@@ -1,0 +1,540 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 5. Optimal transport from scratch
+#
+# **The question.** A caption has words, a picture has patches. Nobody ever said which word belongs to
+# which patch. How can one number say how well the two fit, and one picture show why?
+#
+# | | |
+# |---|---|
+# | time | 45 minutes |
+# | you need | notebook 1; sums over rows and columns |
+# | you will build | the cost, Sinkhorn's algorithm and IPOT (eight lines each), and the loss that ViLT trains with |
+#
+# This is section 3.2 of the [paper](https://arxiv.org/abs/2102.03334), *word-patch alignment*, and it is what
+# the tab *Align* of the app draws.
+
+# %%
+# On a fresh machine and on Colab this fetches the lab; where the lab is, it fetches nothing.
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+if importlib.util.find_spec("vilt_core") is None:
+    above = [at for at in (Path.cwd(), *Path.cwd().parents) if (at / "vilt_core").is_dir()]
+    lab = above[0] if above else Path("vilt-lab").resolve()
+    if not lab.is_dir():
+        address = os.environ.get("VILT_LAB_REPOSITORY") or input("Git address of ViLT Lab: ")
+        subprocess.run(["git", "clone", "--depth", "1", address, str(lab)], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, "ipywidgets>=7.7", "--editable", str(lab)], check=True)
+    sys.path.insert(0, str(lab))
+import vilt_core
+
+sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # where `lesson` lies
+
+# %%
+import numpy as np
+import ot
+import torch
+from ipywidgets import FloatSlider, IntSlider, SelectionSlider
+from matplotlib.figure import Figure
+
+from lesson import check, show, turn
+from vilt_core.transport import cosine_cost, ipot, sinkhorn
+from vilt_core.viz.heatmap import blend
+from vilt_core.viz.palette import IMAGE, PLAIN, TEXT
+from vilt_core.viz.sheet import sheet
+from vilt_core.world.rendering import paint
+from vilt_core.world.scenes import scene
+
+model = vilt_core.load("vilt-mini")
+picture = paint(scene(0, 7, split="test"), 256).pixels
+sentence = "a fox above a camel"
+
+# %% [markdown]
+# ## A cost for every pair
+#
+# After the last layer of the transformer every word and every patch is a vector (notebook 2). Two vectors
+# fit when they point the same way. So the *cost* of laying word $i$ on patch $j$ is
+#
+# $$ C_{ij} = 1 - \cos(x_i, y_j), $$
+#
+# 0 for the same direction, 1 for a right angle, 2 for opposite ones.
+
+# %%
+text = model.tokenizer.encode([sentence]).batch
+with torch.inference_mode():
+    output = model.model(text, model.prepare(picture)[1])
+words = output.text[0, 1:-1].double().numpy()  # without [CLS] and [SEP]
+patches = output.image[0].double().numpy()
+
+x = words / np.linalg.norm(words, axis=1, keepdims=True)
+y = patches / np.linalg.norm(patches, axis=1, keepdims=True)
+C = 1 - x @ y.T
+print(f"{C.shape[0]} words x {C.shape[1]} patches, costs from {C.min():.2f} to {C.max():.2f}")
+
+theirs = cosine_cost(output.text[:, 1:-1].double(), output.image.double())[0]
+np.testing.assert_allclose(C, theirs, atol=1e-6)
+
+# %% [markdown]
+# A row of $C$ is a picture. Bright is *cheap*:
+
+# %%
+names = sentence.split()
+cheap = [blend(picture, (C.max() - row).reshape(8, 8), smooth=False) for row in C]
+show(
+    sheet(cheap, titles=names, columns=5, size=1.9),
+    "Five heatmaps: fox on the fox, camel on the camel",
+)
+
+# %% [markdown]
+# Not bad! But look at "a" and "above". They lie on nothing in particular, and so they are bright nearly
+# everywhere. Comparing pair by pair has no notion of **enough**: nothing stops two words from claiming
+# the same patch, and nothing makes anybody take a patch that nobody likes. We need a rule of fairness.
+#
+# ## Everybody carries the same mass
+#
+# Think of the words as five bakeries, each with one fifth of a kilo of bread, and of the patches as 64
+# cafés, each wanting one sixty-fourth. Carrying a kilo from bakery $i$ to café $j$ costs $C_{ij}$. Who
+# delivers where?
+#
+# A **plan** $T$ is a table like $C$: $T_{ij}$ is how much goes from $i$ to $j$. It must be fair to both:
+#
+# $$ \sum_j T_{ij} = \tfrac1l \quad \text{(every word gives all it has)} \qquad
+# \sum_i T_{ij} = \tfrac1n \quad \text{(every patch gets all it wants)} $$
+#
+# and its price is $\langle C, T\rangle = \sum_{ij} C_{ij} T_{ij}$.
+#
+# ### The smallest problem there is
+#
+# Two words, two patches. Once you know how much "fox" gives to patch 1, fairness decides the rest: **one
+# slider holds the whole plan.** Turn it. Where is it cheapest?
+
+# %%
+C2 = np.array([[0.2, 0.9], [0.8, 0.5]])
+
+
+def plan2(share):
+    """The plan of two by two in which the first word gives so much to the first patch."""
+    return np.array([[share, 0.5 - share], [0.5 - share, share]])
+
+
+def draw2(share):
+    """The plan beside its price."""
+    figure = Figure(figsize=(7.5, 2.7), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.imshow(plan2(share), vmin=0, vmax=0.5, cmap="Oranges")
+    for (row, column), mass in np.ndenumerate(plan2(share)):
+        left.text(column, row, f"{mass:.2f}\nat {C2[row, column]}", ha="center", va="center")
+    left.set_xticks([0, 1], ["patch 1", "patch 2"])
+    left.set_yticks([0, 1], ["fox", "camel"])
+    shares = np.linspace(0, 0.5, 11)
+    right.plot(shares, [(C2 * plan2(s)).sum() for s in shares], color=PLAIN)
+    right.plot(share, (C2 * plan2(share)).sum(), "o", color=IMAGE, markersize=10)
+    right.set(xlabel="fox gives to patch 1", ylabel="price of the plan")
+    return figure
+
+
+turn(
+    draw2,
+    "A plan of two words by two patches, and its price falling in a straight line",
+    share=FloatSlider(0.15, min=0, max=0.5, step=0.05, description="share"),
+)
+
+# %% [markdown]
+# The price is a **straight line**, so the best plan sits at an end of the slider, in a corner. That
+# remains true with five words and 64 patches: the cheapest plan is a corner of a large polytope, and
+# corners are sparse. Most of $T$ is exactly 0.
+#
+# ## The exact answer
+#
+# Finding that corner is *linear programming*, solved since 1947. The library POT does it for us:
+
+# %%
+l, n = C.shape
+exact = ot.emd(np.full(l, 1 / l), np.full(n, 1 / n), C)
+optimum = (C * exact).sum()
+print(f"price of the optimum   {optimum:.4f}")
+print(f"price of an even plan  {C.mean():.4f}")
+print(f"entries that are not 0 {np.count_nonzero(exact > 1e-12)} of {exact.size}")
+print(f"a corner has at most   {l + n - 1} = l + n - 1 of them")
+
+# %%
+drawn = [blend(picture, row.reshape(8, 8), smooth=False) for row in exact]
+show(
+    sheet(drawn, titles=names, columns=5, size=1.9), "Every patch belongs to nearly one word alone"
+)
+
+# %% [markdown]
+# Now they share. "fox" fills up on the fox, "camel" on the camel, and the small words, who have to put
+# their bread somewhere, are sent to the background. Nobody programmed that: it is what fairness costs
+# least.
+#
+# So why not stop here? Because linear programming is slow, does not like GPUs, and must run for every pair
+# in every step of training. Two ideas make it fast.
+#
+# ## First idea: Sinkhorn, or a little blur
+#
+# Reward plans for being spread out (for *entropy*), a little:
+#
+# $$ \min_T\; \langle C, T\rangle - \varepsilon\, H(T) $$
+#
+# Then the solution has a shape that you can compute by hand: $T = \operatorname{diag}(\sigma)\,
+# e^{-C/\varepsilon}\, \operatorname{diag}(\delta)$. Two unknown vectors, one factor a row and one a column.
+# Fix the columns, fix the rows, repeat:
+
+
+# %%
+def my_sinkhorn(C, epsilon, iterations):
+    """Rows and columns in turn, until both are right (Cuturi, 2013)."""
+    l, n = C.shape
+    A = np.exp(-C / epsilon)
+    sigma = np.ones(l)
+    for _ in range(iterations):
+        delta = 1 / (n * (sigma @ A))  # now every column sums to 1 / n
+        sigma = 1 / (l * (A @ delta))  # now every row sums to 1 / l
+    return sigma[:, None] * A * delta
+
+
+mine = my_sinkhorn(C, 0.05, 100)
+np.testing.assert_allclose(
+    mine, sinkhorn(torch.tensor(C)[None], epsilon=0.05, iterations=100)[0], atol=1e-9
+)
+print(f"equal to the library; price {(C * mine).sum():.4f}, optimum {optimum:.4f}")
+
+# %% [markdown]
+# $\varepsilon$ is a **blur**. Turn it: large, and everybody delivers everywhere; small, and the corner
+# comes out, but after ever more iterations.
+
+
+# %%
+def blurred(epsilon):
+    """Where "fox" and "camel" deliver under this much blur."""
+    plan = my_sinkhorn(C, epsilon, 500)
+    heats = [blend(picture, plan[row].reshape(8, 8), smooth=False) for row in (1, 4)]
+    titles = ["fox", f"camel (price {(C * plan).sum():.3f}, optimum {optimum:.3f})"]
+    return sheet(heats, titles=titles, size=2.6)
+
+
+turn(
+    blurred,
+    "Two heatmaps, blurred over the whole picture for a large epsilon",
+    epsilon=SelectionSlider(
+        options=[1.0, 0.5, 0.2, 0.1, 0.05, 0.02], value=0.2, description="epsilon"
+    ),
+)
+
+# %% [markdown]
+# ## Second idea: IPOT, or going home in steps
+#
+# ViLT uses neither. It uses IPOT (Xie and others, 2019), which has no blur in the end. Instead of
+# "be spread out" it says **"do not go far from where you were"**:
+#
+# $$ T_{k} = \arg\min_T\; \langle C, T\rangle + \beta\, \mathrm{KL}(T \,\|\, T_{k-1}) $$
+#
+# Each step is a Sinkhorn problem whose kernel is multiplied with the last plan. One round of scaling is
+# enough ("inexact"), so there is one more line than before:
+
+
+# %%
+def my_ipot(C, beta, iterations):
+    """The inexact proximal point method, algorithm 1 of arXiv:1802.04307."""
+    l, n = C.shape
+    A = np.exp(-C / beta)
+    T = np.ones((l, n))
+    sigma = np.ones(l) / l
+    for _ in range(iterations):
+        Q = A * T  # the last plan, sharpened once more: this is the new line
+        delta = 1 / (n * (sigma @ Q))
+        sigma = 1 / (l * (Q @ delta))
+        T = sigma[:, None] * Q * delta
+    return T
+
+
+mine = my_ipot(C, beta=0.5, iterations=50)
+alignment = model.align(picture, sentence, beta=0.5, iterations=50)
+np.testing.assert_allclose(mine, ipot(torch.tensor(C)[None], beta=0.5, iterations=50)[0], atol=1e-9)
+np.testing.assert_allclose(mine, alignment.plan, atol=1e-5)
+print("equal to vilt_core.transport.ipot, and to what the app draws")
+
+# %% [markdown]
+# **Step through it.** Left is the plan, a row a word and a column a patch; right is what "fox" has. The first
+# step is a guess, then the mass moves home.
+
+
+# %%
+def stepped(iteration, beta):
+    """The plan after so many iterations, and a word of it."""
+    plan = my_ipot(C, beta, iteration)
+    figure = Figure(figsize=(8.5, 2.7), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[2.6, 1])
+    left.imshow(plan, aspect="auto", cmap="Oranges", vmin=0, vmax=1 / n)
+    left.set_yticks(range(l), names)
+    off = np.abs(plan.sum(axis=0) - 1 / n).sum()
+    left.set_title(
+        f"price {(C * plan).sum():.4f} (optimum {optimum:.4f}), columns off by {off:.4f}"
+    )
+    left.set_xlabel("patch, row after row")
+    right.imshow(blend(picture, plan[1].reshape(8, 8), smooth=False))
+    right.set(title="fox", xticks=[], yticks=[])
+    return figure
+
+
+turn(
+    stepped,
+    "The plan as a matrix that grows sparser, and the fox's share of the picture",
+    iteration=IntSlider(5, min=1, max=100, description="iteration"),
+    beta=SelectionSlider(options=[1.0, 0.5, 0.2, 0.1], value=0.5, description="beta"),
+)
+
+# %% [markdown]
+# ## Beta is a step size
+#
+# Many read $\beta$ as a blur, like $\varepsilon$. It is not. Unroll two steps, each solved exactly: the
+# kernel is multiplied in twice, $e^{-C/\beta} \cdot e^{-C/\beta} = e^{-2C/\beta}$. After $N$ steps it is
+# $e^{-NC/\beta}$, Sinkhorn's kernel for
+#
+# $$ \varepsilon = \beta / N. $$
+#
+# So $1/\beta$ is how far one step goes, and only $N/\beta$ says how far you have come. Draw the price for
+# several $\beta$ over $N/\beta$ and the curves should lie on one another:
+
+# %%
+import plotly.graph_objects as go
+
+figure = go.Figure()
+for beta, color in ((0.5, TEXT), (1.0, IMAGE), (2.0, PLAIN)):
+    steps = [round(ratio * beta) for ratio in (10, 20, 40, 80, 160, 320, 640)]
+    prices = [(C * my_ipot(C, beta, count)).sum() - optimum for count in steps]
+    ratios = [count / beta for count in steps]
+    figure.add_scatter(x=ratios, y=prices, name=f"beta = {beta}", line={"color": color})
+figure.update_layout(height=320, template="plotly_white", xaxis_title="N / beta")
+figure.update_layout(xaxis_type="log", yaxis_type="log", yaxis_title="price above the optimum")
+show(figure, "Three falling curves that meet: only the ratio counts")
+
+# %%
+slow, fast = my_ipot(C, 1.0, 200), my_ipot(C, 0.5, 100)  # both have N / beta = 200
+print(f"largest difference of the two plans: {np.abs(slow - fast).max() * n:.4f} of a patch's mass")
+assert np.abs(slow - fast).max() * n < 0.05
+
+# %% [markdown]
+# ViLT trains with $\beta = 0.5$ and 50 steps ($N/\beta = 100$) and draws its figures with 0.1 and 1,000
+# ($N/\beta = 10{,}000$, practically the exact corner).
+#
+# One warning. "Inexact" has a price when steps are large: go 100 far in ten steps of $\beta = 0.1$, and the
+# plan is *cheaper than the optimum*. That is not genius. It cheats: the columns are not fair yet.
+
+# %%
+for beta, count in ((0.5, 50), (0.1, 10)):
+    plan = my_ipot(C, beta, count)
+    off = np.abs(plan.sum(axis=0) - 1 / n).sum()
+    price = (C * plan).sum()
+    print(
+        f"beta {beta}, {count} steps: {price - optimum:+.4f} from the optimum, columns off by {off:.4f}"
+    )
+
+# %% [markdown]
+# ## What ViLT trains with it
+#
+# The price of the best plan says how far a caption is from a picture. For pairs that belong together it
+# should be small, for others large. That is the whole loss:
+#
+# $$ L_\text{WPA} = \tfrac1B \Big( \sum_{\text{matched}} \langle C, T\rangle - \sum_{\text{others}} \langle C, T\rangle \Big) $$
+#
+# Does our trained model do it? Six scenes, six captions, every price; dark is cheap:
+
+# %%
+places = [7, 29, 33, 6, 38, 4]
+pictures = [paint(scene(0, at, split="test"), 128).pixels for at in places]
+captions = [
+    "a fox and a camel",
+    "a horse and a duck",
+    "a koala and a flute",
+    "an airplane and a circle",
+    "a koala and a trumpet",
+    "two motorcycles",
+]
+prices = np.array([[model.align(p, c).transport_cost for p in pictures] for c in captions])
+figure = go.Figure(
+    go.Heatmap(
+        z=prices.round(3),
+        x=[f"picture {k + 1}" for k in range(6)],
+        y=captions,
+        colorscale="Oranges_r",
+    )
+)
+figure.update_layout(height=340, yaxis_autorange="reversed", margin={"l": 170, "t": 20})
+show(figure, "A table of prices, lowest along the diagonal where caption and picture match")
+
+# %% [markdown]
+# The diagonal is cheap. Look at the two koala rows: each koala caption finds the *other* koala picture nearly
+# as cheap, because half of its words fit. The price is a sum over words, and says so.
+#
+# ### One subtlety: the gradient
+#
+# The plan came out of a loop of 50 steps. Do we train *through* the loop? No. At its best, a plan cannot
+# get cheaper by moving mass, so to first order the price changes with the costs alone, and its gradient is
+# **the plan itself**. The library treats $T$ as a constant:
+
+# %%
+from vilt_core.objectives import wpa
+
+states = torch.tensor(words)[None].requires_grad_()
+image = torch.tensor(patches)[None]
+real = torch.ones(1, l, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)
+loss = wpa(states, image, *real, torch.tensor([True]))
+loss.backward()
+np.testing.assert_allclose(loss.item(), (C * mine).sum(), atol=1e-5)
+print(f"the loss of this matched pair is its price, {loss.item():.4f}")
+
+# %% [markdown]
+# ## From a plan to a heatmap
+#
+# Look once more at "above" in the exact plan: it had to spend its mass somewhere. Mass alone cannot tell a
+# word that *belongs* from one that was *sent*. So the app draws mass times cosine, what the mass carries:
+
+# %%
+word = "above"
+mass, heat = alignment.mass(word), alignment.heatmap(word)
+np.testing.assert_allclose(heat.ravel(), (alignment.plan * np.clip(1 - alignment.cost, 0, None))[2])
+top = alignment.heatmap("fox").max()
+show(
+    sheet(
+        [
+            blend(picture, mass),
+            blend(picture, heat, top=top),
+            blend(picture, alignment.heatmap("fox")),
+        ],
+        titles=["above: mass", "above: mass x cosine", "fox: mass x cosine"],
+    ),
+    "The mass of 'above' covers the background; weighted with the cosine it fades beside the fox",
+)
+
+# %% [markdown]
+# ## Exercises
+#
+# **5.1** A caption of 4 words, a picture of 12 x 12 patches, and a plan that spreads everything evenly. What
+# is every entry of $T$?
+
+# %%
+entry = ...
+check("05.1", entry)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# entry = 1 / (4 * 144)  # all 576 entries together are 1
+# check("05.1", entry)
+# ```
+#
+# </details>
+#
+# **5.2** Say how unfair a plan is: the sum over rows of $|\sum_j T_{ij} - 1/l|$, and the same over columns.
+
+
+# %%
+def unfairness(T):
+    """(error of the rows, error of the columns)."""
+    ...
+
+
+check("05.2", unfairness)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def unfairness(T):
+#     l, n = T.shape
+#     return np.abs(T.sum(axis=1) - 1 / l).sum(), np.abs(T.sum(axis=0) - 1 / n).sum()
+#
+#
+# check("05.2", unfairness)
+# ```
+#
+# </details>
+#
+# **5.3** How many iterations with $\beta = 0.05$ come as far as the 50 with $\beta = 0.5$?
+
+# %%
+iterations = ...
+check("05.3", iterations)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# iterations = 0.05 * (50 / 0.5)
+# check("05.3", iterations)
+# ```
+#
+# (That few leave the columns rather unfair: try `unfairness(my_ipot(C, 0.05, 5))`.)
+#
+# </details>
+#
+# **5.4** Write IPOT yourself, without looking up. Start from `T = 1` and scale the rows last.
+
+
+# %%
+def own_ipot(C, beta, iterations):
+    """The plan after so many iterations."""
+    ...
+
+
+check("05.4", own_ipot)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def own_ipot(C, beta, iterations):
+#     l, n = C.shape
+#     A, T, sigma = np.exp(-C / beta), np.ones((l, n)), np.ones(l) / l
+#     for _ in range(iterations):
+#         Q = A * T
+#         delta = 1 / (n * (sigma @ Q))
+#         sigma = 1 / (l * (Q @ delta))
+#         T = sigma[:, None] * Q * delta
+#     return T
+#
+#
+# check("05.4", own_ipot)
+# ```
+#
+# </details>
+#
+# **5.5** Three pairs have prices 0.4, 1.1 and 0.6; the first and the last are matched. What is
+# $L_\text{WPA}$?
+
+# %%
+loss_of_three = ...
+check("05.5", loss_of_three)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# loss_of_three = (0.4 - 1.1 + 0.6) / 3
+# check("05.5", loss_of_three)
+# ```
+#
+# A negative loss is nothing bad here: it rewards distance where text and picture do not belong together.
+#
+# </details>
+#
+# **In the app:** the tab *Align* steps through the same iterations on any picture of yours.
+#
+# **Next:** [6. Explaining an answer](06-explaining-an-answer.ipynb).

@@ -1,0 +1,382 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 6. Explaining an answer, and testing the explanation
+#
+# **The question.** The model says "fox". *Why?* Several methods will each draw you a colourful heatmap, and the
+# heatmaps disagree. How do you find out which one tells the truth?
+#
+# | | |
+# |---|---|
+# | time | 45 minutes |
+# | you need | notebooks 2 and 5 |
+# | you will build | attention and rollout by hand, occlusion, deletion curves, and three tests that an explanation can *fail* |
+
+# %%
+# On a fresh machine and on Colab this fetches the lab; where the lab is, it fetches nothing.
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+if importlib.util.find_spec("vilt_core") is None:
+    above = [at for at in (Path.cwd(), *Path.cwd().parents) if (at / "vilt_core").is_dir()]
+    lab = above[0] if above else Path("vilt-lab").resolve()
+    if not lab.is_dir():
+        address = os.environ.get("VILT_LAB_REPOSITORY") or input("Git address of ViLT Lab: ")
+        subprocess.run(["git", "clone", "--depth", "1", address, str(lab)], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, "ipywidgets>=7.7", "--editable", str(lab)], check=True)
+    sys.path.insert(0, str(lab))
+import vilt_core
+
+sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # where `lesson` lies
+
+# %%
+import copy
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from ipywidgets import Dropdown, IntSlider
+
+from lesson import check, show, turn
+from vilt_core.explain.attention import raw_attention
+from vilt_core.explain.rollout import rollout
+from vilt_core.viz.heatmap import blend, overlay
+from vilt_core.viz.palette import IMAGE, PLAIN, RIGHT, TEXT
+from vilt_core.viz.sheet import sheet
+from vilt_core.world.rendering import paint
+from vilt_core.world.scenes import scene
+
+torch.set_grad_enabled(False)
+model = vilt_core.load("vilt-mini")
+place = scene(0, 7, split="test")
+picture = paint(place, 128).pixels
+question = "what is above the camel?"
+for answer in model.answer(picture, question, top_k=3):
+    print(f"{answer.probability:.3f}  {answer.text}")
+
+# %% [markdown]
+# ## Candidate 1: attention
+#
+# The answer is read off `[CLS]`. In the last block `[CLS]` listens to the patches with certain shares (notebook 2).
+# Surely the patches that it listens to are the reason? Average over the heads and draw:
+
+# %%
+text, image = model.tokenizer.encode([question]).batch, model.prepare(picture)[1]
+output = model.model(text, image, return_attentions=True)
+l = text.ids.shape[1]  # word pieces; then comes the picture's class, then 64 patches
+last = output.attentions[-1][0].mean(dim=0)  # mean over heads: (queries, keys)
+attention = last[0, l + 1 :].reshape(8, 8).numpy()  # from [CLS] to the patches
+theirs = raw_attention(output.attentions, text_tokens=l)[0, 0]
+np.testing.assert_allclose(attention.ravel(), theirs, rtol=1e-5)
+
+# %% [markdown]
+# ## Candidate 2: rollout
+#
+# But the last block is the end of a long story: what `[CLS]` picks up there are *states*, already mixed in the blocks
+# before. Follow the mixing through all blocks (Abnar and Zuidema, 2020). Each block keeps half of a token and mixes
+# the other half, so its map is $\tfrac12 I + \tfrac12 A$, and the whole network's is the product:
+
+# %%
+flow = torch.eye(last.shape[0])
+for weights in output.attentions:
+    flow = (0.5 * torch.eye(len(flow)) + 0.5 * weights[0].mean(dim=0)) @ flow
+np.testing.assert_allclose(flow, rollout(output.attentions)[0], rtol=1e-4, atol=1e-6)
+rolled = flow[0, l + 1 :].reshape(8, 8).numpy()
+
+# %% [markdown]
+# ## Candidate 3: the alignment
+#
+# And there is the transport plan of notebook 5. It does not explain the *answer*; it says where the words of a text
+# are. But we may ask it for the word that the answer is: where is the "fox"?
+
+# %%
+aligned = model.align(picture, "a fox above a camel").heatmap("fox")
+chance = np.random.default_rng(0).random((8, 8))
+candidates = {"attention": attention, "rollout": rolled, "alignment": aligned, "chance": chance}
+drawn = [blend(picture, heat - heat.min(), smooth=False) for heat in candidates.values()]
+show(sheet(drawn, titles=list(candidates), size=2.2), "Four heatmaps that do not agree")
+
+# %% [markdown]
+# All four are colourful. One of them is *pure chance*, and if it were not labelled, would you have been sure which?
+#
+# A picture that looks convincing proves nothing. **An explanation needs a test that it can fail.**
+#
+# ## Test 1: does it point at the right thing?
+#
+# In the sticker world we know where everything is. The *pointing game*: is the hottest patch inside the true box?
+
+# %%
+fox = next(thing for thing in place.objects if thing.noun == "fox")
+x0, y0, x1, y1 = fox.box
+for name, heat in candidates.items():
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    hit = x0 <= (column + 0.5) / 8 <= x1 and y0 <= (row + 0.5) / 8 <= y1
+    print(f"{name:>10}: patch ({row}, {column}) {'in' if hit else 'outside'} the fox's box")
+show(
+    overlay(picture, attention - attention.min(), smooth=False, boxes=[fox.box], title="attention"),
+    "The attention heatmap with a box around the fox",
+)
+
+# %% [markdown]
+# Mind what this tests. It compares the picture with *our* idea of the reason. A model that answered "fox" because
+# of the blue dots would be wrong by our lights, and a truthful heatmap would then point at the dots. To test
+# whether a heatmap is true of *the model*, we must ask the model.
+#
+# ## Test 2: deletion
+#
+# If these patches are the reason, the answer must fall without them. Paint patches over, hottest first, and
+# watch the probability. The faster it falls, the better the explanation.
+
+# %%
+gray = picture.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)  # the picture's mean colour
+
+
+def without(pixels, patches):
+    """The picture with these patches (numbers in raster order) painted over."""
+    changed = pixels.copy()
+    for number in patches:
+        y, x = 16 * (number // 8), 16 * (number % 8)
+        changed[y : y + 16, x : x + 16] = gray
+    return changed
+
+
+def chances(pictures, question, answer):
+    """The probability of one answer for many pictures, read together."""
+    images = torch.cat([model.prepare(one)[1].pixels for one in pictures])
+    texts = model.tokenizer.encode([question] * len(pictures)).batch
+    pooled = model.model.pool(texts, vilt_core.types.ImageBatch(pixels=images))
+    return model.model.vqa(pooled).softmax(dim=-1)[:, model.answers.index(answer)].numpy()
+
+
+def deletion(pixels, question, answer, heat, steps):
+    """The probability after so many of the hottest patches are gone."""
+    order = np.argsort(-heat.ravel(), kind="stable")
+    return chances([without(pixels, order[:count]) for count in steps], question, answer)
+
+
+# %%
+steps = [0, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+figure = go.Figure()
+colors = dict(zip(candidates, (TEXT, RIGHT, IMAGE, PLAIN), strict=True))
+for name, heat in candidates.items():
+    curve = deletion(picture, question, "fox", heat, steps)
+    figure.add_scatter(x=steps, y=curve.round(4), name=name, line={"color": colors[name]})
+figure.update_layout(height=320, template="plotly_white", xaxis_title="patches painted over")
+figure.update_layout(yaxis_title="p(fox)", yaxis_range=[0, 1])
+show(figure, "Four curves that fall to 0, some sooner than others")
+
+# %% [markdown]
+# See it happen. Choose a method and turn the number of patches:
+
+
+# %%
+def deleted(method, patches):
+    """The picture that is left, and what the model says of it."""
+    order = np.argsort(-candidates[method].ravel(), kind="stable")
+    left = without(picture, order[:patches])
+    best = model.answer(left, question, top_k=1)[0]
+    return sheet([left], titles=[f"{best.text}, {best.probability:.0%}"], size=3)
+
+
+turn(
+    deleted,
+    "The picture with its hottest patches painted over, and the answer",
+    method=Dropdown(options=list(candidates), value="alignment", description="method"),
+    patches=IntSlider(8, 0, 40, description="patches"),
+)
+
+# %% [markdown]
+# ### From an anecdote to a number
+#
+# Curves may even rise for a while: a picture half painted over can look more like a fox than before. And on one
+# question even chance may look good. One curve is one anecdote. The **area** under it is a number (low is good), and a mean over many questions is
+# evidence. Here are all questions of this kind about 250 scenes
+# whose answers the model gets right:
+
+# %%
+areas = {name: [] for name in candidates}
+for index in range(250):
+    here = scene(0, index, split="test")
+    if len(here.objects) != 2 or here.objects[0].color or here.objects[1].color:
+        continue
+    top, bottom = sorted(here.objects, key=lambda thing: thing.y)
+    if top.noun == bottom.noun or bottom.y - top.y < 0.2:
+        continue
+    asked, pixels = f"what is above the {bottom.noun}?", paint(here, 128).pixels
+    if model.answer(pixels, asked, top_k=1)[0].text != top.noun:
+        continue
+    batch = model.tokenizer.encode([asked]).batch
+    seen = model.model(batch, model.prepare(pixels)[1], return_attentions=True)
+    count = batch.ids.shape[1]
+    heats = {
+        "attention": raw_attention(seen.attentions, text_tokens=count)[0, 0].numpy(),
+        "rollout": rollout(seen.attentions)[0, 0, count + 1 :].numpy(),
+        "alignment": model.align(pixels, f"a {top.noun} above a {bottom.noun}").heatmap(top.noun),
+        "chance": np.random.default_rng(index).random(64),
+    }
+    for name, heat in heats.items():
+        curve = deletion(pixels, asked, top.noun, heat, steps)
+        areas[name].append(np.trapezoid(curve, np.array(steps) / 64))
+
+# %%
+for name, found in areas.items():
+    spread = np.std(found) / np.sqrt(len(found))
+    print(f"{name:>10}: area {np.mean(found):.3f} +- {spread:.3f}  ({len(found)} questions)")
+
+# %% [markdown]
+# Look at "chance" first: it is the bar that everybody must clear. Not every method with a famous name does.
+#
+# A fair warning about deletion itself: a picture with grey squares is unlike anything the model was trained on. Part
+# of the fall is surprise, not reason. That is why one compares methods under *the same* deletion, and never takes a
+# single curve at face value.
+#
+# ## Test 3: does it look at the model at all?
+#
+# Adebayo and others (2018) asked an insolent question. Replace the model's weights by random ones: it now knows
+# nothing. Does the explanation change? If the heatmap stays, it was a picture of the *picture*.
+
+# %%
+broken = copy.deepcopy(model.model)
+draw = torch.Generator().manual_seed(0)
+for parameter in broken.encoder.parameters():
+    if parameter.ndim > 1:
+        parameter.copy_(0.02 * torch.randn(parameter.shape, generator=draw))
+after = broken(text, image, return_attentions=True).attentions
+pairs = {
+    "attention": (attention, raw_attention(after, text_tokens=l)[0, 0].numpy()),
+    "rollout": (rolled, rollout(after)[0, 0, l + 1 :].numpy()),
+}
+for name, (before, now) in pairs.items():
+    same = np.corrcoef(before.ravel(), now.ravel())[0, 1]
+    print(f"{name}: correlation with that of a model that knows nothing {same:+.2f}")
+
+# %% [markdown]
+# Far from +1 is a pass. What is left comes from the picture alone: a patch unlike its neighbours draws some attention in
+# any network. Edge detectors and some well-known gradient methods stayed near +1; that is how the test became famous.
+#
+# ## What to take home
+#
+# - An explanation is a *claim*, and a heatmap alone is no evidence for it.
+# - Pointing tests a claim against the world, deletion against the model, randomising against the absence of a model.
+# - Put chance into every comparison.
+#
+# ## Exercises
+#
+# **6.1** Build one more candidate, **occlusion**, the most honest of all: cover one patch at a time, and write down by how
+# much the probability *falls*. Ten lines with `without` and `chances`.
+
+
+# %%
+def occlusion(pixels, question, answer):
+    """(8, 8): how much probability each patch is worth."""
+    ...
+
+
+check("06.1", occlusion)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def occlusion(pixels, question, answer):
+#     whole = chances([pixels], question, answer)[0]
+#     covered = chances([without(pixels, [number]) for number in range(64)], question, answer)
+#     return (whole - covered).reshape(8, 8)
+#
+#
+# check("06.1", occlusion)
+# ```
+#
+# Then `deletion(picture, question, "fox", occlusion(picture, question, "fox"), steps)`: 65 runs of the model buy a curve that
+# is hard to beat.
+#
+# </details>
+#
+# **6.2** The area under a deletion curve: probabilities `curve` after `steps` patches of 64, by the trapezoid rule, the
+# axis scaled to run from 0 to 1.
+
+
+# %%
+def area(curve, steps):
+    """Between 0 (falls at once) and 1 (never falls)."""
+    ...
+
+
+check("06.2", area)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def area(curve, steps):
+#     return np.trapezoid(curve, np.array(steps) / 64)
+#
+#
+# check("06.2", area)
+# ```
+#
+# The plain mean of the curve would be wrong: the steps are not equally long.
+#
+# </details>
+#
+# **6.3** The pointing game for any grid: is the centre of the hottest patch inside the box (x0, y0, x1, y1), in fractions of
+# the picture's sides?
+
+
+# %%
+def points(heat, box):
+    """Whether the hottest patch of (rows, columns) lies in the box."""
+    ...
+
+
+check("06.3", points)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def points(heat, box):
+#     row, column = np.unravel_index(heat.argmax(), heat.shape)
+#     x, y = (column + 0.5) / heat.shape[1], (row + 0.5) / heat.shape[0]
+#     return bool(box[0] <= x <= box[2] and box[1] <= y <= box[3])
+#
+#
+# check("06.3", points)
+# ```
+#
+# Columns go with x, rows with y.
+#
+# </details>
+#
+# **6.4** In a network of two blocks, `[CLS]` gives a patch the attention 0.2 in the second block, and nothing in the first,
+# where everybody listens to themselves alone. How much of the patch arrives at `[CLS]` by rollout?
+
+# %%
+arrived = ...
+check("06.4", arrived)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# # In block 1 everybody keeps themselves: 0.5 I + 0.5 I = I. In block 2 half of 0.2 is mixed in.
+# arrived = 0.5 * 0.2
+# check("06.4", arrived)
+# ```
+#
+# </details>
+#
+# **In the app:** the tab *Align* draws the alignment on any picture. **Next:** the course goes on with notebook
+# [13. Scrambled heatmaps](13-scrambled-heatmaps.ipynb), a true story about tests that nobody ran.

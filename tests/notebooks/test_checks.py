@@ -1,0 +1,334 @@
+"""Laws of the checkers: right answers pass, and of a wrong one it is said what is off.
+
+The solutions in the notebooks are run by scripts/course.py; here are other right answers, and those
+that students hand in.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from lesson.checking import check, verdict
+from vilt_core.predictor import load
+
+
+def test_what_is_not_written_yet_is_not_wrong():
+    def blank(a): ...
+
+    def blank_with_words(a):
+        """What it shall do."""
+        ...
+
+    for answer in (..., None, blank, blank_with_words):
+        told = verdict("01.2", answer)
+        assert not told.right
+        assert told.message == "01.2: put your answer in place of the dots, then run this cell"
+
+
+def test_what_a_function_raises_is_told():
+    told = verdict("01.2", lambda y, x, side, columns: y / 0)
+    assert told.message == "01.2: not yet. Your function raised ZeroDivisionError: division by zero"
+    told = verdict("01.3", lambda tiles: [].append(tiles))
+    assert "does it end with return?" in told.message
+    assert "A function is wanted" in verdict("01.3", 3).message
+
+
+@pytest.mark.parametrize(("name", "known"), [("01.9", "01.1, 01.2"), ("99.1", "none")])
+def test_an_unknown_exercise_is_named_with_those_that_are(name, known):
+    with pytest.raises(ValueError, match=known):
+        verdict(name, 1)
+    with pytest.raises(ValueError, match="expected the name of an exercise"):
+        verdict("one", 1)
+
+
+def test_check_says_it(capsys):
+    check("05.3", 5)
+    assert capsys.readouterr().out == "05.3: right. 5 / 0.05 = 50 / 0.5.\n"
+
+
+def ipot_by_hand(C, beta, iterations, *, remember=True, columns_last=False, scale=1.0):
+    l, n = C.shape
+    A, T, sigma = np.exp(-C / beta), np.ones((l, n)), np.ones(l) / l
+    for _ in range(iterations):
+        Q = A * T if remember else A
+        delta = 1 / (n * (sigma @ Q))
+        sigma = 1 / (l * (Q @ delta))
+        if columns_last:
+            delta = 1 / (n * (sigma @ Q))
+        T = sigma[:, None] * Q * delta
+    return T * scale
+
+
+def attended(Q, K, V, mask, *, scale=2.0, axis=-1, fill=-torch.inf, after=False):
+    """Masked attention, and its usual mistakes."""
+    scores = Q @ K.T / scale
+    if not after:
+        return scores.masked_fill(~mask, fill).softmax(dim=axis) @ V
+    return scores.softmax(dim=-1).masked_fill(~mask, 0) @ V
+
+
+def hid(ids, words, chosen, mask_id, *, by=lambda at, word, words: word):
+    """Ids with some hidden; ``by`` says what is looked up in chosen."""
+    hit = [by(at, word, words.tolist()) in chosen for at, word in enumerate(words.tolist())]
+    return torch.where(torch.tensor(hit), mask_id, ids)
+
+
+def first_of_its_word(at, word, words):
+    return word if word not in words[:at] else None
+
+
+def surprise(scores, labels, *, over=None, sign=-1.0):
+    asked = labels != -100
+    picked = scores.log_softmax(dim=-1)[asked, labels[asked]]
+    return sign * picked.sum() / (over or len(picked))
+
+
+def covered(pixels, question, answer, *, patches=64, sign=1.0, whole=None, turned=False):
+    """Occlusion patch by patch, and its usual mistakes."""
+    model = load("vilt-mini")
+    gray = pixels.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
+
+    def chance(image):
+        said = model.answer(image, question, top_k=len(model.answers))
+        return next(one.probability for one in said if one.text == answer)
+
+    before = chance(pixels) if whole is None else whole
+    falls = np.zeros((8, 8))
+    for number in range(patches):
+        row, column = divmod(number, 8)
+        other = pixels.copy()
+        other[16 * row : 16 * row + 16, 16 * column : 16 * column + 16] = gray
+        falls[row, column] = sign * (before - chance(other))
+    return falls.T if turned else falls
+
+
+def painted(pixels, question, answer):
+    pixels[:16, :16] = 0
+    return np.zeros((8, 8))
+
+
+def pointed(heat, box, *, swapped=False, corner=0.5):
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    x, y = (column + corner) / heat.shape[1], (row + corner) / heat.shape[0]
+    x, y = (y, x) if swapped else (x, y)
+    return bool(box[0] <= x <= box[2] and box[1] <= y <= box[3])
+
+
+def shuffled(one, other, *, same=False, rows=True):
+    """Whether two tensors are one set of rows in two orders, and its usual mistakes."""
+    if torch.allclose(one, other, atol=1e-4):
+        return same
+    if not rows:
+        return torch.allclose(one.flatten().sort().values, other.flatten().sort().values, atol=1e-4)
+    nearest = torch.cdist(other, one).argmin(dim=1)
+    return len(set(nearest.tolist())) == len(one) and torch.allclose(other, one[nearest], atol=1e-4)
+
+
+def drawn_from(one, other):
+    """Whether every row of the other is one of the first's, somewhere."""
+    near = (other[:, None] - one).abs().sum(dim=-1).amin(dim=1)
+    return bool((near < 1e-3).all()) and not torch.allclose(one, other, atol=1e-4)
+
+
+def homed(heat, places, grid):
+    home = np.zeros(grid)
+    for value, (row, column) in zip(heat, places, strict=True):
+        home[row, column] = value
+    return home
+
+
+RIGHT = [
+    ("01.1", 252),
+    ("01.1", np.array([252.0])),
+    ("01.2", lambda y, x, side, columns: int(y / side) * columns + int(x / side)),
+    ("01.3", lambda t: t.swapaxes(1, 2).reshape(t.shape[0] * t.shape[2], -1, 3)),
+    ("01.4", [0, 1.5, 3, 4.5, 6]),
+    ("01.5", 3072 * 768 + 768),
+    ("02.1", 4 * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768 + 4 * 768),
+    ("02.2", attended),
+    ("02.3", 3072),
+    ("02.4", lambda z: z + 0),
+    ("03.1", hid),
+    ("03.2", 0.12),
+    ("03.3", surprise),
+    ("03.4", "the background is [MASK]"),
+    ("04.1", -0.5 * np.log(0.9 * 0.2)),
+    ("04.2", lambda s: (s - 1e9 * np.eye(len(s))).argmax(axis=1)),
+    ("04.3", lambda s, k: np.mean([r in np.argsort(row)[::-1][:k] for r, row in enumerate(s)])),
+    ("04.4", [10_033, 10_000]),
+    ("05.1", 1 / 576),
+    ("05.2", lambda T: [sum(abs(T.sum(a) - 1 / T.shape[1 - a])) for a in (1, 0)]),
+    ("05.3", 5),
+    ("05.4", ipot_by_hand),
+    ("05.5", -0.1 / 3),
+    ("06.1", covered),
+    ("06.2", lambda curve, steps: np.trapezoid(curve, np.divide(steps, 64))),
+    ("06.3", pointed),
+    ("06.4", 0.1),
+    ("13.1", homed),
+    ("13.2", 1),
+    ("13.3", {"c", "e"}),
+    ("13.3", "ce"),
+    ("13.4", shuffled),
+]  # fmt: skip
+
+WRONG = [
+    ("01.1", 249, "You miss 3"),
+    ("01.1", 240, "Those are the patches"),
+    ("01.1", 384 * 640 + 11, "patches, not pixels"),
+    ("01.1", 77, "Count patches"),
+    ("01.1", "many", "Numbers are wanted"),
+    ("01.1", [1, 2], "One number is wanted"),
+    ("01.2", lambda y, x, side, columns: (x // side) * columns + y // side, "exchanged"),
+    ("01.2", lambda y, x, side, columns: (y // side) * columns + x // side + 1, "lies in patch 0"),
+    ("01.2", lambda y, x, side, columns: (y // side) * side + x // side, "not"),
+    ("01.3", lambda t: t.reshape(t.shape[0] * t.shape[2], -1, 3), "swap axes"),
+    ("01.3", lambda t: t, "must have shape (6, 8, 3)"),
+    ("01.3", lambda t: t[::-1].swapaxes(1, 2).reshape(6, 8, 3), "own row"),
+    ("01.4", [0, 0, 3, 3, 6], "nearest neighbours"),
+    ("01.4", [0, 1.2, 2.4, 3.6, 4.8], "corners"),
+    ("01.4", [0, 3, 6], "must have shape (5,)"),
+    ("01.5", 3072 * 768, "bias"),
+    ("01.5", 1024 * 768, "three colours"),
+    ("01.5", 5, "One weight for every"),
+    ("02.1", 4 * 768 * 768 + 2 * 768 * 3072, "Now the biases"),
+    ("02.1", 7_087_872 - 3072, "Two norms are missing"),
+    ("02.1", 7_087_872 - 1536, "a scale *and* a shift"),
+    ("02.1", 7_087_872 - 768 * 769, "puts the heads together"),
+    ("02.1", 12 * 7_087_872, "one is asked for"),
+    ("02.1", 1, "Four matrices"),
+    ("02.2", lambda Q, K, V, mask: attended(Q, K, V, mask, scale=1), "square root"),
+    ("02.2", lambda Q, K, V, mask: attended(Q, K, V, mask, scale=4), "square root"),
+    ("02.2", lambda Q, K, V, mask: attended(Q, K, V, mask | True), "no effect"),
+    ("02.2", lambda Q, K, V, mask: attended(Q, K, V, ~mask), "wrong way round"),
+    ("02.2", lambda Q, K, V, mask: attended(Q, K, V, mask, fill=0.0), "not silence"),
+    ("02.2", lambda Q, K, V, mask: attended(Q, K, V, mask, after=True), "after the softmax"),
+    ("02.2", lambda Q, K, V, mask: attended(Q, K[:3], V[:3], mask[:3], axis=0), "over the queries"),
+    ("02.2", lambda Q, K, V, mask: attended(Q, K, V, mask & False), "NaNs"),
+    ("02.2", lambda Q, K, V, mask: V, "over the real keys"),
+    ("02.3", 768, "divide both sides"),
+    ("02.3", 192, "in which direction"),
+    ("02.3", 100, "for s, with d = 768"),
+    ("02.4", lambda z: z * 0, "added to z"),
+    ("02.4", lambda z: 2 * z, "not doubled"),
+    ("02.4", lambda z: (z - z.mean(-1, keepdim=True)), "not normalised"),
+    ("02.4", lambda z: z + 1, "Put 0 for MSA"),
+    ("03.1", lambda i, w, c, m: hid(i, w, c, m, by=first_of_its_word), "first piece"),
+    ("03.1", lambda i, w, c, m: hid(i, w, {*c, -1}, m), "belong to no word"),
+    ("03.1", lambda i, w, c, m: hid(i, w, c, m, by=lambda at, x, ws: at), "indices of words"),
+    ("03.1", lambda i, w, c, m: i, "and no others"),
+    ("03.1", lambda i, w, c, m: i.copy_(hid(i, w, c, m)), "Use a copy"),
+    ("03.2", 12, "not in percent"),
+    ("03.2", 0.8, "Of all words?"),
+    ("03.2", 0.15, "only 80 %"),
+    ("03.2", 0.5, "80 % of them"),
+    ("03.3", lambda s, y: surprise(s, y, over=4), "not by all"),
+    ("03.3", lambda s, y: surprise(s, y, over=1), "That is the sum"),
+    ("03.3", lambda s, y: surprise(s, y, sign=1.0), "The sign"),
+    ("03.3", lambda s, y: surprise(s, y) / np.log(2), "natural logarithm"),
+    ("03.3", lambda s, y: -s[y != -100, y[y != -100]].mean(), "not probabilities yet"),
+    ("03.3", lambda s, y: 7.0, "over the tokens with labels"),
+    ("03.4", "a horse and a duck", "at least one [MASK]"),
+    ("03.4", "?!", "cannot read it"),
+    ("03.4", "a [MASK] and a [MASK]", "has 2"),
+    ("03.4", "in this picture there [MASK] a horse", "the words give it away"),
+    ("03.4", 5, "A sentence in quotes"),
+    ("04.1", -0.5 * np.log(0.9 * 0.8), "the truth there is no"),
+    ("04.1", -np.log(0.9 * 0.2), "That is the sum"),
+    ("04.1", 0.5 * np.log(0.9 * 0.2), "The sign"),
+    ("04.1", -0.5 * np.log2(0.9 * 0.2), "natural logarithm"),
+    ("04.1", -0.5 * np.log10(0.9 * 0.2), "natural logarithm"),
+    ("04.1", 3, "Mean of"),
+    ("04.2", lambda s: s.argmax(axis=1), "no negative"),
+    ("04.2", lambda s: (s * (1 - np.eye(len(s)))).argmax(axis=1), "minus infinity"),
+    ("04.2", lambda s: (s * (1 - np.eye(len(s)))).argmax(axis=0), "Along the columns"),
+    ("04.2", lambda s: [3, 2, 1, 0], "the columns are"),
+    ("04.2", lambda s: np.fill_diagonal(s, -9) or s.argmax(axis=1), "work on a copy"),
+    ("04.3", lambda s, k: 100 * np.mean((s > np.diag(s)[:, None]).sum(1) < k), "between 0 and 1"),
+    ("04.3", lambda s, k: sum((s > np.diag(s)[:, None]).sum(1) < k), "how many rows"),
+    ("04.3", lambda s, k: np.mean((s < np.diag(s)[:, None]).sum(1) < k), "sort upwards"),
+    ("04.3", lambda s, k: np.mean((s > np.diag(s)).sum(0) < k), "exchanged"),
+    ("04.3", lambda s, k: 0.3, "Of the example"),
+    ("04.4", (10_000, 10_033), "other way round"),
+    ("04.4", (10_033, 320_000), "one run a pair"),
+    ("04.4", (10_001, 10_000), "then come 32 pairs"),
+    ("04.4", (5, 10_000), "Add up"),
+    ("04.4", 10_033, "must have shape (2,)"),
+    ("05.1", 1 / 144, "all four words together"),
+    ("05.1", 1 / 4, "all 144 patches"),
+    ("05.1", 1, "How many are there?"),
+    ("05.2", lambda T: [sum(abs(T.sum(a) - 1 / T.shape[1 - a])) for a in (0, 1)], "other way"),
+    ("05.2", lambda T: (abs(sum(T.sum(1) - 0.5)), abs(sum(T.sum(0) - 1 / 3))), "absolute"),
+    ("05.2", lambda T: (0.0, abs(T.sum(0) - 1 / 3).sum()), "is 1/l or 1/n fixed"),
+    ("05.2", lambda T: (1.0, 1.0), "the rows err by"),
+    ("05.3", 500, "smaller beta takes larger steps"),
+    ("05.3", 50, "Beta counts"),
+    ("05.3", 7, "N / beta decides"),
+    ("05.4", lambda C, b, N: ipot_by_hand(C, b, N, remember=False), "This is Sinkhorn"),
+    ("05.4", lambda C, b, N: ipot_by_hand(C, b, N, columns_last=True), "columns last"),
+    ("05.4", lambda C, b, N: ipot_by_hand(C, b, N, scale=3.0), "Up to a factor"),
+    ("05.4", lambda C, b, N: ipot_by_hand(C, 0.5, 20), "wrong with others"),
+    ("05.4", lambda C, b, N: np.ones_like(C) / C.size, "one by one"),
+    ("05.4", lambda C, b, N: ipot_by_hand(C, b, N).T, "must have shape (3, 7)"),
+    ("05.5", 0.1 / 3, "signs are exchanged"),
+    ("05.5", -0.1, "Divide by the number of pairs"),
+    ("05.5", -0.6, "not one of the matched"),
+    ("05.5", 0.7, "counts minus"),
+    ("05.5", 3, "over 3"),
+    ("06.1", lambda p, q, a: covered(p, q, a, whole=0.0, sign=-1.0), "how much did they fall"),
+    ("06.1", lambda p, q, a: covered(p, q, a, sign=-1.0), "The sign"),
+    ("06.1", lambda p, q, a: covered(p, q, a, turned=True), "exchanged"),
+    ("06.1", lambda p, q, a: np.zeros((8, 8)), "For every patch"),
+    ("06.1", lambda p, q, a: np.zeros(64), "must have shape (8, 8)"),
+    ("06.1", painted, "fresh copy"),
+    ("06.2", lambda c, s: np.trapezoid(c, s), "divide the steps by 64"),
+    ("06.2", lambda c, s: c.mean(), "equally long"),
+    ("06.2", lambda c, s: (c[:-1] * np.diff(s)).sum() / 64, "steps of a stair"),
+    ("06.2", lambda c, s: -np.trapezoid(c, np.divide(s, 64)), "The sign"),
+    ("06.2", lambda c, s: 1.0, "yours 1.0"),
+    ("06.3", lambda h, b: pointed(h, b, swapped=True), "Do columns go with x?"),
+    ("06.3", lambda h, b: not pointed(h, b), "other way round"),
+    ("06.3", lambda h, b: True, "check x and y"),
+    ("06.3", lambda h, b: pointed(h, b, corner=0.0), "Use centres"),
+    ("06.3", lambda h, b: "yes", "True or False"),
+    ("06.4", 0.2, "the token itself"),
+    ("06.4", 0.05, "nothing is halved there"),
+    ("06.4", 0, "mixes the patch in"),
+    ("06.4", 1, "with A1 = I"),
+    ("13.1", lambda h, p, g: h.reshape(g), "in which they came"),
+    ("13.1", lambda h, p, g: h[p[:, 0] * g[1] + p[:, 1]].reshape(g), "The inverse"),
+    ("13.1", lambda h, p, g: homed(h, p, g)[::-1], "Upside down"),
+    ("13.1", lambda h, p, g: np.zeros(g), "for every token's own"),
+    ("13.2", 1 / 144, "the chance of one patch"),
+    ("13.2", 0, "there are many"),
+    ("13.2", 12, "add these up"),
+    ("13.3", {"a", "c", "e"}, "[CLS]"),
+    ("13.3", {"b", "c", "e"}, "do not ask where"),
+    ("13.3", {"c"}, "e asks where"),
+    ("13.3", {"z"}, "There is no z"),
+    ("13.3", 3, "A set of letters"),
+    ("13.4", lambda a, b: False, "are a shuffle"),
+    ("13.4", lambda a, b: shuffled(a, b, same=True), "where nothing moved"),
+    ("13.4", lambda a, b: not torch.allclose(a, b, atol=1e-4), "other numbers"),
+    ("13.4", lambda a, b: shuffled(a, b, rows=False), "whole rows must reappear"),
+    ("13.4", drawn_from, "must be a permutation"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "answer"), RIGHT, ids=[name for name, _ in RIGHT])
+def test_right_answers_pass_and_learn_why(name, answer):
+    told = verdict(name, answer)
+    assert told.right, told.message
+    assert len(told.message) > len(f"{name}: right. ")
+
+
+@pytest.mark.parametrize(("name", "answer", "hint"), WRONG, ids=[f"{w[0]}-{w[2]}" for w in WRONG])
+def test_of_wrong_answers_it_is_said_what_is_off(name, answer, hint):
+    told = verdict(name, answer)
+    assert not told.right
+    assert hint in told.message
+
+
+def test_every_exercise_has_both(course):
+    asked = {name for path in course.sources() for name in course.exercises(course.read(path))}
+    assert {name for name, *_ in RIGHT} == {name for name, *_ in WRONG} == asked

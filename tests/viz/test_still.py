@@ -1,0 +1,85 @@
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from vilt_core.viz.curves import trace_curves
+from vilt_core.viz.plan import plan_matrix
+from vilt_core.viz.sheet import sheet
+from vilt_core.viz.still import still
+
+
+def test_a_plan_keeps_its_numbers_and_its_words():
+    plan = np.random.default_rng(0).random((2, 6))
+    drawn = still(plan_matrix(plan, words=["fox", "camel"], grid=(2, 3), title="a plan"))
+    axes = drawn.axes[0]
+    np.testing.assert_array_equal(axes.images[0].get_array(), plan)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["1. fox", "2. camel"]
+    assert axes.yaxis_inverted()
+    assert drawn.get_suptitle() == "a plan"
+
+
+def test_curves_keep_their_panels_their_scales_and_the_optimum():
+    numbers = [np.random.default_rng(seed).random(5) for seed in range(4)]
+    drawn = still(trace_curves(*numbers, iterations=range(1, 6), optimum=0.25))
+    cost, errors, entropy = drawn.axes
+    assert [len(axes.lines) for axes in drawn.axes] == [2, 2, 1]
+    np.testing.assert_allclose(cost.lines[0].get_ydata(), numbers[0])
+    assert list(cost.lines[1].get_ydata()) == [0.25, 0.25]
+    np.testing.assert_allclose(entropy.lines[0].get_ydata(), numbers[3])
+    assert errors.get_yscale() == "log"
+    assert cost.get_yscale() == "linear"
+    assert cost.get_title() == "transport cost"
+    assert cost.get_xlabel() == "iteration"
+
+
+@pytest.mark.parametrize("orientation", ["h", "v"])
+def test_bars_have_their_lengths(orientation):
+    names, shares = ["fox", "cat"], [0.75, 0.25]
+    across, up = (shares, names) if orientation == "h" else (names, shares)
+    drawn = still(go.Figure(go.Bar(x=across, y=up, orientation=orientation)))
+    sizes = [
+        patch.get_width() if orientation == "h" else patch.get_height()
+        for patch in drawn.axes[0].patches
+    ]
+    assert sizes == shares
+
+
+def test_bars_of_several_traces_stand_side_by_side_unless_laid_over_one_another():
+    figure = go.Figure([go.Bar(x=["a", "b"], y=[1, 2], name=name) for name in ("one", "two")])
+    (axes,) = still(figure).axes
+    starts = sorted(patch.get_x() for patch in axes.patches)
+    assert starts == pytest.approx([-0.4, 0.0, 0.6, 1.0])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two"]
+    figure.update_layout(barmode="overlay")
+    assert sorted(patch.get_x() for patch in still(figure).axes[0].patches) == [
+        -0.4,
+        -0.4,
+        0.6,
+        0.6,
+    ]
+
+
+def test_markers_lines_and_plotly_colours():
+    figure = go.Figure(go.Scatter(x=[0, 1], y=[2, 3], mode="markers", marker={"color": "#ff0000"}))
+    (line,) = still(figure).axes[0].lines
+    assert line.get_linestyle() == "None"
+    assert line.get_color() == "#ff0000"
+    heat = go.Figure(go.Heatmap(z=[[0.0, 1.0]], colorscale="Oranges"))
+    colors = still(heat).axes[0].images[0].get_cmap()
+    assert colors(1.0)[:3] == pytest.approx((127 / 255, 39 / 255, 4 / 255), abs=0.01)
+
+
+def test_what_it_cannot_draw_is_named():
+    with pytest.raises(ValueError, match="got a pie"):
+        still(go.Figure(go.Pie(values=[1])))
+
+
+def test_a_sheet_holds_its_pictures():
+    pictures = [np.full((4, 6, 3), shade, dtype=np.uint8) for shade in range(5)]
+    drawn = sheet(pictures, titles=list("abcde"), columns=2)
+    assert [axes.get_title() for axes in drawn.axes] == list("abcde")
+    assert all((axes.images[0].get_array() == k).all() for k, axes in enumerate(drawn.axes))
+    rows = drawn.axes[0].get_subplotspec().get_gridspec().nrows
+    assert rows == 3
+    with pytest.raises(ValueError, match="got 1 for 5"):
+        sheet(pictures, titles=["a"])

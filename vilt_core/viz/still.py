@@ -1,0 +1,148 @@
+"""A plotly figure as a printed page shows it: the same numbers drawn by matplotlib, no browser.
+
+What is worth hovering lives in plotly; a saved notebook, a mail or a document needs a picture.
+"""
+
+import re
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from vilt_core.viz.palette import PLAIN
+
+_PIXELS = 100  # of plotly's height to an inch
+_TAG = re.compile(r"<[^>]*>")
+
+
+def still(figure: go.Figure, *, width: float = 8.0) -> Figure:
+    """The figure as matplotlib draws it: heatmaps, lines, points and bars on plain axes.
+
+    Args:
+        figure: built by hand or by a function of this package.
+        width: inches; the height is the figure's own, at 100 pixels an inch.
+
+    Raises:
+        ValueError: a trace of another kind.
+    """
+    traces: list[Any] = list(figure.data)
+    for trace in traces:
+        if trace.type not in ("heatmap", "scatter", "bar"):
+            raise ValueError(f"expected a heatmap, a scatter or a bar, got a {trace.type}")
+    said = figure.to_dict()
+    layout = said["layout"]
+    drawn = Figure(figsize=(width, layout.get("height", 320) / _PIXELS), layout="constrained")
+    names = list(dict.fromkeys(_axis(trace, "xaxis") for trace in traces))
+    for column, name in enumerate(names, start=1):
+        axes = drawn.add_subplot(1, len(names), column)
+        own = [trace for trace in traces if _axis(trace, "xaxis") == name]
+        for trace in own:
+            if trace.type == "heatmap":
+                _heatmap(drawn, axes, trace)
+        bars = [trace for trace in own if trace.type == "bar"]
+        _bars(axes, bars, side_by_side=layout.get("barmode", "group") == "group")
+        for trace in own:
+            if trace.type == "scatter":
+                _lines(axes, trace)
+        across, up = layout.get(name, {}), layout.get(_axis(own[0], "yaxis"), {})
+        _dress(axes, across, up)
+        for shape in layout.get("shapes", ()):
+            if _axis_name(shape.get("yref", "y").removesuffix(" domain")) == _axis(own[0], "yaxis"):
+                axes.axhline(shape["y0"], color=PLAIN, linestyle="--", linewidth=1.2)
+        if len(own) > 1 and any(trace.name and trace.showlegend is not False for trace in own):
+            axes.legend(fontsize=8, frameon=False)
+    if title := _words(layout.get("title", {})):
+        drawn.suptitle(title, fontsize=11)
+    for note, axes in zip(layout.get("annotations", ()), drawn.axes, strict=False):
+        axes.set_title(_TAG.sub("", note["text"]), fontsize=10)
+    return drawn
+
+
+def _bars(axes: Axes, traces: list[Any], *, side_by_side: bool) -> None:
+    """Bars over named places, those of several traces beside one another as plotly has them."""
+    if not traces:
+        return
+    lie = traces[0].orientation == "h"
+    named = [list(trace.y if lie else trace.x) for trace in traces]
+    places = {name: at for at, name in enumerate(dict.fromkeys(chain(*named)))}
+    thick = 0.8 / len(traces) if side_by_side else 0.8
+    for rank, (trace, names) in enumerate(zip(traces, named, strict=True)):
+        shift = (rank - (len(traces) - 1) / 2) * thick if side_by_side else 0.0
+        at = [places[name] + shift for name in names]
+        ends = list(trace.x if lie else trace.y)
+        (axes.barh if lie else axes.bar)(
+            at, ends, thick, color=trace.marker.color or PLAIN, label=trace.name
+        )
+    (axes.set_yticks if lie else axes.set_xticks)(
+        range(len(places)), [str(name) for name in places]
+    )
+
+
+def _heatmap(figure: Figure, axes: Axes, trace: Any) -> None:
+    stops = [(at, _color(color)) for at, color in trace.colorscale]
+    colors = LinearSegmentedColormap.from_list("own", stops)
+    values = np.asarray(trace.z, dtype=float)
+    mesh = axes.imshow(values, cmap=colors, aspect="auto", vmin=trace.zmin, vmax=trace.zmax)
+    for set_ticks, names in ((axes.set_xticks, trace.x), (axes.set_yticks, trace.y)):
+        if names is not None:
+            step = max(1, len(names) // 12)
+            set_ticks(range(0, len(names), step), list(names)[::step], fontsize=8)
+    if trace.showscale is not False:
+        label = _words(trace.colorbar.to_plotly_json().get("title", {}))
+        figure.colorbar(mesh, ax=axes, label=label, fraction=0.04, pad=0.01)
+
+
+def _lines(axes: Axes, trace: Any) -> None:
+    mode = trace.mode or "lines"
+    dashes = {"dash": "--", "dot": ":"}
+    at = range(len(trace.y)) if trace.x is None else list(trace.x)
+    if trace.x is not None and isinstance(trace.x[0], str):
+        at = range(len(trace.x))
+        axes.set_xticks(at, list(trace.x))
+    axes.plot(
+        at,
+        list(trace.y),
+        color=trace.line.color or trace.marker.color,
+        linestyle=dashes.get(trace.line.dash, "-") if "lines" in mode else "none",
+        marker="o" if "markers" in mode else None,
+        markersize=4,
+        label=trace.name,
+    )
+
+
+def _dress(axes: Axes, across: dict, up: dict) -> None:
+    """The axes' titles, scales and direction."""
+    axes.set_xlabel(_words(across.get("title", {})), fontsize=9)
+    axes.set_ylabel(_words(up.get("title", {})), fontsize=9)
+    if across.get("type") == "log":
+        axes.set_xscale("log")
+    if up.get("type") == "log":
+        axes.set_yscale("log")
+    if up.get("autorange") == "reversed" and not axes.yaxis_inverted():
+        axes.invert_yaxis()
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _color(said: str) -> Any:
+    """A colour as matplotlib knows it: plotly also says "rgb(127,39,4)"."""
+    numbers = re.fullmatch(r"rgb\((\d+), ?(\d+), ?(\d+)\)", said)
+    return tuple(int(number) / 255 for number in numbers.groups()) if numbers else said
+
+
+def _axis(trace: Any, side: str) -> str:
+    """The key of a trace's axis in the layout: "xaxis", "xaxis2"."""
+    return _axis_name(getattr(trace, side) or side[0])
+
+
+def _axis_name(short: str) -> str:
+    return f"{short[0]}axis{short[1:]}"
+
+
+def _words(title: Any) -> str:
+    text = title if isinstance(title, str) else (title or {}).get("text", "")
+    return _TAG.sub("", text or "")
