@@ -4,6 +4,7 @@ The browser keeps the scene and its history; after every change it sends the lis
 never pixels. What is drawn there is cut from the same atlases as the renderer's pictures.
 """
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -56,9 +57,9 @@ def build() -> gr.HTML:
     return gr.HTML(
         value=value(),
         html_template=static("compose.html"),
-        js_on_load=static("compose.js"),
+        # Not as a prop: Gradio loses those of a tab that is opened a while after the page.
+        js_on_load=f"const kit = {json.dumps(composing.kit())};\n{static('compose.js')}",
         apply_default_css=False,
-        kit=composing.kit(),
         server_functions=[_served(one) for one in (sticker, sheet, paper, png)],
         elem_id="composer",
     )

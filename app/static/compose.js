@@ -1,6 +1,6 @@
 // The scene editor. Places are fractions of the picture's side, y downwards, on a grid of thousandths;
 // angles are whole degrees, counter-clockwise: as vilt_core.world.composing reads them.
-const { kit } = props;
+// ``kit`` is what app.composing.kit says of the world.
 const root = element.firstElementChild;
 const find = (name) => root.querySelector(name);
 const [stage, ground, frame] = [find(".lc-stage"), find(".lc-paper"), find(".lc-frame")];
