@@ -14,7 +14,17 @@ class Evaluate:
     """Score a model, beside what chance or the words alone would score."""
 
     model: Positional[str] = "vilt-mini"
-    task: Literal["vqa", "matching", "nlvr2", "retrieval", "alignment", "places", "cost"] = "vqa"
+    task: Literal[
+        "vqa",
+        "matching",
+        "nlvr2",
+        "retrieval",
+        "alignment",
+        "places",
+        "referring",
+        "reasons",
+        "cost",
+    ] = "vqa"
     on: str = "world:test"  # or world:style, world:composition, a .jsonl FILE, FOLDER or FOLDER:val
     limit: int | None = None  # examples at most; of retrieval, pictures
     json: Path | None = None  # where to write what is printed

@@ -14,6 +14,8 @@ from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.matching import matching_accuracy
 from vilt_core.evaluation.nlvr2 import nlvr2_accuracy
 from vilt_core.evaluation.places import place_readability
+from vilt_core.evaluation.reasons import reasons_accuracy
+from vilt_core.evaluation.referring import referring_accuracy
 from vilt_core.evaluation.retrieval import retrieval_recall
 from vilt_core.evaluation.sets import WORLD, Source
 from vilt_core.evaluation.vqa import vqa_accuracy
@@ -29,6 +31,8 @@ __all__ = [
     "matching_accuracy",
     "nlvr2_accuracy",
     "place_readability",
+    "reasons_accuracy",
+    "referring_accuracy",
     "retrieval_recall",
     "vqa_accuracy",
 ]
@@ -40,6 +44,8 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "retrieval": retrieval_recall,
     "alignment": alignment_scores,
     "places": place_readability,
+    "referring": referring_accuracy,
+    "reasons": reasons_accuracy,
 }
 
 
@@ -58,7 +64,7 @@ def evaluate(
     Args:
         model: a model with its tokenizer, or what ``open_bundle`` opens: a folder, a file, a name
             on the hub.
-        task: "vqa", "matching", "nlvr2", "retrieval", "alignment" or "places".
+        task: one of TASKS.
         on: "world:test", "world:style", "world:composition", a file of JSON lines, a folder of a
             public format (FOLDER or FOLDER:SPLIT), or a data set.
         limit: how many examples at most; a sensible number otherwise.

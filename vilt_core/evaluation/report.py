@@ -29,7 +29,7 @@ HEADS = {
     "retrieval": ("rank", "itm"),
     "alignment": (),
     "places": (),
-}  # of which a task needs one
+}  # of which a task needs one; what only models of regions do is no part of the page of a ViLT
 SUMMARY: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
     ("vqa", "questions answered", lambda r: r["accuracy"]),
     ("vqa", "without looking (text only)", lambda r: r["text_only"]),
@@ -55,7 +55,7 @@ def measure(
     batch_size: int = 64,
     progress: ReportProgress | None = None,
 ) -> dict[str, Any]:
-    """Run every task that the model has a head for, on every set.
+    """Run every task of HEADS that the model has a head for, on every set.
 
     Args:
         bundle: the model.
@@ -69,11 +69,12 @@ def measure(
         {task: the heads of which it needs one}}.
     """
     results = []
-    skipped = {task: list(HEADS[task]) for task in TASKS if not _has_head(bundle, task)}
-    for task, run in TASKS.items():
+    skipped = {task: list(HEADS[task]) for task in HEADS if not _has_head(bundle, task)}
+    for task in HEADS:
         for on in sets if task not in skipped else ():
             told = None if progress is None else partial(progress, f"{task} {on}")
             limit = {**LIMITS, **(limits or {})}.get(task)
+            run = TASKS[task]
             results.append(run(bundle, on=on, limit=limit, batch_size=batch_size, progress=told))
     return {
         "model": bundle.name,
