@@ -13,6 +13,7 @@ from torch import nn
 from vilt_core.config import detector_mini, vilbert_mini
 from vilt_core.evaluation import evaluate, reasons
 from vilt_core.evaluation.choice_words import Choice, ChoiceWords
+from vilt_core.evaluation.pages import publish_task
 from vilt_core.evaluation.reasons import CHANCE, Shown, choices_of, judged, world_reasoned
 from vilt_core.evaluation.referring import referring_accuracy, world_referred
 from vilt_core.layers.detector import Detector
@@ -50,6 +51,7 @@ class Told(Detector):
 
     def __init__(self, rows):
         nn.Module.__init__(self)
+        self.frozen = self.frozen_norm = False
         self.rows = iter(rows)
 
     def forward(self, image: ImageBatch) -> RegionBatch:
@@ -186,6 +188,24 @@ def test_words_that_tell_are_found_out_and_words_that_do_not_are_not():
     assert all(blind.choose(one.candidates) == 0 for one in choices(500, ""))
     with pytest.raises(ValueError, match="got none"):
         ChoiceWords([])
+
+
+@pytest.mark.parametrize("task", ["referring", "reasons", "retrieval"])
+def test_a_page_gets_the_table_of_a_task_where_it_has_room(looking, task, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n<!-- {task} looking -->\nold\n<!-- /{task} looking -->\nafter\n")
+    publish_task(looking, page, task=task, limit=6, command="measure it")
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert "`measure it`" in text
+    assert "held-out style" in text
+    rows = [row for row in text.splitlines() if row.startswith("|")]
+    assert len(rows) > 4
+    assert len({row.count("|") for row in rows}) == 1
+    with pytest.raises(ValueError, match="expected <!-- matching looking --> in it"):
+        publish_task(looking, page, task="matching")
 
 
 @pytest.mark.parametrize("task", ["referring", "reasons"])

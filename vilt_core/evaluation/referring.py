@@ -120,5 +120,5 @@ def _chosen(
     return fits.gather(1, best).squeeze(1)
 
 
-def _mean(values: Sequence[float | bool]) -> float:
+def _mean(values: Sequence[float | int]) -> float:
     return round(sum(values) / len(values), 6)
