@@ -1,5 +1,6 @@
 """Rivals of ViLT are saved and opened as it is, every weight once."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -37,6 +38,19 @@ def test_everything_comes_back_to_the_bit(bundle, tmp_path):
     before, after = bundle.model.state_dict(), found.model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_what_was_saved_before_there_were_more_heads_opens_without_them(bundle, tmp_path):
+    save_folder(bundle, tmp_path)
+    path = tmp_path / "config.json"
+    described = json.loads(path.read_text())
+    for head in ("referring", "choice"):
+        assert described["config"].pop(head, False) is False
+    path.write_text(json.dumps(described))
+    found = load_folder(tmp_path).model
+    assert found.config == bundle.model.config
+    assert found.referring is None
+    assert found.choice is None
 
 
 def test_what_is_one_in_two_places_is_saved_once_and_one_again(bundle, tmp_path):

@@ -19,7 +19,7 @@ from vilt_core.training.finetuning import finetuning
 from vilt_core.training.loop import Record, new_bundle, train
 from vilt_core.training.paper import PAPER
 from vilt_core.training.recipes import RECIPES
-from vilt_core.training.rivals import RIVALS
+from vilt_core.training.rivals import FURTHER, RIVALS
 from vilt_core.training.stages import Recipe
 
 SHIPPED = Path(__file__).parents[2] / "assets/models/vilt-mini"
@@ -69,6 +69,28 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
         assert torch.equal(one, other)
     if kept:
         assert after[0].seconds >= before[kept - 1].seconds
+
+
+def test_a_model_is_kept_as_it_was_at_the_end_of_a_stage(
+    tiny_recipe, tiny_bundle, uninterrupted, tmp_path
+):
+    recipe = replace(tiny_recipe, kept=("pretrain",))
+    running = train(recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN)
+    before = list(itertools.islice(running, 5))
+    then = load_folder(tmp_path / "model")  # the stage has just ended
+    records = before + list(running)
+    assert outcome(records) == outcome(uninterrupted[0]), "keeping changes nothing"
+    kept, last = load_folder(tmp_path / "model-pretrain"), load_folder(tmp_path / "model")
+    assert (kept.name, last.name) == ("tiny-pretrain", "tiny")
+    same = [
+        (torch.equal(one, other), torch.equal(one, end))
+        for one, other, end in zip(
+            kept.model.parameters(), then.model.parameters(), last.model.parameters(), strict=True
+        )
+    ]
+    assert all(then for then, _ in same)
+    assert not all(end for _, end in same)
+    assert not (tmp_path / "model-backbone").exists()
 
 
 def test_a_finished_run_has_nothing_left_to_do(tiny_recipe, tiny_bundle, uninterrupted):
@@ -182,7 +204,7 @@ def test_a_recipe_asks_no_block_that_its_model_lacks(name):
     config = recipe.config(vocab_size=940, answers=256)
     if recipe.prepare is not None:
         bundle = load_folder(SHIPPED)
-        recipe.prepare(bundle.model)
+        bundle = recipe.prepare(bundle)
         config = bundle.model.config
         assert all(getattr(bundle.model, head) is not None for head in TRAINING_HEADS)
         assert bundle.model.nlvr2 is not None
@@ -197,5 +219,5 @@ def test_a_recipe_asks_no_block_that_its_model_lacks(name):
 def test_every_recipe_can_be_typed():
     assert (
         set(get_args(get_type_hints(Train)["recipe"]))
-        == RECIPES.keys() | RIVALS.keys() | PAPER.keys()
+        == RECIPES.keys() | RIVALS.keys() | FURTHER.keys() | PAPER.keys()
     )

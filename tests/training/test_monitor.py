@@ -43,6 +43,14 @@ def test_a_run_leaves_a_model_its_summary_and_its_curves(watch, tiny_recipe, tmp
         assert name in curves
 
 
+def test_what_is_kept_of_a_stage_says_how_far_it_was_trained(tiny_recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(monitor, "_WATCHED_QUESTIONS", 8)
+    recipe = replace(tiny_recipe, kept=("pretrain",))
+    train_and_watch(recipe, tmp_path, command="it", settings=Settings(device="cpu"))
+    summary = json.loads((tmp_path / "model-pretrain" / "training.json").read_text())
+    assert [stage["name"] for stage in summary["stages"]] == ["backbone", "pretrain"]
+
+
 def test_a_run_keeps_its_words_when_the_language_has_changed(
     watch, tiny_recipe, tiny_bundle, tokenizer, tmp_path, monkeypatch
 ):

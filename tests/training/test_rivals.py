@@ -17,7 +17,7 @@ from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import Batch, collate, counts, matching_rows
 from vilt_core.training.detecting import fresh_detector
 from vilt_core.training.loop import new_bundle, source_of
-from vilt_core.training.rivals import RIVALS
+from vilt_core.training.rivals import FURTHER, RIVALS
 from vilt_core.training.step import losses, weighted_sum
 
 OWN = {  # what each learns from captions
@@ -138,3 +138,58 @@ def test_uniter_hides_either_words_or_regions(rival):
     hidden = (batch.masked != IGNORED).any(dim=1)
     assert hidden[free].sum() == free.sum() // 2
     assert not hidden[~free].any()
+
+
+def test_a_model_of_regions_learns_its_further_tasks_from_where_it_was_compared(rival, tmp_path):
+    recipe, bundle = rival
+    save_folder(bundle, tmp_path / "model")
+    if f"{recipe.name}-tasks" not in FURTHER:
+        with pytest.raises(ValueError, match="needs a model of regions"):
+            FURTHER["vilbert-mini-tasks"]().prepare(load_folder(tmp_path / "model"))
+        return
+    further = FURTHER[f"{recipe.name}-tasks"](scale=0.001)
+    assert further.start == recipe.name
+    taught = further.prepare(load_folder(tmp_path / "model"))
+    before, after = bundle.model.state_dict(), taught.model.state_dict()
+    assert {name.split(".")[0] for name in after.keys() - before.keys()} == {"referring", "choice"}
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    for kind in ("referring", "choices"):
+        batch = batch_of((further, taught), kind)
+        found = losses(taught.model, batch, further.stages[-1])
+        assert set(found) == {kind.removesuffix("s")}
+        assert set(found) <= set(counts(batch))
+        weighted_sum(found, further.stages[-1]).backward()
+    still = [
+        name
+        for name, parameter in taught.model.named_parameters()
+        if name.startswith(("referring", "choice", "image_embedding.features", "words", "encoder"))
+        and (parameter.grad is None or not parameter.grad.any())
+    ]
+    assert not still
+    save_folder(taught, tmp_path / "taught")
+    again = further.prepare(load_folder(tmp_path / "taught"))
+    assert again.name == further.name
+    for name, value in again.model.state_dict().items():
+        assert torch.equal(value, after[name]), "what was learned stays"
+
+
+@pytest.mark.parametrize("rival", ["vilbert-mini"], indirect=True)
+def test_choices_are_one_true_text_and_three_that_are_not(rival):
+    batch = batch_of(rival, "choices", size=4)
+    assert len(batch.image.pixels) == len(batch.chosen) == 4
+    assert len(batch.text.ids) == 16
+    texts = [
+        rival[1].tokenizer.backend.decode(ids.tolist(), skip_special_tokens=True)
+        for ids in batch.text.ids
+    ]
+    assert len(set(texts)) == 16
+    reasons = [text.split("?")[1].count(":") for text in texts]
+    assert reasons == [0] * 4 + [1] * 4 + [0] * 4 + [1] * 4
+
+
+@pytest.mark.parametrize("rival", ["vilbert-mini"], indirect=True)
+def test_what_is_referred_to_is_among_the_boxes(rival):
+    batch = batch_of(rival, "referring")
+    real = (batch.boxes[..., 2:] > batch.boxes[..., :2]).all(dim=-1)
+    assert real.gather(1, batch.meant[:, None]).all()
+    assert len(batch.text.ids) == len(batch.image.pixels) == len(batch.boxes)

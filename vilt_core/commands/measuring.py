@@ -24,6 +24,8 @@ class Evaluate:
         "places",
         "masks",
         "faithfulness",
+        "referring",
+        "reasons",
         "cost",
     ] = "vqa"
     on: str = "world:test"  # or world:style, world:composition, a .jsonl FILE, FOLDER or FOLDER:val
@@ -33,6 +35,7 @@ class Evaluate:
     report: Path | None = (
         None  # score everything; write tables and a plot here, and the model's card
     )
+    fill: Path | None = None  # measure --task on all sets; write its table where this page has room
     study: Path | None = None  # compare ways to draw the alignment; write the table here
 
     def run(self) -> None:
@@ -43,7 +46,7 @@ class Evaluate:
         from tqdm import tqdm
 
         from vilt_core.evaluation import evaluate
-        from vilt_core.evaluation.pages import publish_results, publish_study
+        from vilt_core.evaluation.pages import publish_results, publish_study, publish_task
 
         source = source_of(self.model)
         with tqdm(unit="example", delay=1, leave=False) as bar:
@@ -59,7 +62,16 @@ class Evaluate:
                 publish_results(Path(source), self.report, command=typed_command(), progress=show)
             if self.study is not None:
                 publish_study(Path(source), self.study, command=typed_command(), progress=show)
-            if self.report is not None or self.study is not None:
+            if self.fill is not None:
+                publish_task(
+                    source,
+                    self.fill,
+                    task=self.task,
+                    limit=self.limit,
+                    command=typed_command(),
+                    progress=show,
+                )
+            if {self.report, self.study, self.fill} != {None}:
                 return
             found = evaluate(
                 source,

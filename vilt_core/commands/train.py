@@ -52,6 +52,8 @@ class Train:
         "uniter-mini",
         "xlxmert-mini",
         "vilt-plain-mini",
+        "vilbert-mini-tasks",
+        "uniter-mini-tasks",
         "vilt-b32-pretrain",
         "vilt-b32-vqav2",
         "vilt-b32-nlvr2",
@@ -78,17 +80,16 @@ class Train:
         from vilt_core.interop.lab import load_folder
         from vilt_core.training.monitor import train_and_watch
         from vilt_core.training.recipes import RECIPES
-        from vilt_core.training.rivals import RIVALS
+        from vilt_core.training.rivals import FURTHER, RIVALS
 
-        recipe, bundle = (RECIPES | RIVALS)[self.recipe](scale=self.scale), None
+        recipe, bundle = (RECIPES | RIVALS | FURTHER)[self.recipe](scale=self.scale), None
         if self.data or self.steps or self.mpp or self.planning.plan:
             raise ValueError(
                 f"{self.recipe} draws its own data: --data, --steps, --mpp and --plan are for the "
                 "recipes of the paper"
             )
         if recipe.prepare is not None:
-            bundle = load_folder(source_of(self.start or "vilt-mini"))
-            recipe.prepare(bundle.vilt)
+            bundle = recipe.prepare(load_folder(source_of(self.start or recipe.start)))
         elif self.start:
             raise ValueError(f"{self.recipe} starts from nothing, got --from {self.start}")
         train_and_watch(

@@ -28,6 +28,8 @@ class VilbertConfig(SeesByDetector):
     region_classes: int = 1601  # of the detector, background included
     answers: int = 0  # classes of the VQA head; 0 builds none
     nlvr2: bool = False  # whether there is a head for statements about two pictures
+    referring: bool = False  # whether there is one for referring expressions, that scores regions
+    choice: bool = False  # whether there is one for multiple choice, that scores texts
     dropout: float = 0.1
     norm_eps: float = 1e-12
 

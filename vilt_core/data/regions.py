@@ -90,12 +90,22 @@ def hide_square(mask: Bool[Tensor, "b n"], *, columns: int, generator: torch.Gen
 
 def overlaps(boxes: Float[Tensor, "b n 4"]) -> Float[Tensor, "b n n"]:
     """Intersection over union of all pairs of an image's boxes; 0 where both are empty."""
-    top_left = torch.maximum(boxes[:, :, None, :2], boxes[:, None, :, :2])
-    bottom_right = torch.minimum(boxes[:, :, None, 2:], boxes[:, None, :, 2:])
+    return overlaps_with(boxes, boxes)
+
+
+def overlaps_with(
+    boxes: Float[Tensor, "b n 4"], others: Float[Tensor, "b m 4"]
+) -> Float[Tensor, "b n m"]:
+    """Likewise of every box of an image with every other one."""
+    top_left = torch.maximum(boxes[:, :, None, :2], others[:, None, :, :2])
+    bottom_right = torch.minimum(boxes[:, :, None, 2:], others[:, None, :, 2:])
     shared = (bottom_right - top_left).clamp(min=0).prod(dim=-1)
-    area = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)
-    union = area[:, :, None] + area[:, None] - shared
+    union = _area(boxes)[:, :, None] + _area(others)[:, None] - shared
     return shared / union.clamp(min=torch.finfo(boxes.dtype).tiny)
+
+
+def _area(boxes: Float[Tensor, "b n 4"]) -> Float[Tensor, "b n"]:
+    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)
 
 
 def _chance(like: Tensor, generator: torch.Generator) -> Tensor:

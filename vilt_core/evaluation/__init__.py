@@ -17,6 +17,8 @@ from vilt_core.evaluation.matching import matching_accuracy
 from vilt_core.evaluation.meeting import word_pointing
 from vilt_core.evaluation.nlvr2 import nlvr2_accuracy
 from vilt_core.evaluation.places import place_readability
+from vilt_core.evaluation.reasons import reasons_accuracy
+from vilt_core.evaluation.referring import referring_accuracy
 from vilt_core.evaluation.retrieval import retrieval_recall
 from vilt_core.evaluation.sets import WORLD, Source
 from vilt_core.evaluation.vqa import vqa_accuracy
@@ -34,6 +36,8 @@ __all__ = [
     "matching_accuracy",
     "nlvr2_accuracy",
     "place_readability",
+    "reasons_accuracy",
+    "referring_accuracy",
     "retrieval_recall",
     "vqa_accuracy",
     "word_pointing",
@@ -49,6 +53,8 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "places": place_readability,
     "masks": hidden_word_accuracy,
     "faithfulness": faithfulness_scores,
+    "referring": referring_accuracy,
+    "reasons": reasons_accuracy,
 }
 
 

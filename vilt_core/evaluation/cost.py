@@ -43,6 +43,8 @@ _HEADS: dict[str, Callable[[nn.Module, ModelOutput], Tensor]] = {
     "comparing": lambda head, output: head(output.text[:, 0]),
     "region_class": lambda head, output: head(output.image),
     "region_features": lambda head, output: head(output.image),
+    "referring": lambda head, output: head(output.image),
+    "choice": lambda head, output: head(output.pooled),
 }
 _B32_PARAMETERS = 87_414_528  # of the blocks and the patch projection: the paper's 87.4 M
 

@@ -2,12 +2,22 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
+from vilt_core.evaluation import WORLD, evaluate
 from vilt_core.evaluation.card import write_card
 from vilt_core.evaluation.inference import Progress
-from vilt_core.evaluation.report import ReportProgress, fill_readme, measure, write_report
+from vilt_core.evaluation.report import (
+    LIMITS,
+    ReportProgress,
+    fill_readme,
+    measure,
+    write_report,
+)
+from vilt_core.evaluation.sections import score_sections
 from vilt_core.evaluation.study import alignment_study, study_markdown
+from vilt_core.evaluation.tables import fill
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.opening import open_bundle
 
@@ -82,6 +92,53 @@ def publish_study(
     page.write_text(study_markdown(study, command=command), encoding="utf-8")
     numbers.write_text(json.dumps(study, indent=1) + "\n", encoding="utf-8")
     return [page, numbers]
+
+
+def publish_task(
+    model: Bundle | str | Path,
+    page: str | Path,
+    *,
+    task: str,
+    limit: int | None = None,
+    batch_size: int = 64,
+    command: str | None = None,
+    progress: ReportProgress | None = None,
+) -> Path:
+    """Measure one task on every set of the world, and write its table where a page has a place.
+
+    The place lies between "<!-- TASK MODEL -->" and "<!-- /TASK MODEL -->".
+
+    Args:
+        model: a model, or the folder of one.
+        page: Markdown with such a place.
+        task: one of ``TASKS`` that there is a table for.
+        limit: examples at most; the task's own number otherwise.
+        batch_size: examples read at once.
+        command: what a reader types to get the same.
+        progress: told ("vqa world:test", done, total) after every batch.
+
+    Raises:
+        ValueError: a model that cannot be read or has no head for it, or a page without the place.
+    """
+    bundle, page = _opened(model), Path(page)
+    command = command or f"python -m vilt_core evaluate {_name(model)} --task {task} --fill {page}"
+    place = f"{task} {bundle.name}"
+    if f"<!-- {place} -->" not in (page.read_text(encoding="utf-8") if page.is_file() else ""):
+        raise ValueError(f"{page} has no place for this: expected <!-- {place} --> in it")
+    results = [
+        evaluate(
+            bundle,
+            task=task,
+            on=on,
+            limit=limit or LIMITS.get(task),
+            batch_size=batch_size,
+            progress=None if progress is None else partial(progress, f"{task} {on}"),
+        )
+        for on in WORLD
+    ]
+    section = score_sections(results, skipped={})[1:]  # the page has a heading of its own
+    fill(page, place, "\n\n".join([*section, f"Written by `{command}`, in percent."]))
+    return page
 
 
 def _opened(model: Bundle | str | Path) -> Bundle:

@@ -25,11 +25,14 @@ from vilt_core.viz.scores import method_bars
 
 LIMITS = {"retrieval": 100}  # pictures, each read with every caption: hours for 1,000 on two cores
 REPORTED = ("vqa", "matching", "nlvr2", "retrieval", "alignment", "pointing", "places")
+OPTIONAL = ("referring", "reasons")  # of models that were trained to them; else not spoken of
 HEADS = {
     "vqa": ("vqa",),
     "matching": ("itm",),
     "nlvr2": ("nlvr2",),
     "retrieval": ("rank", "itm"),
+    "referring": ("referring",),
+    "reasons": ("choice",),
 }  # of which a task needs one
 SUMMARY: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
     ("vqa", "questions answered", lambda r: r["accuracy"]),
@@ -56,7 +59,7 @@ def measure(
     batch_size: int = 64,
     progress: ReportProgress | None = None,
 ) -> dict[str, Any]:
-    """Run every task that the model has a head for, on every set.
+    """Run every task of HEADS that the model has a head for, on every set.
 
     Args:
         bundle: the model.
@@ -70,11 +73,13 @@ def measure(
         {task: why the model cannot do it}}.
     """
     results = []
+    able = [task for task in OPTIONAL if _unable(bundle, task) is None]
     skipped = {task: why for task in REPORTED if (why := _unable(bundle, task))}
-    for task, run in ((task, TASKS[task]) for task in REPORTED):
+    for task, run in ((task, TASKS[task]) for task in (*REPORTED, *able)):
         for on in sets if task not in skipped else ():
             told = None if progress is None else partial(progress, f"{task} {on}")
             limit = {**LIMITS, **(limits or {})}.get(task)
+            run = TASKS[task]
             results.append(run(bundle, on=on, limit=limit, batch_size=batch_size, progress=told))
     return {
         "model": bundle.name,

@@ -48,7 +48,8 @@ def retrieval_recall(
     Returns:
         "text_to_image" and "image_to_text", each {"r1", "r5", "r10"} in [0, 1]; "chance", the same
         of a ranking by lot. "gallery" and "captions" count them, and "head" is "rank", "itm" or, of
-        a dual encoder, "vectors".
+        a dual encoder, "vectors". "zero_shot": whether it is the ITM head's, which pre-training
+        taught to match and nothing to rank.
         Of a data set, as published, a caption belongs to the picture that it was made for and to
         no other, and of several thousand pictures "folds" has the mean over folds of 1,000 (COCO's
         second number).
@@ -73,6 +74,7 @@ def retrieval_recall(
         "gallery": len(gallery.pictures),
         "captions": len(gallery.captions),
         "head": head,
+        "zero_shot": head == "itm",
         **recalls(scores, right),
         "chance": chance(right),
     }

@@ -166,6 +166,42 @@ def _places(sets: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
+def _referring(sets: dict[str, dict[str, Any]]) -> list[str]:
+    forms = sorted({form for result in sets.values() for form in result["by_type"]})
+    body = [["**all**"], *([form] for form in forms)]
+    body += [["*a region by lot*"], ["*words and boxes alone*"], ["*any region fits*"]]
+    for result in sets.values():
+        scores = [result["accuracy"], *(result["by_type"].get(form) for form in forms)]
+        scores += [result[name] for name in ("chance", "text_only", "ceiling")]
+        for row, score in zip(body, scores, strict=True):
+            row.append(percent(score))
+    return [
+        f"{_counted(sets, 'expressions')} Right is a region whose intersection over union with "
+        "what is meant is at least 0.5. *Words and boxes alone*: the same model with the features "
+        "of all regions zeroed. *Any region fits*: the detector tells one, so that it could be "
+        "found.",
+        table(["expression", *sets], body),
+    ]
+
+
+def _reasons(sets: dict[str, dict[str, Any]]) -> list[str]:
+    kinds = list(next(iter(sets.values()))["by_type"])
+    names = {"q_to_a": "Q -> A", "qa_to_r": "QA -> R", "q_to_ar": "Q -> AR"}
+    header = ["type of question", *(f"{said}, {data}" for data in sets for said in names.values())]
+    body = [["**all**"], *([kind] for kind in kinds), ["*words alone*"], ["*chance*"]]
+    for result in sets.values():
+        scores = [result, *(result["by_type"].get(kind, {}) for kind in kinds)]
+        scores += [result["text_only"], result["chance"]]
+        for row, score in zip(body, scores, strict=True):
+            row += [percent(score.get(name)) for name in names]
+    return [
+        f"{_counted(sets, 'questions')} Of four answers one is true (Q -> A), of the true one's "
+        "four reasons one (QA -> R); Q -> AR is both at once. *Words alone*: a linear reader of "
+        "words and pairs of words, which learned from the training split.",
+        table(header, body),
+    ]
+
+
 def _counted(sets: dict[str, dict[str, Any]], what: str) -> str:
     """How many examples there were, and how far a sample of that size may stray."""
     counts = {data: result["examples"] for data, result in sets.items()}
@@ -187,4 +223,6 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, dict[str, Any]]], list[str]]]
     "alignment": ("Word-patch alignment", _alignment),
     "pointing": ("Where words look", _pointing),
     "places": ("Where a patch is", _places),
+    "referring": ("Referring expressions", _referring),
+    "reasons": ("Answers with reasons", _reasons),
 }

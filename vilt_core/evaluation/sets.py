@@ -88,6 +88,18 @@ def world_split(on: Source, limit: int | None) -> str | None:
     return str(on).removeprefix("world:")
 
 
+def check_world(on: Source, limit: int | None, *, task: str) -> str:
+    """The split of a world set, for what is asked of the world alone.
+
+    Raises:
+        ValueError: as ``world_split``, or anything but a set of the world.
+    """
+    split = world_split(on, limit)
+    if split is None:
+        raise ValueError(f"{task} is asked of the sticker world alone, got {name_of(on)}")
+    return split
+
+
 def check_any(found: Sequence[Any], on: Source) -> None:
     """Refuse a set in which nothing was found.
 

@@ -51,6 +51,22 @@ class RankHead(nn.Module):
         return rearrange(self.dense(pooled), "b 1 -> b")
 
 
+class ChoiceHead(RankHead):
+    """Multiple choice: one score a candidate, read as a text with the picture (ViLBERT on VCR)."""
+
+
+class ReferringHead(nn.Module):
+    """Referring expressions: how well each region fits the text (ViLBERT, section 3.2)."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.dense = nn.Linear(width, 1)
+
+    def forward(self, regions: Float[Tensor, "*b d"]) -> Float[Tensor, "*b"]:
+        """One score a region, from its final state."""
+        return rearrange(self.dense(regions), "... 1 -> ...")
+
+
 class LocatingHead(nn.Module):
     """How many objects a word speaks of and where they are; the sticker world trains with it."""
 

@@ -7,7 +7,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vilt_core.layers.detector import Detector, regions_of
-from vilt_core.layers.heads import ItmHead, MlmHead, MppHead, Nlvr2Head, RankHead, VqaHead
+from vilt_core.layers.heads import (
+    ChoiceHead,
+    ItmHead,
+    MlmHead,
+    MppHead,
+    Nlvr2Head,
+    RankHead,
+    ReferringHead,
+    VqaHead,
+)
 from vilt_core.types import ImageBatch, Looked, RegionBatch, TextBatch
 
 
@@ -15,8 +24,8 @@ class PairReader(nn.Module):
     """Reads a text with a picture to a ``ModelOutput``, of which heads are functions.
 
     The heads of all families lie here, None where a model has no such task: ``itm(out.pooled)``,
-    ``mlm(out.text)``, ``mpp(out.image)``, ``rank(out.pooled)``, ``vqa(out.pooled)`` and
-    ``nlvr2.pair(left.pooled, right.pooled)``.
+    ``mlm(out.text)``, ``mpp(out.image)``, ``rank(out.pooled)``, ``vqa(out.pooled)``,
+    ``nlvr2.pair(left.pooled, right.pooled)``, ``referring(out.image)`` and ``choice(out.pooled)``.
     """
 
     ties_words = False  # whether words are decoded by what they are embedded by, as BERT's are
@@ -31,6 +40,8 @@ class PairReader(nn.Module):
         self.rank: RankHead | None = None
         self.nlvr2: Nlvr2Head | None = None
         self.vqa: VqaHead | None = None
+        self.referring: ReferringHead | None = None
+        self.choice: ChoiceHead | None = None
         self.naming: nn.Linear | None = None  # of training: what every cell of a picture shows
         self.image_detector: Detector | None = None  # frozen: what a model of regions sees with
 

@@ -71,6 +71,19 @@ def hide(
     return features if covered is None else torch.where(covered[..., None], behind, features)
 
 
+def beside(first: RegionBatch, second: RegionBatch) -> RegionBatch:
+    """All regions of the same pictures, those of ``first`` first; nothing is covered."""
+    classes = None
+    if first.classes is not None and second.classes is not None:
+        classes = torch.cat([first.classes, second.classes], dim=1)
+    return RegionBatch(
+        features=torch.cat([first.features, second.features], dim=1),
+        boxes=torch.cat([first.boxes, second.boxes], dim=1),
+        mask=torch.cat([first.mask, second.mask], dim=1),
+        classes=classes,
+    )
+
+
 class RegionEmbedding(nn.Module):
     """Features and box, a linear map of each, summed and normalised: ViLBERT's regions.
 

@@ -14,7 +14,15 @@ from vilt_core.config import UniterConfig
 from vilt_core.layers.block import PostNormBlock
 from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.fusion import mask_of
-from vilt_core.layers.heads import ItmHead, MlmHead, Nlvr2Head, Pooler, VqaHead
+from vilt_core.layers.heads import (
+    ChoiceHead,
+    ItmHead,
+    MlmHead,
+    Nlvr2Head,
+    Pooler,
+    ReferringHead,
+    VqaHead,
+)
 from vilt_core.layers.init import initialise
 from vilt_core.layers.reader import RegionReader
 from vilt_core.layers.regions import RegionEmbedding, region_fields
@@ -25,7 +33,8 @@ from vilt_core.types import ImageBatch, ModelOutput, RegionBatch, TextBatch
 class Uniter(RegionReader):
     """The transformer and its heads; a head is a function of the output.
 
-    ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``; of hidden regions
+    ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``, ``choice(out.pooled)`` and
+    ``referring(out.image)``; of hidden regions
     ``region_class(out.image)`` for the detector's classes and ``region_features(out.image)``.
     """
 
@@ -51,6 +60,8 @@ class Uniter(RegionReader):
         self.region_features = MlmHead(width, vocab_size=config.region_width, norm_eps=eps)
         self.vqa = VqaHead(width, answers=config.answers) if config.answers else None
         self.nlvr2 = Nlvr2Head(width) if config.nlvr2 else None
+        self.referring = ReferringHead(width) if config.referring else None
+        self.choice = ChoiceHead(width) if config.choice else None
         initialise(self)
         self.tie()
 

@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from vilt_core.config import VilbertConfig
 from vilt_core.layers.block import CoAttentionBlock, PostNormBlock
 from vilt_core.layers.fusion import mask_of, with_class
-from vilt_core.layers.heads import ItmHead, MlmHead, Nlvr2Head, Pooler, VqaHead, mean_of
+from vilt_core.layers.heads import (
+    ChoiceHead,
+    ItmHead,
+    MlmHead,
+    Nlvr2Head,
+    Pooler,
+    ReferringHead,
+    VqaHead,
+    mean_of,
+)
 from vilt_core.layers.init import initialise
 from vilt_core.layers.reader import RegionReader
 from vilt_core.layers.regions import RegionEmbedding, region_fields
@@ -23,8 +32,9 @@ from vilt_core.types import ImageBatch, ModelOutput, RegionBatch, TextBatch
 class Vilbert(RegionReader):
     """Both streams and their heads; a head is a function of the output.
 
-    ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``, and of hidden regions
-    ``region_class(out.image)`` for the detector's classes.
+    ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``, ``choice(out.pooled)`` and
+    ``referring(out.image)``; of hidden regions ``region_class(out.image)`` for the detector's
+    classes.
     """
 
     ties_words = True
@@ -68,6 +78,8 @@ class Vilbert(RegionReader):
         answers = config.answers
         self.vqa = VqaHead(config.pooled_width, answers=answers) if answers else None
         self.nlvr2 = Nlvr2Head(config.pooled_width) if config.nlvr2 else None
+        self.referring = ReferringHead(image_width) if config.referring else None
+        self.choice = ChoiceHead(config.pooled_width) if config.choice else None
         initialise(self)
         self.tie()
 

@@ -21,7 +21,7 @@ from vilt_core.types import ImageBatch, TextBatch
 
 OBJECTIVES: tuple[str, ...] = (
     "naming", "mentioning", "grounding", "locating", "gathering", "comparing", "mlm", "itm",
-    "wpa", "mpp", "vqa", "nlvr2", "ranking", "contrastive", "triplet",
+    "wpa", "mpp", "vqa", "nlvr2", "ranking", "contrastive", "triplet", "referring", "choice",
     "region_kl", "region_regression", "region_class",
 )  # fmt: skip
 NOT_ASKED = -1  # of matching, where a row serves another objective
@@ -32,13 +32,16 @@ class Row:
     """One picture with its text, or its texts, and whatever truth is known of them."""
 
     pixels: Float[Tensor, "3 height width"]
-    texts: tuple[Int[Tensor, " _l"], ...] = ()  # token ids; several where they are ranked
+    texts: tuple[Int[Tensor, " _l"], ...] = ()  # token ids; several where one is to be chosen
     second: Float[Tensor, "3 _height _width"] | None = None  # the right picture of NLVR2
     masked: Int[Tensor, " _l"] | None = None  # labels of masked language modelling
     matched: int = NOT_ASKED  # 1 matches, 0 does not
     answer: int | None = None  # index of the one true answer
     scores: Float[Tensor, " k"] | None = None  # what each answer is worth, where people disagree
     statement: int | None = None  # 1 true, 0 false
+    chosen: int | None = None  # of several texts, the true one of a multiple choice
+    boxes: Float[Tensor, "things 4"] | None = None  # of all things, as shares of the sides
+    meant: int | None = None  # of these, the one that the text refers to
     kept: Bool[Tensor, "rows columns"] | None = None  # patches that are read, where not all are
     second_kept: Bool[Tensor, "_rows _columns"] | None = None  # of the right picture
     hidden: Bool[Tensor, "rows columns"] | None = None  # of these: patches to predict
@@ -57,15 +60,20 @@ class Row:
 class Batch:
     """What one training step sees. An objective runs where its truth is given."""
 
-    kind: str  # "patches", "captions", "pairs", "questions", "statements" or "ranking"
+    # "patches", "captions", "pairs", "questions", "statements", "ranking", "referring", "choices"
+    kind: str
     image: ImageBatch
-    text: TextBatch | None = None  # of ranking several a picture, the true one first
+    # Of choices and of ranking several a picture, of ranking the true one first.
+    text: TextBatch | None = None
     second: ImageBatch | None = None
     masked: Int[Tensor, "b l"] | None = None
     matched: Int[Tensor, " b"] | None = None
     answers: Int[Tensor, " b"] | None = None
     scores: Float[Tensor, "b k"] | None = None
     statements: Int[Tensor, " b"] | None = None
+    chosen: Int[Tensor, " b"] | None = None
+    boxes: Float[Tensor, "b things 4"] | None = None  # 0 fills up
+    meant: Int[Tensor, " b"] | None = None
     kept: Bool[Tensor, "b rows columns"] | None = None
     second_kept: Bool[Tensor, "b _rows _columns"] | None = None
     hidden: Bool[Tensor, "b rows columns"] | None = None
@@ -121,6 +129,9 @@ def collate(kind: str, rows: Sequence[Row], *, pad: int) -> Batch:
         answers=_numbers([row.answer for row in rows]),
         scores=_joined([row.scores for row in rows], fill=0.0),
         statements=_numbers([row.statement for row in rows]),
+        chosen=_numbers([row.chosen for row in rows]),
+        boxes=_joined([row.boxes for row in rows], fill=0.0),
+        meant=_numbers([row.meant for row in rows]),
         kept=_joined([row.kept for row in rows], fill=False),
         second_kept=_joined([row.second_kept for row in rows], fill=False),
         hidden=_joined([row.hidden for row in rows], fill=False),
@@ -174,6 +185,10 @@ def counts(batch: Batch) -> dict[str, int]:
         found["vqa"] = int((batch.answers != IGNORED).sum())
     if batch.statements is not None:
         found["nlvr2"] = len(batch.statements)
+    if batch.meant is not None:
+        found["referring"] = len(batch.meant)
+    if batch.chosen is not None:
+        found["choice"] = len(batch.chosen)
     if batch.kind == "ranking":
         found["ranking"] = len(batch.image.pixels)
     if batch.kind == "pairs":

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,14 @@ class Keeper:
     """What a run has done so far, and the last good state of it on disk."""
 
     def __init__(
-        self, folder: Path, bundle: Bundle, engine: Engine, state: dict | None, *, lesson: str
+        self,
+        folder: Path,
+        bundle: Bundle,
+        engine: Engine,
+        state: dict | None,
+        *,
+        lesson: str,
+        kept: tuple[str, ...] = (),
     ):
         if state is not None and state["lesson"] != lesson:
             raise ValueError(
@@ -45,6 +52,7 @@ class Keeper:
         self.stage = state["stage"] if state else 0
         self.step = state["step"] if state else 0
         self.good = folder / "run.pt" if state else None
+        self.kept = kept
         self._lesson = lesson
         self._begun = time.monotonic() - (state["seconds"] if state else 0.0)
         self._seen, self._broken = 0.0, 0.0
@@ -88,8 +96,25 @@ class Keeper:
         part.write_text("".join(lines[: state["noted"] if state else 0]), encoding="utf-8")
         part.replace(log)
 
-    def save(self, optimizer: torch.optim.Optimizer, *, stage: int, step: int, noted: int) -> None:
-        """Write the state and the model, each whole or not at all."""
+    def save(
+        self,
+        optimizer: torch.optim.Optimizer,
+        *,
+        stage: int,
+        step: int,
+        noted: int,
+        ended: str | None = None,
+    ) -> None:
+        """Write the state and the model, each whole or not at all.
+
+        Args:
+            optimizer: of the stage.
+            stage: which is the next, or still this one ...
+            step: ... and the step of it that comes next.
+            noted: steps that the log tells of.
+            ended: the stage that ends here: if it is one of ``kept``, the model stays beside the
+                run's own, under that name.
+        """
         progress = Progress(
             stage=stage, step=step, seconds=self.seconds, lesson=self._lesson, noted=noted
         )
@@ -98,9 +123,11 @@ class Keeper:
         if self.engine.is_main:
             try:
                 # Half precision keeps the shipped file under 10 MB; scores are taken from it.
-                save_folder(
-                    self.bundle, self.folder / "model", dtype=torch.float16, state=state["model"]
-                )
+                held = {"dtype": torch.float16, "state": state["model"]}
+                if ended in self.kept:
+                    named = replace(self.bundle, name=f"{self.bundle.name}-{ended}")
+                    save_folder(named, self.folder / f"model-{ended}", **held)
+                save_folder(self.bundle, self.folder / "model", **held)
                 write_run(path, state)
             except (OSError, RuntimeError) as error:
                 raise self.stopped(f"the state could not be written: {error}") from error

@@ -89,7 +89,8 @@ def train(
     """Run a recipe, or go on with it where ``folder`` holds an unfinished run.
 
     Yields a record after every step. ``folder/run.pt`` is the state to resume from;
-    ``folder/model`` is a model that ``vilt_core.load`` opens, renewed whenever the state is.
+    ``folder/model`` is a model that ``vilt_core.load`` opens, renewed whenever the state is;
+    ``folder/model-STAGE`` one as it was at the end of a stage that the recipe says is kept.
 
     Args:
         recipe: the stages.
@@ -112,7 +113,8 @@ def train(
         if deepest and deepest > bundle.model.config.depth:
             grow(bundle.vilt, deepest)
         _take_up(state["model"], bundle, folder)
-    keeper = Keeper(folder, bundle, engine, state, lesson=lesson_of(recipe, data))
+    lesson = lesson_of(recipe, data)
+    keeper = Keeper(folder, bundle, engine, state, lesson=lesson, kept=recipe.kept)
     for place in range(keeper.stage, len(recipe.stages)):
         stage = recipe.stages[place]
         first = keeper.step if place == keeper.stage else 0
@@ -227,6 +229,7 @@ def _stage(
                 stage=place + last,
                 step=0 if last else step + 1,
                 noted=record.at,
+                ended=stage.name if last else None,
             )
         yield record
         waiting = time.monotonic()

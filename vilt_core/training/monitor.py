@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from vilt_core.evaluation.vqa import predict_answers, worth
 from vilt_core.interop.bundle import Bundle
 from vilt_core.training.engine import Settings, checked_device, is_main
 from vilt_core.training.loop import Record, bundle_of_run, train
-from vilt_core.training.stages import Recipe
+from vilt_core.training.stages import Recipe, Stage
 
 Look = Callable[[Bundle], Mapping[str, float]]  # a model on its way to its scores, by name
 
@@ -71,7 +71,17 @@ def train_and_watch(
                 watcher.score(look, bundle, record)
             if record.saved:
                 _summarise(recipe, folder / "model", command, settings, record.seconds)
+                if record.stage in recipe.kept and record.step == record.steps:
+                    done = replace(recipe, stages=_until(recipe, record.stage))
+                    kept = folder / f"model-{record.stage}"
+                    _summarise(done, kept, command, settings, record.seconds)
     return folder / "model"
+
+
+def _until(recipe: Recipe, stage: str) -> tuple[Stage, ...]:
+    """The stages up to one, itself included."""
+    names = [one.name for one in recipe.stages]
+    return recipe.stages[: names.index(stage) + 1]
 
 
 class Watcher:

@@ -6,7 +6,9 @@ from torch import nn
 from vilt_core.config import TASKS, TRAINING_HEADS
 from vilt_core.training.stages import Stage
 
-HEADS = (*TASKS, "vqa", "region_class", "region_features", *TRAINING_HEADS)
+HEADS = (
+    *TASKS, "vqa", "referring", "choice", "region_class", "region_features", *TRAINING_HEADS
+)  # fmt: skip
 
 
 def build_optimizer(model: nn.Module, stage: Stage) -> torch.optim.AdamW:

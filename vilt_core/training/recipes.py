@@ -5,10 +5,9 @@ python -m vilt_core train --recipe vilt-mini --to runs/vilt-mini
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from vilt_core import config
-from vilt_core.models.vilt import Vilt
+from vilt_core.interop.bundle import Bundle
 from vilt_core.training.stages import EVEN_QUESTIONS, Recipe, Stage, scaled
 from vilt_core.training.transfer import add_heads, strengthen_positions
 from vilt_core.training.truths import patch_classes
@@ -123,8 +122,12 @@ def vilt_mini_pairs(*, scale: float = 1.0) -> Recipe:
         inked=0.3,
         question_mix=EVEN_QUESTIONS | {"existence": 1.5, "spatial": 2.0, "count": 1.5},
     )
-    heads = partial(add_heads, nlvr2=True, patch_classes=patch_classes())
-    return scaled(Recipe(name="vilt-mini", stages=(stage,), seed=2, prepare=heads), scale)
+    return scaled(Recipe(name="vilt-mini", stages=(stage,), seed=2, prepare=_with_pairs), scale)
+
+
+def _with_pairs(bundle: Bundle) -> Bundle:
+    add_heads(bundle.vilt, nlvr2=True, patch_classes=patch_classes())
+    return bundle
 
 
 def vilt_mini_places(*, scale: float = 1.0) -> Recipe:
@@ -181,9 +184,9 @@ def vilt_mini_places(*, scale: float = 1.0) -> Recipe:
     return scaled(Recipe(name="vilt-mini", stages=stages, seed=3, prepare=_with_places), scale)
 
 
-def _with_places(model: Vilt) -> None:
-    add_heads(model, nlvr2=True, patch_classes=patch_classes())
-    strengthen_positions(model)
+def _with_places(bundle: Bundle) -> Bundle:
+    strengthen_positions(_with_pairs(bundle).vilt)
+    return bundle
 
 
 def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:

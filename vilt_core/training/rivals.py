@@ -5,8 +5,12 @@ python -m vilt_core train --recipe clip-mini --to runs/clip-mini
 What a rival sees with has learned names before, where its paper took it from ImageNet or Visual
 Genome: the CNNs here, the detector by itself (detecting.py). Then every model learns from captions,
 as it was published: dual encoders to tell a batch's pairs from its mistakes, the others to match
-and to fill in what is hidden. Last come the tasks of the comparison at once: questions, statements
-about two pictures, and still captions.
+and to fill in what is hidden; so far it is kept beside the end, to find pictures and captions with
+nothing learned for that (zero-shot). Last come the tasks of the comparison at once: questions,
+statements about two pictures, and still captions.
+
+What only models of regions learn, they learn from there in a recipe of its own (``FURTHER``): a
+model that is compared has then learned no more, and no less, than the others.
 """
 
 from collections.abc import Callable
@@ -14,12 +18,19 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import torch
+
 from vilt_core import config
 from vilt_core.config import ViltConfig
+from vilt_core.interop.bundle import Bundle
+from vilt_core.models import kind_of, of_config
+from vilt_core.models.uniter import Uniter
+from vilt_core.models.vilbert import Vilbert
 from vilt_core.training.naming_cells import name_cells
 from vilt_core.training.stages import Recipe, Stage, scaled
 
 STEPS = 2000  # of captions, and of tasks, of 64 pictures each
+FURTHER_STEPS = 500  # of each task that only models of regions learn, of half as many pictures
 NAMING_STEPS = 1000  # before these, of what sees with a CNN
 
 _CAPTIONS = Stage(
@@ -74,7 +85,7 @@ def _recipe(
     tasks = {captions: 0.3, "questions": 0.45, "statements": 0.25}
     stages = (learned, replace(_TASKS, mix=tasks, **settings))
     stages = (sees, *stages) if sees else stages
-    whole = Recipe(name=name, stages=stages, config=sizes, fit=fit)
+    whole = Recipe(name=name, stages=stages, config=sizes, fit=fit, kept=(_CAPTIONS.name,))
     return scaled(whole, scale)
 
 
@@ -104,6 +115,51 @@ def vilt_plain_mini(*, scale: float = 1.0) -> Recipe:
     return _recipe("vilt-plain-mini", plain, sees=_NAMES, wpa=True, scale=scale)
 
 
+def region_tasks(of: str, *, scale: float = 1.0) -> Recipe:
+    """Referring expressions and answers with reasons, for a rival that reads regions.
+
+    Tasks of ViLBERT's paper (section 3.2), both at once. A step of choices reads four texts with
+    every picture, so that its pictures are fewer.
+
+    Args:
+        of: the rival's name: its trained model is the start.
+        scale: multiplies the steps.
+    """
+    name = f"{of}-tasks"
+    stage = replace(
+        _TASKS,
+        name=name,
+        steps=2 * FURTHER_STEPS,
+        mix={"referring": 0.5, "choices": 0.5},
+        batch_size=32,
+        learning_rate=5e-4,
+        warmup=0.05,
+    )
+    heads = partial(_with_region_heads, name=name)
+    return scaled(Recipe(name=name, stages=(stage,), seed=1, prepare=heads, start=of), scale)
+
+
+def _with_region_heads(bundle: Bundle, *, name: str) -> Bundle:
+    """A model of regions under another name, with heads for these tasks; what it has stays.
+
+    Raises:
+        ValueError: a model that reads no regions.
+    """
+    model = bundle.model
+    if not isinstance(model, Uniter | Vilbert):
+        raise ValueError(f"{name} needs a model of regions, got {bundle.name}, a {kind_of(model)}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        whole = of_config(replace(model.config, referring=True, choice=True))
+    model.config = whole.config
+    model.referring = model.referring or whole.referring
+    model.choice = model.choice or whole.choice
+    return replace(bundle, name=name)
+
+
+FURTHER: dict[str, Callable[..., Recipe]] = {
+    f"{of}-tasks": partial(region_tasks, of) for of in ("vilbert-mini", "uniter-mini")
+}
 RIVALS: dict[str, Callable[..., Recipe]] = {
     "scan-mini": partial(
         _recipe, "scan-mini", config.scan_mini, captions="pairs", contrast="hardest"

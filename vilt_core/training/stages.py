@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from vilt_core import config
-from vilt_core.models.vilt import Vilt
+from vilt_core.interop.bundle import Bundle
 
 EVEN_QUESTIONS = {
     "existence": 1.0,
@@ -85,7 +85,9 @@ class Recipe:
     detector: str = "detector-mini"  # a folder that ships: what a model of regions sees with
     fit: Callable[..., None] | None = None  # of a fresh model and a seed, before the first step
     # What a trained model gets before the first step; None where the recipe starts from nothing.
-    prepare: Callable[[Vilt], None] | None = None
+    prepare: Callable[[Bundle], Bundle] | None = None
+    start: str = "vilt-mini"  # this trained model, unless another is named
+    kept: tuple[str, ...] = ()  # stages after which the model is kept, beside what comes of it
 
 
 def drawn(shares: dict[str, float], draw: Callable[[], float]) -> str:

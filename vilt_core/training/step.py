@@ -8,9 +8,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from vilt_core import objectives
+from vilt_core.data.regions import overlaps_with
 from vilt_core.explain.attention import words_to_patches
 from vilt_core.layers.fusion import split
 from vilt_core.layers.reader import PairReader
+from vilt_core.layers.regions import beside
 from vilt_core.models.vilt import Vilt
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import Batch, matching_rows
@@ -63,6 +65,10 @@ def losses(model: PairReader, batch: Batch, stage: Stage) -> dict[str, Float[Ten
         return {"nlvr2": _statements(model, batch, batch.text, stage)}
     if batch.kind == "ranking":
         return {"ranking": _ranking(model, batch, batch.text)}
+    if batch.kind == "referring":
+        return {"referring": _referring(model, batch, batch.text)}
+    if batch.kind == "choices":
+        return {"choice": _choice(model, batch, batch.text)}
     if batch.kind == "pairs":
         return _contrast(model.score_all(batch.text, batch.image), stage)
     if not isinstance(model, Vilt):
@@ -218,12 +224,44 @@ def _statements(
 
 
 def _ranking(model: PairReader, batch: Batch, texts: TextBatch) -> Float[Tensor, ""]:
-    """Every picture, embedded once, with its true text and the false ones beside it."""
+    """The true text of every picture above the false ones beside it."""
+    return objectives.ranking(_scored(model, batch, texts, model.head("rank")))
+
+
+def _choice(model: PairReader, batch: Batch, texts: TextBatch) -> Float[Tensor, ""]:
+    """The true candidate of every picture among all of its own."""
+    if batch.chosen is None:
+        raise ValueError("choices need to know which candidate is true, a batch does not")
+    return objectives.choice(_scored(model, batch, texts, model.head("choice")), batch.chosen)
+
+
+def _scored(
+    model: PairReader, batch: Batch, texts: TextBatch, head: nn.Module
+) -> Float[Tensor, "b candidates"]:
+    """Every picture, looked at once, with each of its texts."""
     pictures = len(batch.image.pixels)
     each = len(texts.ids) // pictures
     images = model.look(batch.image).take([row for row in range(pictures) for _ in range(each)])
-    scores = model.head("rank")(model(texts, images).pooled)
-    return objectives.ranking(rearrange(scores, "(b c) -> b c", c=each))
+    return rearrange(head(model(texts, images).pooled), "(b c) -> b c", c=each)
+
+
+def _referring(model: PairReader, batch: Batch, text: TextBatch) -> Float[Tensor, ""]:
+    """What is meant, among the regions of the detector and the true boxes of all things.
+
+    As in ViLBERT's code, true boxes are there in training alone: there is one that is right.
+    """
+    head = model.head("referring")
+    if batch.boxes is None or batch.meant is None or model.image_detector is None:
+        raise ValueError("referring needs true boxes, and a detector that looks at them")
+    real = (batch.boxes[..., 2:] > batch.boxes[..., :2]).all(dim=-1)
+    things = model.image_detector.describe(batch.image, batch.boxes, real)
+    seen = model.look(batch.image)
+    assert isinstance(seen, RegionBatch)
+    seen = beside(seen, things)
+    scores = head(model(text, seen).image)
+    meant = batch.boxes[torch.arange(len(batch.meant), device=batch.meant.device), batch.meant]
+    overlap = overlaps_with(seen.boxes, meant[:, None]).squeeze(-1)
+    return objectives.referring(scores, overlap, seen.mask)
 
 
 def _contrast(scores: Float[Tensor, "b b"], stage: Stage) -> dict[str, Float[Tensor, ""]]:

@@ -4,6 +4,7 @@ import random
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -34,11 +35,14 @@ from vilt_core.world.inking import inked_pyramids
 from vilt_core.world.negatives import hard_negative
 from vilt_core.world.programs import execute
 from vilt_core.world.questions import Question, answers, question, questions
+from vilt_core.world.reasons import reasoned
+from vilt_core.world.referring import referring
 from vilt_core.world.rendering import MAX_OBJECTS, paint, visible_shares
 from vilt_core.world.retouching import retouches
 from vilt_core.world.scenes import Scene, scene
 from vilt_core.world.statements import pair, statement
 
+_Said = TypeVar("_Said")
 Draw = Callable[[], float]  # numbers in [0, 1): the only source of chance
 
 
@@ -59,10 +63,11 @@ class StickerRows:
         self, stage: Stage, *, tokenizer: Tokenizer, image_size: int, patch_size: int, seed: int
     ):
         told = (stage.locating_weight, stage.comparing_weight, stage.kept_patches)
-        if stage.augment and any(told):
+        if stage.augment and (any(told) or {"referring", "choices"} & set(stage.mix)):
             raise ValueError(
                 f"stage {stage.name} augments: of pictures that may have moved nobody knows where "
-                "things are, so that locating, comparing and kept_patches must be off"
+                "things are, so that locating, comparing and kept_patches must be off, and nothing "
+                "referred to or reasoned about"
             )
         self.stage = stage
         self.tokenizer = tokenizer
@@ -86,6 +91,8 @@ class StickerRows:
             "questions": self._question,
             "statements": self._statement,
             "ranking": self._ranking,
+            "referring": self._referring,
+            "choices": self._choice,
         }
         make = makers[self.kind(step)]
         first = self.first_scene + step * self.stage.batch_size
@@ -215,6 +222,37 @@ class StickerRows:
             texts.append(false or self._foreign_caption(seen, chance)[0])
         ids = tuple(self.tokenizer.encode([text]).batch.ids[0] for text in texts)
         return Row(pixels=self._picture(seen, draw, whole=True).pixels, texts=ids)
+
+    def _referring(self, index: int, _place: int, draw: random.Random) -> Row:
+        """An expression, and the boxes of all things: which is meant must be told from them too."""
+        seen, found = self._first(index, draw, referring)
+        return Row(
+            pixels=self._picture(seen, draw, whole=True).pixels,
+            texts=(self.tokenizer.encode([found.text]).batch.ids[0],),
+            boxes=torch.tensor([thing.box for thing in seen.objects]),
+            meant=found.target,
+        )
+
+    def _choice(self, index: int, place: int, draw: random.Random) -> Row:
+        """A question with its answers in every other row, else with the reasons of the true one."""
+        seen, found = self._first(index, draw, reasoned)
+        texts, chosen = (
+            (found.justified(), found.reason) if place % 2 else (found.answered(), found.answer)
+        )
+        return Row(
+            pixels=self._picture(seen, draw, whole=True).pixels,
+            texts=tuple(self.tokenizer.encode([text]).batch.ids[0] for text in texts),
+            chosen=chosen,
+        )
+
+    def _first(
+        self, index: int, draw: random.Random, make: Callable[[Scene, Draw], _Said | None]
+    ) -> tuple[Scene, _Said]:
+        """What is said of a scene; of another one where it allows nothing of the sort."""
+        seen = self._scene(index)
+        while (said := make(seen, draw.random)) is None:
+            seen = self._scene(-1 - int(draw.random() * 2**40))
+        return seen, said
 
     def _hidden(self, draw: random.Random | None, kept: Bool[Tensor, "rows columns"] | None):
         """Which patches are to be predicted, of those that are read, and which of them are covered.

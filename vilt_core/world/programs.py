@@ -36,6 +36,8 @@ _NEAR, _NOT_NEAR = 0.06, 0.20
 _GROWN = 1.3
 # The nine places: where a centre's third of the picture begins and ends.
 _LOW, _HIGH = 0.37, 0.63
+# How far outside of a place a centre is that nobody could still take to be there.
+_PLAINLY_OUTSIDE = 0.08
 PLACES = (
     ("top left", "top", "top right"),
     ("left", "middle", "right"),
@@ -74,6 +76,21 @@ def place(thing: SceneObject) -> str:
     row = 0 if thing.y < _LOW else 1 if thing.y <= _HIGH else 2
     column = 0 if thing.x < _LOW else 1 if thing.x <= _HIGH else 2
     return PLACES[row][column]
+
+
+def row_and_column(spot: str) -> tuple[int, int]:
+    """Where in ``PLACES`` one of the nine places is."""
+    return next((r, c) for r in range(3) for c in range(3) if PLACES[r][c] == spot)
+
+
+def arguably_in(thing: SceneObject, spot: str) -> bool:
+    """Whether somebody could think that the centre lies in one of the nine places."""
+    row, column = row_and_column(spot)
+    edges = (-math.inf, _LOW, _HIGH, math.inf)
+    return all(
+        edges[third] - _PLAINLY_OUTSIDE < at < edges[third + 1] + _PLAINLY_OUTSIDE
+        for at, third in ((thing.x, column), (thing.y, row))
+    )
 
 
 # What "leftmost" and its like make smallest.

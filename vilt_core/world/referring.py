@@ -20,6 +20,9 @@ from vilt_core.world.inventory import Group, Inventory, kept_apart, sayable
 from vilt_core.world.programs import EXTREMES, RELATIONS, Program, place, related, stands_out
 from vilt_core.world.scenes import Scene, choose
 
+FORMS = ("alone", "extreme", "place", "relation")
+_HELD_OUT = "held out"  # a relation that only the compositional split may tell: by itself
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Referring:
@@ -28,6 +31,7 @@ class Referring:
     Attributes:
         text: the expression, in lower case.
         target: the object's index in ``Scene.objects``.
+        form: how the object is told from the rest, one of FORMS.
         box: the object's box, (x0, y0, x1, y1) in the unit square.
         mentions: every noun phrase and the objects it speaks of; the target's comes first.
         program: finds the target when executed on the scene.
@@ -35,6 +39,7 @@ class Referring:
 
     text: str
     target: int
+    form: str
     box: tuple[float, float, float, float]
     mentions: tuple[Mention, ...]
     program: Program
@@ -55,10 +60,11 @@ def referring(scene: Scene, draw) -> Referring | None:
         for way in _ways(inventory, target, draw):
             ways.setdefault(way[0], []).append(way)
         if ways:
-            _, phrase, group = choose(choose(list(ways.values()), draw), draw)
+            form, phrase, group = choose(choose(list(ways.values()), draw), draw)
             return Referring(
                 text=phrase.text,
                 target=target,
+                form="relation" if form == _HELD_OUT else form,
                 box=scene.objects[target].box,
                 mentions=phrase.mentions(),
                 program=("only", group),
@@ -122,7 +128,9 @@ def _relations(inventory: Inventory, group: Group, target: int, rest: tuple[int,
                 relation=relation_words(word, draw),
                 landmark=singular(landmark, mark, "the"),
             )
-            sort = (
-                "held out" if split == "composition" and kept_apart(term.name, word) else "relation"
+            apart = split == "composition" and kept_apart(term.name, word)
+            yield (
+                _HELD_OUT if apart else "relation",
+                phrase,
+                ("related", word, term.program, landmark.program),
             )
-            yield sort, phrase, ("related", word, term.program, landmark.program)
