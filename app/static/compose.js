@@ -97,7 +97,10 @@ const draw = () => {
 };
 const choose = (id) => {
   chosen = id;
-  if (thing()) style.value = thing().style;
+  if (thing() && style.value !== thing().style) {
+    style.value = thing().style;
+    dress();
+  }
   draw();
 };
 
@@ -332,9 +335,12 @@ const sift = () => {
   }
   none.hidden = count > 0;
 };
-const dress = () => picture("sheet", style.value).then((url) => {
-  if (url) tiles.style.setProperty("--lc-sheet", `url("${url}")`);
-});
+const dress = () => {
+  const wanted = style.value;
+  picture("sheet", wanted).then((url) => {
+    if (url && wanted === style.value) tiles.style.setProperty("--lc-sheet", `url("${url}")`);
+  });
+};
 tiles.style.setProperty("--lc-columns", kit.columns);
 tiles.append(...offered.map(({ button }) => button), none);
 search.addEventListener("input", sift);
