@@ -21,7 +21,7 @@ const say = (words) => { told.textContent = words; };
 let scene = { version: 1, background: "white", texture: "plain", texture_seed: 0, stickers: [] };
 let past = [], now = -1;
 let names = 0;  // given to stickers, so that one is known again after a step back
-let chosen = null, serial = 0, link = "", waiting = 0;
+let chosen = null, serial = 0, sent = 0, link = "", waiting = 0;
 const nodes = new Map();
 const bare = ({ id, ...sticker }) => sticker;
 const plain = () => ({ ...scene, stickers: scene.stickers.map(bare) });
@@ -97,7 +97,10 @@ const draw = () => {
 };
 const choose = (id) => {
   chosen = id;
-  if (thing()) style.value = thing().style;
+  if (thing() && style.value !== thing().style) {
+    style.value = thing().style;
+    dress();
+  }
   draw();
 };
 
@@ -109,7 +112,10 @@ const remember = () => {
 const send = () => {
   serial += 1;
   clearTimeout(waiting);
-  waiting = setTimeout(() => trigger("edit", { scene: plain(), serial }), 180);
+  waiting = setTimeout(() => {
+    sent = serial;
+    trigger("edit", { scene: plain(), serial });
+  }, 180);
 };
 const settle = () => {
   if (now >= 0 && JSON.stringify(past[now]) === JSON.stringify(scene)) return;
@@ -329,9 +335,12 @@ const sift = () => {
   }
   none.hidden = count > 0;
 };
-const dress = () => picture("sheet", style.value).then((url) => {
-  if (url) tiles.style.setProperty("--lc-sheet", `url("${url}")`);
-});
+const dress = () => {
+  const wanted = style.value;
+  picture("sheet", wanted).then((url) => {
+    if (url && wanted === style.value) tiles.style.setProperty("--lc-sheet", `url("${url}")`);
+  });
+};
 tiles.style.setProperty("--lc-columns", kit.columns);
 tiles.append(...offered.map(({ button }) => button), none);
 search.addEventListener("input", sift);
@@ -392,7 +401,10 @@ file.addEventListener("change", async () => {
   const [given] = file.files;
   if (!given) return;
   if (given.size > kit.longest) say("This file is too large for a scene.");
-  else trigger("open", { text: await given.text() });
+  else {
+    clearTimeout(waiting);
+    trigger("open", { text: await given.text() });
+  }
   file.value = "";
 });
 
@@ -401,7 +413,11 @@ const hear = () => {
   const message = props.value ?? {};
   if (message.trouble) say(message.trouble);
   if (message.scene) load(message.scene, message.glide);
-  else if (message.serial !== -1 && message.serial !== serial) return;  // of an edit that is history
+  else if (message.serial !== -1 && message.serial !== serial) {
+    // Of an edit that is history. If no other is on its way, what stands beside the scene is history too.
+    if (message.serial === sent) send();
+    return;
+  }
   if (!message.link) return;
   link = message.link;
   linked.hidden = true;

@@ -226,7 +226,7 @@ def build(speaker: gr.State) -> None:
             sentences = chips.build(label="Suggested sentences")
             seen = sight.build()
 
-    desk, heard = gr.State(None), gr.State(None)
+    desk = gr.State(None)
     outputs = [desk, editor, card, turned, seen, questions, sentences, question, text]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     said = [question, text, speaker]
@@ -253,9 +253,6 @@ def build(speaker: gr.State) -> None:
 
     def ask_again(desk, question, text, model) -> tuple[Any, ...]:
         return asked(desk, question, text, composing.speaker(model))
-
-    def hear_of(desk, model) -> Any:
-        return gr.skip() if desk is None else model
 
     def introduce(desk, question, text, model) -> tuple[Any, ...]:
         # The page's first model is named while the first scene is still on its way.
@@ -290,9 +287,7 @@ def build(speaker: gr.State) -> None:
         [ask.click, question.submit, match.click, text.submit],
         ask_again, [desk, *said], outputs, **quiet,
     )  # fmt: skip
-    # Gradio forgets the settings of a component that is spoken to before its tab was ever opened.
-    speaker.change(hear_of, [desk, speaker], heard, **quiet)
-    heard.change(introduce, [desk, *said], outputs, **quiet)
+    speaker.change(introduce, [desk, *said], outputs, **quiet)
     questions.pick(suggest, [desk, *said], outputs, **quiet)
     sentences.pick(propose, [desk, *said], outputs, **quiet)
     turned.do(do, [desk, *said], outputs, **quiet)
