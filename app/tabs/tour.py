@@ -17,6 +17,7 @@ _LATEX: list[dict[str, str | bool]] = [
     {"left": "$$", "right": "$$", "display": True},
     {"left": "$", "right": "$", "display": False},
 ]
+_RESIZE = "() => requestAnimationFrame(() => window.dispatchEvent(new Event('resize')))"
 _GENERAL = {
     "stickers": ("A cat next to a red heart", "A picture of two dogs"),
     "photographs": ("A person in front of a building", "A table with a plate and a glass"),
@@ -147,7 +148,7 @@ def build(speaker: gr.State, tab: gr.Tab) -> None:
 
     Args:
         speaker: the model that travels, by its name; the tab opens when it is first given one.
-        tab: on being selected it draws the stop on show anew.
+        tab: on being selected it fits its figures to the page.
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
@@ -219,12 +220,14 @@ def build(speaker: gr.State, tab: gr.Tab) -> None:
     )
     entering(suggestions.pick(suggest, [chosen.key, speaker], [text, suggestions], **quiet))
     gr.on(
-        [button.click, text.submit, tab.select],
+        [button.click, text.submit],
         enter,
         [current, *given],
         [told, *every],
         **quiet,
     )
+    # What was drawn while another tab was on show took no notice of the room that there is.
+    tab.select(None, None, None, js=_RESIZE, api_visibility="private")
     for place, (stop, step, stage) in enumerate(zip(STOPS, steps, stages, strict=True)):
         _wire(stop, stage, given, told, quiet)
         entering(step.select(lambda place=place: place, None, current, **quiet))

@@ -30,9 +30,9 @@ def test_the_public_endpoints_are_the_promised_ones(demo):
     assert set(named(demo)) == {"answer", "match", "fill", "compare", "align", "retrieve"}
 
 
-def test_every_event_is_wired_to_a_function_or_stops_one(demo):
+def test_every_event_is_wired_to_a_function_or_a_script_or_stops_one(demo):
     assert len(demo.fns) >= 14
-    assert all(fn.fn is not None or fn.is_cancel_function for fn in demo.fns.values())
+    assert all(fn.fn is not None or fn.is_cancel_function or fn.js for fn in demo.fns.values())
 
 
 def test_the_page_asks_nobody_else_for_anything(demo):

@@ -33,7 +33,7 @@ def ask(page: Page, question: str) -> None:
 
 
 def test_a_suggestion_is_answered_beside_the_truth(page):
-    chip = page.locator(".lab-chips button").nth(1)
+    chip = page.locator(".lab-chips button >> visible=true").nth(1)
     question = chip.inner_text()
     chip.click()
     expect(page.locator("#question textarea")).to_have_value(question)
@@ -48,13 +48,15 @@ def test_a_question_of_ones_own_shows_no_truth(page):
 
 
 def test_scenes_change_with_their_suggestions(page):
-    before = page.locator(".lab-chips").first.inner_text()
-    page.locator(".lab-strip button").nth(2).click()
-    expect(page.locator(".lab-chips").first).not_to_have_text(before)
-    expect(page.locator(".lab-strip button[aria-pressed=true]")).to_have_count(1)
-    picture = page.locator(".lab-picture img").first.get_attribute("src")
+    before = page.locator(".lab-chips >> visible=true").first.inner_text()
+    page.locator(".lab-strip button >> visible=true").nth(2).click()
+    expect(page.locator(".lab-chips >> visible=true").first).not_to_have_text(before)
+    expect(page.locator(".lab-strip button[aria-pressed=true] >> visible=true")).to_have_count(1)
+    picture = page.locator(".lab-picture img >> visible=true").first.get_attribute("src")
     page.get_by_role("button", name="New scene").first.click()
-    expect(page.locator(".lab-picture img").first).not_to_have_attribute("src", picture)
+    expect(page.locator(".lab-picture img >> visible=true").first).not_to_have_attribute(
+        "src", picture
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,10 +83,12 @@ def test_an_uploaded_photo_gets_its_note(page, tmp_path):
 
     path = tmp_path / "photo.png"
     Image.effect_noise((200, 120), 60).convert("CMYK").convert("RGB").save(path)
-    page.locator(".lab-picture").first.get_by_label("Remove Image").click()
-    expect(page.locator(".lab-waiting").first).to_be_visible()
-    page.locator(".lab-picture input[type=file]").first.set_input_files(path)
-    expect(page.locator(".lab-picture img").first).to_be_visible()
+    page.locator(".lab-picture >> visible=true").first.get_by_label("Remove Image").click()
+    expect(page.locator(".lab-waiting >> visible=true").first).to_be_visible()
+    page.locator(".lab-picture >> visible=true").first.locator("input[type=file]").set_input_files(
+        path
+    )
+    expect(page.locator(".lab-picture img >> visible=true").first).to_be_visible()
     ask(page, "what is this?")
     expect(page.locator(".lab-note")).to_contain_text("only knows stickers")
     expect(page.locator(".lab-badge")).to_have_count(0)
@@ -93,12 +97,14 @@ def test_an_uploaded_photo_gets_its_note(page, tmp_path):
 def test_a_damaged_picture_gets_one_sentence_and_the_next_works(page, tmp_path):
     path = tmp_path / "broken.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n and then nothing of the kind")
-    page.locator(".lab-picture").first.get_by_label("Remove Image").click()
-    page.locator(".lab-picture input[type=file]").first.set_input_files(path)
-    expect(page.locator(".lab-picture img").first).to_be_attached()
+    page.locator(".lab-picture >> visible=true").first.get_by_label("Remove Image").click()
+    page.locator(".lab-picture >> visible=true").first.locator("input[type=file]").set_input_files(
+        path
+    )
+    expect(page.locator(".lab-picture img >> visible=true").first).to_be_attached()
     ask(page, "what is this?")
     expect(page.locator(".lab-trouble")).to_contain_text("image")
-    page.locator(".lab-strip button").nth(1).click()
+    page.locator(".lab-strip button >> visible=true").nth(1).click()
     expect(page.locator("#reply .vl-bars li")).to_have_count(5)
 
 

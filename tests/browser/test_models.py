@@ -66,10 +66,10 @@ def test_photographs_are_asked_about_and_aligned(visit):
     page.keyboard.press("Enter")
     speaker(page, "ViLT-B/32")
     expect(page.locator(".lab-panel")).to_be_hidden()
-    strip = page.locator(".lab-strip").first
+    strip = page.locator(".lab-strip >> visible=true").first
     expect(strip.locator("button:visible")).to_have_count(len(PHOTOGRAPHS))
     strip.locator("button").nth(1).click()
-    expect(page.locator(".lab-credit").first).to_contain_text(PHOTOGRAPHS[1].credit)
+    expect(page.locator(".lab-credit >> visible=true").first).to_contain_text(PHOTOGRAPHS[1].credit)
     expect(page.locator("#question textarea")).to_have_value(PHOTOGRAPHS[1].questions[0])
     expect(page.locator(".lab-took")).to_contain_text("ViLT-B/32 took")
     expect(page.locator(".lab-badge")).to_have_count(0)
@@ -95,9 +95,11 @@ def test_photographs_are_asked_about_and_aligned(visit):
 
 def test_the_note_about_a_photo_leads_to_the_photograph_model(visit):
     page = visit()
-    page.locator(".lab-picture").first.get_by_label("Remove Image").click()
-    expect(page.locator(".lab-waiting").first).to_be_visible()
-    page.locator(".lab-picture input[type=file]").first.set_input_files(PHOTOGRAPHS[0].path)
+    page.locator(".lab-picture >> visible=true").first.get_by_label("Remove Image").click()
+    expect(page.locator(".lab-waiting >> visible=true").first).to_be_visible()
+    page.locator(".lab-picture >> visible=true").first.locator("input[type=file]").set_input_files(
+        PHOTOGRAPHS[0].path
+    )
     page.locator("#question textarea").fill("What animal is this?")
     page.get_by_role("button", name="Ask", exact=True).click()
     page.locator(".lab-offer").click()
@@ -105,9 +107,7 @@ def test_the_note_about_a_photo_leads_to_the_photograph_model(visit):
     expect(page.locator(".lab-took")).to_contain_text("ViLT-B/32 took")
     expect(page.locator(".lab-note")).to_have_count(0)
     expect(page.locator("#question textarea")).to_have_value("What animal is this?")
-    expect(
-        page.locator(".lab-strip button[aria-pressed=true]").locator("visible=true")
-    ).to_have_count(0)
+    expect(page.locator(".lab-strip button[aria-pressed=true] >> visible=true")).to_have_count(0)
 
 
 def test_a_phone_has_room_for_the_choice(visit):
