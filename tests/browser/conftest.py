@@ -122,7 +122,7 @@ def visit(browser, address):
             ),
         )
         page.goto(address)
-        page.get_by_role("tab", name="Ask").click()
+        page.get_by_role("tab", name="Ask", exact=True).click()
         expect(page.locator("#reply .vl-bars li")).to_have_count(5, timeout=60_000)
         return page
 

@@ -22,7 +22,7 @@ def page(visit):
 
 @pytest.fixture
 def aligned(page):
-    page.get_by_role("tab", name="Align").click()
+    page.get_by_role("tab", name="Align", exact=True).click()
     expect(page.locator(".va-word").first).to_be_visible(timeout=60_000)
     return page
 
@@ -192,7 +192,7 @@ def test_other_settings_give_another_plan(aligned):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_everything_without_sideways_scrolling(visit, scheme):
     page = visit(PHONE, color_scheme=scheme, has_touch=True)
-    page.get_by_role("tab", name="Align").click()
+    page.get_by_role("tab", name="Align", exact=True).click()
     expect(page.locator(".va-word").first).to_be_visible(timeout=60_000)
     for tab in ("Align", "Ask"):
         page.get_by_role("tab", name=tab, exact=True).click()

@@ -31,7 +31,7 @@ def ready(page):
 @pytest.fixture
 def page(visit):
     found = visit()
-    found.get_by_role("tab", name="Compose").click()
+    found.get_by_role("tab", name="Compose", exact=True).click()
     return ready(found)
 
 
@@ -180,7 +180,9 @@ def test_a_link_opens_the_same_scene_in_a_new_page(page, visit):
     other = visit()
     other.goto(link)
     ready(other)
-    expect(other.get_by_role("tab", name="Compose")).to_have_attribute("aria-selected", "true")
+    expect(other.get_by_role("tab", name="Compose", exact=True)).to_have_attribute(
+        "aria-selected", "true"
+    )
     expect(other.locator("#compose-question textarea")).to_have_value("Is there a dog?")
     expect(things(other)).to_have_count(3)
     assert scene_of(other) == expected

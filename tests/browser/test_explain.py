@@ -15,7 +15,7 @@ DONE = re.compile(r"Done in \d+\.\d s")
 
 
 def explained(page):
-    page.get_by_role("tab", name="Explain").click()
+    page.get_by_role("tab", name="Explain", exact=True).click()
     expect(page.locator("#explaining")).to_have_text(DONE, timeout=120_000)
     return page
 

@@ -37,7 +37,7 @@ def address(serve, tmp_path_factory):
 @pytest.fixture
 def page(visit):
     found = visit()
-    found.get_by_role("tab", name="Find").click()
+    found.get_by_role("tab", name="Find", exact=True).click()
     expect(found.locator(".lab-chips:visible button")).to_have_count(5, timeout=PATIENCE)
     found.get_by_label("64 scenes").click()
     found.wait_for_timeout(1000)  # what the click asked for is over
@@ -110,7 +110,7 @@ def test_ones_own_pictures(page, tmp_path):
 
 def test_a_phone_has_room(visit):
     page = visit(PHONE, has_touch=True)
-    page.get_by_role("tab", name="Find").click()
+    page.get_by_role("tab", name="Find", exact=True).click()
     expect(page.locator(".lab-chips:visible button")).to_have_count(5, timeout=PATIENCE)
     page.get_by_label("64 scenes").click()
     page.wait_for_timeout(1000)

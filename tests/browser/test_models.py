@@ -75,7 +75,7 @@ def test_photographs_are_asked_about_and_aligned(visit):
     expect(page.locator(".lab-badge")).to_have_count(0)
     expect(page.locator(".lab-footer")).not_to_contain_text("stickers")
 
-    page.get_by_role("tab", name="Align").click()
+    page.get_by_role("tab", name="Align", exact=True).click()
     speaker(page, "ViLT-B/32")
     expect(page.locator(".va-stage img")).to_have_attribute("alt", re.compile("12 by 18 patches"))
     expect(page.locator(".va-player output")).to_have_text("iteration 50 of 50")

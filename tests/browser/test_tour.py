@@ -17,13 +17,13 @@ pytestmark = [
 
 
 def toured(page: Page) -> Page:
-    page.get_by_role("tab", name="Tour").click()
+    page.get_by_role("tab", name="Tour", exact=True).click()
     expect(page.locator("#stop-0-picture svg")).to_be_visible(timeout=WAIT)
     return page
 
 
 def prepared(page: Page) -> Page:
-    page.get_by_role("tab", name="Pixels").click()
+    page.get_by_role("tab", name="Pixels", exact=True).click()
     expect(page.locator("#sampled svg")).to_be_visible(timeout=WAIT)
     return page
 
@@ -71,7 +71,7 @@ def test_a_person_walks_through_all_stops_and_predicts_at_each(visit):
             page.locator(f"#stop-{stop}-options").get_by_text(right, exact=True).click()
             expect(verdict.locator(".lab-badge")).to_have_text("✓ right")
     expect(page.locator("#stop-4-proof .js-plotly-plot")).to_have_count(1)
-    page.get_by_role("tab", name="Layers").click()
+    page.get_by_role("tab", name="Layers", exact=True).click()
     expect(page.locator("#stop-4-tells")).to_contain_text("after layer")
     go_on(page, "Pooler")
     page.get_by_role("button", name="← Layers").click()
