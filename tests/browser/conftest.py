@@ -82,6 +82,28 @@ def browser():
         opened.close()
 
 
+def turn_to(page: Page, name: str) -> None:
+    """Open a tab; a small screen keeps the last ones in a menu."""
+    tab = page.get_by_role("tab", name=name)
+    if tab.count():
+        tab.click()
+    else:
+        page.get_by_label("More tabs").click()
+        page.locator(".overflow-dropdown").get_by_text(name, exact=True).click()
+
+
+@pytest.fixture
+def turn(visit):
+    """Open the page at a tab."""
+
+    def open_at(name: str, *size, **settings) -> Page:
+        page = visit(*size, **settings)
+        turn_to(page, name)
+        return page
+
+    return open_at
+
+
 @pytest.fixture
 def visit(browser, address):
     """Open the page at Ask; whatever it complains of, or asks of the outside, fails the test."""
