@@ -18,6 +18,7 @@ INTRODUCTION = """
 of numbers lie six small steps. Each of them can go wrong; here is what they do to the picture on
 show, for the model at hand and for the published ViLT-B/32.</p></div>
 """
+_BEFORE = progress.note("The steps below are still those of the picture before it.")
 _THUMB = 300  # pixels of a small picture
 _TURNS = {
     2: "mirrored",
@@ -69,7 +70,8 @@ def shown(source: Source, name: str, number: float, limit: float | None, seed: i
         found = preparing.geometry(name)
         one = preparing.prepare(file_of(*source), found)
     except ValueError as error:
-        return progress.note(sentence(error), trouble=True), *(gr.skip() for _ in range(10))
+        told = progress.note(sentence(error), trouble=True) + _BEFORE
+        return told, *(gr.skip() for _ in range(10))
     number = min(int(number), found.table.shape[-1])
     most = one.patches
     kept = min(found.limit if limit is None else int(limit), most)

@@ -92,14 +92,26 @@ def browser():
 def turn_to():
     """Put a tab on show; a phone keeps the last ones in a menu."""
 
-    def turn(page: Page, name: str) -> None:
+    def turned(page: Page, name: str) -> None:
         tab = page.get_by_role("tab", name=name, exact=True)
         if not tab.is_visible():
             page.locator(".overflow-menu > button").click()
-            tab = page.locator(".overflow-dropdown button", has_text=name)
+            tab = page.locator(".overflow-dropdown").get_by_text(name, exact=True)
         tab.click()
 
-    return turn
+    return turned
+
+
+@pytest.fixture
+def turn(visit, turn_to):
+    """Open the page at a tab."""
+
+    def open_at(name: str, *size, **settings) -> Page:
+        page = visit(*size, **settings)
+        turn_to(page, name)
+        return page
+
+    return open_at
 
 
 @pytest.fixture

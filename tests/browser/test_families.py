@@ -18,19 +18,14 @@ def address(serve):
         yield url
 
 
-@pytest.fixture
-def opened(turn_to):
-    def turned(page):
-        turn_to(page, "Compare")
-        for plot in PLOTS:
-            expect(page.locator(f"#{plot} .js-plotly-plot")).to_be_visible(timeout=60_000)
-        return page
-
-    return turned
+def opened(page):
+    for plot in PLOTS:
+        expect(page.locator(f"#{plot} .js-plotly-plot")).to_be_visible(timeout=60_000)
+    return page
 
 
-def test_costs_are_switched_measured_and_stopped(visit, opened):
-    page = opened(visit())
+def test_costs_are_switched_measured_and_stopped(turn):
+    page = opened(turn("Compare"))
     expect(page.locator("#measured-where")).to_contain_text("Measured before, on")
     unit = page.locator("#figure-1 .xtitle")
     expect(unit).to_have_text("ms")
@@ -45,16 +40,16 @@ def test_costs_are_switched_measured_and_stopped(visit, opened):
     expect(unit).to_have_text("GFLOPs")
 
 
-def test_the_table_is_sorted_by_a_heading(visit, opened):
-    page = opened(visit())
+def test_the_table_is_sorted_by_a_heading(turn):
+    page = opened(turn("Compare"))
     first = page.locator("#table-6 tbody tr").first
     before = first.inner_text()
     page.locator("#table-6 th").filter(has_text="GFLOPs").locator("visible=true").first.click()
     expect(first).not_to_have_text(before)
 
 
-def test_one_pair_goes_through_two_models(visit, opened):
-    page = opened(visit())
+def test_one_pair_goes_through_two_models(turn):
+    page = opened(turn("Compare"))
     page.locator("#watch").click()
     expect(page.locator("#watching [role=progressbar]")).to_be_visible()
     expect(page.locator(".vp-lane")).to_have_count(2, timeout=120_000)
@@ -65,6 +60,6 @@ def test_one_pair_goes_through_two_models(visit, opened):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_without_sideways_scrolling(visit, opened, scheme):
-    page = opened(visit(PHONE, color_scheme=scheme, has_touch=True))
+def test_a_phone_shows_everything_without_sideways_scrolling(turn, scheme):
+    page = opened(turn("Compare", PHONE, color_scheme=scheme, has_touch=True))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -108,9 +108,8 @@ def test_ones_own_pictures(page, tmp_path):
     expect(page.locator(".lab-hits button")).to_have_count(3, timeout=PATIENCE)
 
 
-def test_a_phone_has_room(visit):
-    page = visit(PHONE, has_touch=True)
-    page.get_by_role("tab", name="Find", exact=True).click()
+def test_a_phone_has_room(turn):
+    page = turn("Find", PHONE, has_touch=True)
     expect(page.locator(".lab-chips:visible button")).to_have_count(5, timeout=PATIENCE)
     page.get_by_label("64 scenes").click()
     page.wait_for_timeout(1000)

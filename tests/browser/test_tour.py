@@ -17,13 +17,11 @@ pytestmark = [
 
 
 def toured(page: Page) -> Page:
-    page.get_by_role("tab", name="Tour", exact=True).click()
     expect(page.locator("#stop-0-picture svg")).to_be_visible(timeout=WAIT)
     return page
 
 
 def prepared(page: Page) -> Page:
-    page.get_by_role("tab", name="Pixels", exact=True).click()
     expect(page.locator("#sampled svg")).to_be_visible(timeout=WAIT)
     return page
 
@@ -52,8 +50,8 @@ def test_the_page_opens_with_the_tour(browser, address):
     page.context.close()
 
 
-def test_a_person_walks_through_all_stops_and_predicts_at_each(visit):
-    page = toured(visit())
+def test_a_person_walks_through_all_stops_and_predicts_at_each(turn):
+    page = toured(turn("Tour"))
     for stop, name in enumerate(STOPS):
         if stop:
             go_on(page, name)
@@ -78,8 +76,8 @@ def test_a_person_walks_through_all_stops_and_predicts_at_each(visit):
     expect(page.locator("#stop-4-picture svg")).to_be_visible()
 
 
-def test_a_click_on_a_patch_moves_the_slider_and_the_slider_the_patch(visit):
-    page = toured(visit())
+def test_a_click_on_a_patch_moves_the_slider_and_the_slider_the_patch(turn):
+    page = toured(turn("Tour"))
     tells = page.locator("#stop-0-tells")
     page.locator("#stop-0-picture [data-place='2']").click()
     expect(number(page, 0)).to_have_value("3")
@@ -95,8 +93,8 @@ def test_a_click_on_a_patch_moves_the_slider_and_the_slider_the_patch(visit):
     expect(page.locator("#stop-1-picture button").nth(2)).to_have_attribute("aria-pressed", "true")
 
 
-def test_layers_and_words_change_what_is_bright(visit):
-    page = reached(toured(visit()), 4)
+def test_layers_and_words_change_what_is_bright(turn):
+    page = reached(toured(turn("Tour")), 4)
     tells = page.locator("#stop-4-tells")
     expect(tells).to_contain_text("after layer", timeout=WAIT)
     picture = page.locator("#stop-4-picture image")
@@ -113,8 +111,8 @@ def test_layers_and_words_change_what_is_bright(visit):
     expect(tells.locator("b").first).to_have_text(word)
 
 
-def test_another_scene_and_sentence_keep_the_stop(visit):
-    page = toured(visit())
+def test_another_scene_and_sentence_keep_the_stop(turn):
+    page = toured(turn("Tour"))
     go_on(page, "Words")
     pieces = page.locator("#stop-1-picture .vc-pieces")
     expect(pieces).to_be_visible(timeout=WAIT)
@@ -134,8 +132,8 @@ def test_another_scene_and_sentence_keep_the_stop(visit):
     expect(page.locator("#tour-told")).to_be_empty()
 
 
-def test_a_sentence_and_a_question_of_ones_own_reach_the_heads(visit):
-    page = reached(toured(visit()), 6)
+def test_a_sentence_and_a_question_of_ones_own_reach_the_heads(turn):
+    page = reached(toured(turn("Tour")), 6)
     expect(page.locator("#stop-6-picture section")).to_have_count(3, timeout=WAIT)
     question = page.locator("#stop-6-text-1 textarea")
     question.fill("is there a dog on the moon?")
@@ -143,8 +141,8 @@ def test_a_sentence_and_a_question_of_ones_own_reach_the_heads(visit):
     expect(page.locator("#stop-6-picture h4").nth(2)).to_have_text("is there a dog on the moon?")
 
 
-def test_a_picture_is_followed_from_its_file_to_its_patches(visit):
-    page = prepared(visit())
+def test_a_picture_is_followed_from_its_file_to_its_patches(turn):
+    page = prepared(turn("Pixels"))
     expect(page.get_by_text("96 patches", exact=True)).to_be_visible()
     page.locator("#geometry").get_by_text("ViLT-B/32").click()
     expect(page.get_by_text("216 patches", exact=True)).to_be_visible()
@@ -170,8 +168,8 @@ def test_a_picture_is_followed_from_its_file_to_its_patches(visit):
         ("Enormous", "at most"),
     ],
 )
-def test_a_broken_file_is_one_sentence_and_the_next_works(visit, name, said):
-    page = prepared(visit())
+def test_a_broken_file_is_one_sentence_and_the_next_works(turn, name, said):
+    page = prepared(turn("Pixels"))
     page.get_by_role("button", name=name, exact=True).click()
     expect(page.locator("#pixels-told [role=alert]")).to_contain_text(said)
     page.get_by_role("button", name="One pixel", exact=True).click()
@@ -180,12 +178,16 @@ def test_a_broken_file_is_one_sentence_and_the_next_works(visit, name, said):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_without_sideways_scrolling(visit, scheme):
-    page = toured(visit(PHONE, color_scheme=scheme, has_touch=True))
+def test_a_phone_shows_everything_without_sideways_scrolling(turn, scheme):
+    page = toured(turn("Tour", PHONE, color_scheme=scheme, has_touch=True))
     for stop, name in enumerate(STOPS):
         if stop:
             go_on(page, name)
         expect(page.locator(f"#stop-{stop}-says")).not_to_be_empty(timeout=WAIT)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    prepared(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_has_room_for_what_becomes_of_a_picture(turn, scheme):
+    page = prepared(turn("Pixels", PHONE, color_scheme=scheme, has_touch=True))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
