@@ -34,6 +34,7 @@ ASK_PLAYWRIGHT = (
 # It has a command of its own, which lies elsewhere on every system, and no python -m.
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 AT_ONCE = ("-n", "2", "--dist", "loadfile")  # two files of tests: a browser waits for its page
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # for each of them, on two cores
 NO_BROWSER = """
 NO CHROMIUM OR CHROME WAS FOUND: the browser tests cannot run, so this check fails.
 Do one of these, then run it again:
@@ -223,7 +224,7 @@ def main() -> int:
         run("ruff format", [python, "-m", "ruff", "format", "--check"], env),
         run("pyright", [python, "-m", "pyright", "--pythonpath", python], env),
         run("lint-imports", [python, "-c", LINT_IMPORTS], env),
-        run("pytest", [python, "-m", "pytest", "-rs", *AT_ONCE, *color], env),
+        run("pytest", [python, "-m", "pytest", "-rs", *AT_ONCE, *color], env | ONE_THREAD),
     ]
     announce("summary")
     print(table(results))
