@@ -17,6 +17,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DESK = {"width": 1280, "height": 800}
+# What is said of answers that were under way when a page was left or loaded again.
+LEFT_BEHIND = ("AbortError", "errored out", "ERR_CONTENT_LENGTH_MISMATCH")
 
 
 def free_port() -> int:
@@ -119,13 +121,17 @@ def visit(browser, address):
     """Open the page at Ask; whatever it complains of, or asks of the outside, fails the test."""
     contexts, complaints = [], []
 
+    def heard(message) -> None:
+        if message.type == "error" and not any(told in message.text for told in LEFT_BEHIND):
+            complaints.append(f"console: {message.text}")
+
     def open_page(size=DESK, **settings) -> Page:
         context = browser.new_context(viewport=size, **settings)
         context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
-        page.on("console", lambda m: m.type == "error" and complaints.append(f"console: {m.text}"))
+        page.on("console", heard)
         page.on(
             "request",
             lambda r: (
