@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app import explanations, services
-from app.components import chips, picker, progress, reply
+from app.components import chips, picker, plain, progress, reply
 from app.components.polite import sentence
 from app.explanations import Subject
 from app.services import Key, SceneKey
@@ -184,27 +184,27 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
             button = gr.Button("Explain", variant="primary", elem_id="explain")
             stop = gr.Button("Stop", visible=False, elem_id="stop-explaining")
         with gr.Column(min_width=320):
-            card = _html(_WAITING, elem_id="explained-answer")
-            _heading("Why this answer? Or why not another?", "")
+            card = plain.html(_WAITING, elem_id="explained-answer")
+            plain.heading("Why this answer? Or why not another?", "")
             answers = chips.build(label="Answers to explain")
-            told = _html(elem_id="explaining")
-            shown = _html(elem_id="gallery")
-    _heading(
+            told = plain.html(elem_id="explaining")
+            shown = plain.html(elem_id="gallery")
+    plain.heading(
         "Which explanation can be trusted?",
         "Patches go, the heaviest first, or come into an empty picture; a good explanation makes "
         "the answer fall, or rise, soon.",
     )
-    curves = _plot("faithfulness")
-    _heading(
+    curves = plain.plot("faithfulness")
+    plain.heading(
         "Every head of every layer",
         "Rows are layers, columns heads; each map by its own largest weight. A click opens one.",
     )
     heads = _heads_view()
-    _heading(
+    plain.heading(
         "Early answers", "What the model would say if it stopped after a layer (the logit lens)."
     )
-    lens = _plot("lens")
-    _heading(
+    lens = plain.plot("lens")
+    plain.heading(
         "Knock-outs", "Take parts out, one or several; nothing of the model itself is changed."
     )
     with gr.Row(elem_classes="lab-columns lab-knocks"):
@@ -213,7 +213,7 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
                 "", js_on_load=static("knockouts.js"), apply_default_css=False, elem_id="board"
             )
         with gr.Column(min_width=280, elem_classes="lab-side"):
-            compared = _html(_note(_KNOCK), elem_id="knocked")
+            compared = plain.html(_note(_KNOCK), elem_id="knocked")
 
     subject = gr.State(None)  # what is explained
     wish = gr.State(None)  # what shall be
@@ -315,19 +315,3 @@ def _heads_view() -> gr.HTML:
         apply_default_css=False,
         elem_id="heads",
     )
-
-
-def _html(value: str = "", **settings: Any) -> gr.HTML:
-    return gr.HTML(value, js_on_load=None, apply_default_css=False, **settings)
-
-
-def _heading(title: str, says: str) -> None:
-    gr.HTML(
-        f'<div class="lab-heading"><h3>{title}</h3><p>{says}</p></div>',
-        js_on_load=None,
-        apply_default_css=False,
-    )
-
-
-def _plot(name: str) -> gr.Plot:
-    return gr.Plot(show_label=False, container=False, elem_id=name, elem_classes="lab-plot")

@@ -11,7 +11,7 @@ import gradio as gr
 
 from app import comparison, services
 from app.comparison import Found, Measure
-from app.components import picker, progress
+from app.components import picker, plain, progress
 from app.components.polite import sentence
 from app.services import Key
 
@@ -133,13 +133,17 @@ def build(tab: gr.Tab) -> None:
         )
         button = gr.Button("Measure on this machine", variant="primary", elem_id="measure-here")
         stop = gr.Button("Stop", visible=False, elem_id="stop-measuring")
-    told = _html(elem_id="measuring")
-    place = _html(elem_id="measured-where")
-    _heading("Figure 2: which part is the largest?", "Boxes are as high as shares of the cost.")
-    boxes = _plot("figure-2")
-    _heading("Figure 1: how much in all?", "The paper's numbers are of another machine.")
-    bars = _plot("figure-1")
-    _heading("Two models at work", "The sentence is cut as vilt-mini cuts it; weights are random.")
+    told = plain.html(elem_id="measuring")
+    place = plain.html(elem_id="measured-where")
+    plain.heading(
+        "Figure 2: which part is the largest?", "Boxes are as high as shares of the cost."
+    )
+    boxes = plain.plot("figure-2")
+    plain.heading("Figure 1: how much in all?", "The paper's numbers are of another machine.")
+    bars = plain.plot("figure-1")
+    plain.heading(
+        "Two models at work", "The sentence is cut as vilt-mini cuts it; weights are random."
+    )
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
             chosen = picker.build(label="Picture", height=230)
@@ -154,9 +158,9 @@ def build(tab: gr.Tab) -> None:
             watch = gr.Button("Watch", variant="primary", elem_id="watch")
             halt = gr.Button("Stop", visible=False, elem_id="stop-watching")
         with gr.Column(min_width=320):
-            status = _html(elem_id="watching")
+            status = plain.html(elem_id="watching")
             view = gr.HTML(_WAITING, js_on_load=None, apply_default_css=False, elem_id="passage")
-    _heading(
+    plain.heading(
         "Table 6, again",
         "A click on a heading sorts. FLOPs here are two a multiplication and addition; the paper "
         "does not say how it counts.",
@@ -170,11 +174,11 @@ def build(tab: gr.Tab) -> None:
         elem_id="table-6",
         elem_classes="lab-table",
     )
-    notes_shown = _html(elem_id="differences")
-    _heading("A longer text, a larger picture", "A transformer of the base size alone.")
-    growing = _plot("growth")
-    _heading("From regions to patches", "Marks are as large as the paper's times.")
-    history = _plot("history")
+    notes_shown = plain.html(elem_id="differences")
+    plain.heading("A longer text, a larger picture", "A transformer of the base size alone.")
+    growing = plain.plot("growth")
+    plain.heading("From regions to patches", "Marks are as large as the paper's times.")
+    history = plain.plot("history")
 
     state = gr.State(None)
     figures = [boxes, bars, growing, rows, notes_shown, place]
@@ -227,19 +231,3 @@ def _stoppable(button, stop, status, work, inputs, outputs, quiet: dict[str, Any
     halted.then(
         lambda: (*turned(False), progress.note("Stopped.")), None, [button, stop, status], **quiet
     )
-
-
-def _html(**settings: Any) -> gr.HTML:
-    return gr.HTML("", js_on_load=None, apply_default_css=False, **settings)
-
-
-def _heading(title: str, says: str) -> None:
-    gr.HTML(
-        f'<div class="lab-heading"><h3>{title}</h3><p>{says}</p></div>',
-        js_on_load=None,
-        apply_default_css=False,
-    )
-
-
-def _plot(name: str) -> gr.Plot:
-    return gr.Plot(show_label=False, container=False, elem_id=name, elem_classes="lab-plot")

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from app import masks, services
-from app.components import chips, cloze, picker, progress, reply
+from app.components import chips, cloze, picker, plain, progress, reply
 from app.components.polite import sentence
 from app.services import Key
 
@@ -159,15 +159,15 @@ def build(speaker: gr.State) -> None:
             )
         with gr.Column(min_width=320, elem_classes="lab-bare"):
             row = cloze.build()
-            view = _html(_WAITING, elem_id="guesses")
-            _heading(
+            view = plain.html(_WAITING, elem_id="guesses")
+            plain.heading(
                 "Why whole words?",
                 "The paper's giraffe is gi, ##raf, ##fe: hide ##raf alone, and its neighbours give "
                 "it away. Here with words that this model reads in pieces.",
             )
             broken = chips.build(label="Words in pieces")
-            giraffe = _html(elem_id="giraffe")
-    _heading(
+            giraffe = plain.html(elem_id="giraffe")
+    plain.heading(
         "How much does the picture help?",
         "One noun, number, colour and relation of each caption is hidden, one at a time.",
     )
@@ -183,7 +183,7 @@ def build(speaker: gr.State) -> None:
         )
         button = gr.Button("Measure", variant="primary", elem_id="mask-measure")
         stop = gr.Button("Stop", visible=False, elem_id="mask-stop")
-    told = _html(elem_id="mask-told")
+    told = plain.html(elem_id="mask-told")
     bars = gr.Plot(
         show_label=False,
         container=False,
@@ -269,11 +269,3 @@ def _stoppable(button, stop, told, inputs, bars) -> None:
     halted.then(
         lambda: (*turned(False), progress.note("Stopped.")), None, [button, stop, told], **quiet
     )
-
-
-def _html(says: str = "", **settings: Any) -> gr.HTML:
-    return gr.HTML(says, js_on_load=None, apply_default_css=False, **settings)
-
-
-def _heading(title: str, says: str) -> None:
-    _html(f'<div class="lab-heading"><h3>{title}</h3><p>{says}</p></div>')

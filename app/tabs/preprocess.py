@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from app import peculiar, preparing, services
-from app.components import chips, picker, progress, touch
+from app.components import chips, picker, plain, progress, touch
 from app.components.polite import sentence
 from app.photographs import PHOTOGRAPHS
 from app.preparing import Geometry, Prepared
@@ -304,7 +304,9 @@ def build(tab: gr.Tab) -> None:
             told = touch.html(elem_id="pixels-told")
             opened, resized, cut, places = (touch.html() for _ in range(4))
             with gr.Row(elem_classes="lab-stage"):
-                before, after = (_plot(f"table-{when}") for when in ("before", "after"))
+                before, after = (
+                    plain.plot(f"table-{when}", "lab-fit") for when in ("before", "after")
+                )
             number = gr.Slider(
                 1, 64, 1, step=1, label="Which number of the vectors", elem_id="number",
                 elem_classes="lab-field",
@@ -389,9 +391,3 @@ def _pressed(name: str | None) -> tuple[dict[str, Any], ...]:
 
 def _label(says: str) -> None:
     gr.HTML(f'<p class="lab-label">{says}</p>', js_on_load=None, apply_default_css=False)
-
-
-def _plot(name: str) -> gr.Plot:
-    return gr.Plot(
-        show_label=False, container=False, elem_id=name, elem_classes=["lab-plot", "lab-fit"]
-    )

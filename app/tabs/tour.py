@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app import journey, services
-from app.components import chips, picker, progress, touch
+from app.components import chips, picker, plain, progress, touch
 from app.components.polite import sentence as one_sentence
 from app.services import Key
 from app.stops import STOPS, Choice, Stop, begun
@@ -249,7 +249,9 @@ def _stage(stop: Stop, place: int) -> _Stage:
                 at, word, texts = _controls(stop, place)
         with gr.Column(min_width=280, scale=5, visible=stop.plots > 0):
             tells = touch.html(elem_id=f"stop-{place}-tells")
-            plots = [_plot(f"stop-{place}-plot-{number}") for number in range(stop.plots)]
+            plots = [
+                plain.plot(f"stop-{place}-plot-{number}", "lab-fit") for number in range(stop.plots)
+            ]
     touch.html(f'<p class="lab-try"><b>Try</b> {stop.hint}</p>')
     with gr.Row(elem_classes="lab-stage"):
         with gr.Column(min_width=280, elem_classes="lab-paper"):
@@ -264,7 +266,7 @@ def _stage(stop: Stop, place: int) -> _Stage:
                 elem_classes="lab-switch",
             )
             verdict = touch.html(elem_id=f"stop-{place}-verdict")
-            proof = _plot(f"stop-{place}-proof", visible=False)
+            proof = plain.plot(f"stop-{place}-proof", "lab-fit", visible=False)
     return _Stage(
         says=says,
         picture=picture,
@@ -308,16 +310,6 @@ def _controls(stop: Stop, place: int) -> tuple[gr.Slider, gr.Dropdown, list[gr.T
         for number, label in enumerate(stop.texts)
     ]
     return at, word, texts
-
-
-def _plot(name: str, **settings: Any) -> gr.Plot:
-    return gr.Plot(
-        show_label=False,
-        container=False,
-        elem_id=name,
-        elem_classes=["lab-plot", "lab-fit"],
-        **settings,
-    )
 
 
 def _turns(place: int) -> dict[int, gr.Button]:

@@ -6,7 +6,6 @@ One page for all: accuracy by type, recall both ways, pointing, and what a pair 
 was measured once need not be measured again when another is.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -16,7 +15,7 @@ from typing import Any
 import torch
 
 from vilt_core.bench.live_memory import peak_bytes
-from vilt_core.evaluation.card import read_training, write_card
+from vilt_core.evaluation.card import read_object_if_there, read_training, write_card
 from vilt_core.evaluation.cost import cost_at_own_size
 from vilt_core.evaluation.papers import FACTS
 from vilt_core.evaluation.report import ReportProgress, measure
@@ -116,16 +115,7 @@ def read_comparison(folder: Path) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: a file that is no JSON object.
     """
-    path = folder / FILE
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not readable JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} must hold an object, got {type(found).__name__}")
-    return found
+    return read_object_if_there(folder / FILE) or {}
 
 
 def in_order(found: Mapping[str, Model]) -> list[Model]:

@@ -52,7 +52,15 @@ def read_training(folder: str | Path) -> dict[str, Any] | None:
     Raises:
         ValueError: a file that is no JSON object.
     """
-    path = Path(folder) / "training.json"
+    return read_object_if_there(Path(folder) / "training.json")
+
+
+def read_object_if_there(path: Path) -> dict[str, Any] | None:
+    """A file that holds one JSON object; None where there is no file.
+
+    Raises:
+        ValueError: a file that is no JSON object.
+    """
     if not path.is_file():
         return None
     try:

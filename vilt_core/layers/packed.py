@@ -114,20 +114,7 @@ class PackedBlock(nn.Module):
         self.expand = _packed(block.mlp.expand, dtype, gelu=True)
         self.contract = _packed(block.mlp.contract, dtype)
 
-    def forward(
-        self,
-        tokens: Float[Tensor, "b s d"],
-        *,
-        mask: Bool[Tensor, "b s"] | None = None,
-        return_weights: bool = False,
-        first: int | None = None,
-        gates: Float[Tensor, "b h"] | None = None,
-    ) -> tuple[Float[Tensor, "b queries d"], Float[Tensor, "b h queries s"] | None]:
-        """As :meth:`PreNormBlock.forward`."""
-        looked, weights = self.mix(
-            tokens, mask=mask, return_weights=return_weights, first=first, gates=gates
-        )
-        return self.transform(looked), weights
+    forward = PreNormBlock.forward  # equation 4, then 5, by the two below
 
     def mix(
         self,
