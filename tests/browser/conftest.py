@@ -70,8 +70,9 @@ def closed_port():
     return f"http://127.0.0.1:{free_port()}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def address():
+    """The one server of a process: to start another costs more than most tests."""
     with served() as url:
         yield url
 
