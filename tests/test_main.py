@@ -72,6 +72,9 @@ def test_a_detector_is_trained_and_scored(tmp_path):
     scores = json.loads((tmp_path / "model" / "scores.json").read_text())
     assert json.loads(trained.stdout) == scores
     assert scores["pictures"] == 2
+    card = (tmp_path / "model" / "card.md").read_text()
+    assert scores["command"] in card
+    assert f"{scores['things']} things" in card
     assert (tmp_path / "model" / "model.safetensors").stat().st_size < 2e6
 
 

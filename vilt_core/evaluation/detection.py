@@ -5,12 +5,14 @@ Everingham et al. (IJCV 2010), with the area under all of the curve, as PASCAL V
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from vilt_core.data.image import normalise
+from vilt_core.evaluation.tables import percent, table
 from vilt_core.layers.boxes import TrueBoxes
 from vilt_core.layers.detector import Detector
 from vilt_core.types import ImageBatch, RegionBatch
@@ -118,6 +120,30 @@ def measure_detector(
         "recall": found / things,
         "named": int(hit.sum()) / things,
     }
+
+
+def detector_card(told: dict[str, Any]) -> str:
+    """What a reader wants to know of a detector, from its scores alone.
+
+    Args:
+        told: from ``measure_detector``, with the ``command`` that trained it and its ``steps``.
+    """
+    rows = [
+        ["things that a box is on", percent(told["recall"])],
+        ["things that a box is on and names", percent(told["named"])],
+        ["average precision, mean over classes", percent(told["average_precision"])],
+        ["boxes of a picture", f"{told['regions']:.1f}"],
+    ]
+    return (
+        "# A detector of stickers\n\n"
+        "A small Faster R-CNN (Ren et al., NeurIPS 2015), trained from nothing on sticker boxes. "
+        "It is what ViLBERT, UNITER, X-LXMERT and SCAN see with here. Of photographs it says "
+        "nothing of value.\n\n"
+        f"    {told['command']}\n\n"
+        f"Scored after {told['steps']:,} steps on {told['pictures']:,} scenes of the test split, "
+        f"{told['things']:,} things; a box is on a thing from an overlap (IoU) of {IOU} on. In "
+        "percent where nothing else is said.\n\n" + table(["", "test"], rows) + "\n"
+    )
 
 
 def _surest_first(told: RegionBatch, row: int) -> tuple[Tensor, Tensor, Tensor]:
