@@ -2,7 +2,7 @@
 
 python scripts/step_through.py [FOLDER]
 
-The view is the page that *Save* writes; the scene and the sentence are those that the tab opens with.
+The view is the page that *Save* writes, of the scene and the sentence that the tab opens with.
 """
 
 import argparse
