@@ -23,11 +23,11 @@ from app import alignments, services  # noqa: E402
 from vilt_core.viz.stepper import page as page_of  # noqa: E402
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SIZE = {"width": 900, "height": 900}
+SIZE = {"width": 1040, "height": 900}
 WORDS = ("heart", "butterfly")  # the second one at the end alone
 ITERATIONS = (*range(1, 11), 12, 14, 17, 20, 24, 28, 33, 39, 45, 50)
 PACE, PAUSE = 280, 1800  # milliseconds a frame, and one to be read
-SMALLER = 0.9  # of a screenshot's sides
+SMALLER = 0.8  # of a screenshot's sides
 LARGEST = 2_000_000  # bytes
 
 
@@ -91,6 +91,16 @@ def film(html: str) -> tuple[list[Image.Image], list[int]]:
     return frames, [PAUSE, *[PACE] * (len(ITERATIONS) - 2), PAUSE, PAUSE]
 
 
+def palette_of(frames: list[Image.Image]) -> Image.Image:
+    """Colours for all frames alike, so that nothing flickers."""
+    some = (frames[0], frames[len(frames) // 2], *frames[-2:])
+    width, height = frames[0].size
+    sheet = Image.new("RGB", (width, height * len(some)))
+    for place, frame in enumerate(some):
+        sheet.paste(frame, (0, place * height))
+    return sheet.quantize(256, method=Image.Quantize.MEDIANCUT)
+
+
 def main() -> None:
     """Write the film.
 
@@ -101,8 +111,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "docs")
     path = parser.parse_args().folder / "step-through.gif"
     frames, durations = film(view())
-    palette = frames[-1].quantize(256, method=Image.Quantize.MEDIANCUT)  # one for all: no flicker
-    drawn = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    colors = palette_of(frames)
+    drawn = [frame.quantize(palette=colors, dither=Image.Dither.NONE) for frame in frames]
     drawn[0].save(path, save_all=True, append_images=drawn[1:], duration=durations, loop=0)
     size = path.stat().st_size
     print(f"{path}: {len(drawn)} frames, {size / 1024:.0f} KiB")
