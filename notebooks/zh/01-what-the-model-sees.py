@@ -71,18 +71,18 @@ print("形状", picture.shape, "- 也就是", picture.size, "个数")
 print("第 40 行、第 50 列的像素：", picture[40, 50])
 
 # %% [markdown]
-# ## 切成图块
+# ## 切成图像块
 #
 # Transformer 会把列表里的每一项与其他每一项相比较。若把 16,384 个像素都放进列表，每一层就要做 2.68 亿次比较。于是 ViT，以及之后的
-# ViLT，做了一件近乎粗鲁的事：把图片切成方块，把每个方块当作一项，仿佛它是一个词。这样的方块叫做**图块**（patch）。
+# ViLT，做了一件近乎粗鲁的事：把图片切成方块，把每个方块当作一项，仿佛它是一个词。这样的方块叫做**图像块**（patch）。
 
 # %%
 side = model.model.config.patch_size
 tiles = rearrange(picture, "(r p) (c q) rgb -> r c p q rgb", p=side, q=side)
 rows, columns = tiles.shape[:2]
-print(rows, "x", columns, "=", rows * columns, "个图块，每个", side, "x", side, "像素")
+print(rows, "x", columns, "=", rows * columns, "个图像块，每个", side, "x", side, "像素")
 
-gap = 3  # 图块之间留白的像素数，只为了好看清
+gap = 3  # 图像块之间留白的像素数，只为了好看清
 spread = np.full((rows * (side + gap), columns * (side + gap), 3), 255, dtype=np.uint8)
 for r in range(rows):
     for c in range(columns):
@@ -260,7 +260,7 @@ print("公式 1 成立：", tuple(mine.shape))
 # %% [markdown]
 # ## 同一列
 #
-# 文本向量和图像向量宽度相同。为了区分，各自再加一个*类型*向量：所有的词共用一个，所有的图块共用一个。然后并排放在一起。这就是公式 3，
+# 文本向量和图像向量宽度相同。为了区分，各自再加一个*类型*向量：所有的词共用一个，所有的图像块共用一个。然后并排放在一起。这就是公式 3，
 # 也是开头那个问题的答案：
 #
 # $$ z = [\bar t + t^\text{type};\; \bar v + v^\text{type}] $$
@@ -271,7 +271,7 @@ types = model.model.fusion.types.weight
 image_class = embedding.class_token + embedding.class_position
 z = torch.cat([mine + types[0], image_class[None] + types[1], tokens + types[1]])
 torch.testing.assert_close(z, joint[0], rtol=1e-4, atol=1e-4)
-print(len(mine), "个词片 + 1 个类别词元 +", len(tokens), "个图块 =", len(z), "个向量")
+print(len(mine), "个词片 + 1 个类别词元 +", len(tokens), "个图像块 =", len(z), "个向量")
 
 # %%
 figure = Figure(figsize=(8, 2.6), layout="constrained")
@@ -280,7 +280,7 @@ axes.imshow(z.detach().T.numpy(), aspect="auto", cmap="PuOr_r", vmin=-3, vmax=3)
 axes.axvspan(-0.5, len(mine) - 0.5, color=TEXT, alpha=0.12)
 axes.set(title="the list that the transformer reads", ylabel="192 numbers each")
 axes.set_xticks([len(mine) / 2, len(mine) + 32], ["words", "class and patches"])
-show(figure, "72 列，每列 192 个数：七个词、一个类别词元、64 个图块")
+show(figure, "72 列，每列 192 个数：七个词、一个类别词元、64 个图像块")
 
 # %% [markdown]
 # **丢失了什么？** 在一个方块之内，丢的是细节：768 个数变成了 192 个。（已发表的 ViLT 是 3,072 个变成 768 个。）在方块之间，丢的是检测器
@@ -291,7 +291,7 @@ show(figure, "72 列，每列 192 个数：七个词、一个类别词元、64 �
 #
 # 把答案写在省略号的位置。`check` 会告诉你哪里不对（提示是英文的）；解答折叠在题目下面。
 #
-# **1.1** 已发表的 ViLT 读一张 384 x 640 像素的图片，图块为 32 x 32，问题有 9 个词片。列表里有多少个向量？
+# **1.1** 已发表的 ViLT 读一张 384 x 640 像素的图片，图像块为 32 x 32，问题有 9 个词片。列表里有多少个向量？
 
 # %%
 vectors = ...
@@ -308,12 +308,12 @@ check("01.1", vectors)
 #
 # </details>
 #
-# **1.2** 一个像素属于哪个图块？写出光栅顺序的编号。
+# **1.2** 一个像素属于哪个图像块？写出光栅顺序的编号。
 
 
 # %%
 def patch_of(y, x, *, side, columns):
-    """第 y 行、第 x 列的像素所在图块的编号。"""
+    """第 y 行、第 x 列的像素所在图像块的编号。"""
     ...
 
 
@@ -332,12 +332,12 @@ check("01.2", patch_of)
 #
 # </details>
 #
-# **1.3** 把切割还原：从形状为 (rows, columns, side, side, 3) 的图块回到图片。
+# **1.3** 把切割还原：从形状为 (rows, columns, side, side, 3) 的图像块回到图片。
 
 
 # %%
 def joined(tiles):
-    """由这些图块拼成的图片，形状为 (rows * side, columns * side, 3)。"""
+    """由这些图像块拼成的图片，形状为 (rows * side, columns * side, 3)。"""
     ...
 
 
@@ -374,7 +374,7 @@ check("01.4", stretched_row)
 #
 # </details>
 #
-# **1.5** 已发表的 ViLT 的图块投影有多少参数（图块 32 x 32 x 3，宽度 768，带偏置）？论文说是 240 万：自己算算看。
+# **1.5** 已发表的 ViLT 的图像块投影有多少参数（图像块 32 x 32 x 3，宽度 768，带偏置）？论文说是 240 万：自己算算看。
 
 # %%
 parameters = ...
