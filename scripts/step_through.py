@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -23,7 +23,7 @@ from app import alignments, services  # noqa: E402
 from vilt_core.viz.stepper import page as page_of  # noqa: E402
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SIZE = {"width": 1040, "height": 900}
+SIZE = ViewportSize(width=1040, height=900)
 WORDS = ("heart", "butterfly")  # the second one at the end alone
 ITERATIONS = (*range(1, 11), 12, 14, 17, 20, 24, 28, 33, 39, 45, 50)
 PACE, PAUSE = 280, 1800  # milliseconds a frame, and one to be read

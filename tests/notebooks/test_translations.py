@@ -30,14 +30,15 @@ def same_but_for_words(code: str, other: str) -> bool:
     mine, theirs = ast.parse(code), ast.parse(other)
     for here, there in zip(ast.walk(mine), ast.walk(theirs), strict=False):
         if translated(here) and isinstance(there, ast.Constant) and isinstance(there.value, str):
-            there.value = here.value
+            there.value = translated(here)
     return ast.dump(mine) == ast.dump(theirs)
 
 
-def translated(node: ast.AST) -> bool:
-    """Whether a piece of code is a string in another script."""
-    words = isinstance(node, ast.Constant) and isinstance(node.value, str)
-    return words and SCRIPT.search(node.value) is not None
+def translated(node: ast.AST) -> str:
+    """The words of a piece of code that is a string in another script; of any other, none."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value if SCRIPT.search(node.value) else ""
+    return ""
 
 
 def words_in(code: str) -> list[str]:
@@ -48,7 +49,8 @@ def words_in(code: str) -> list[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)
     }
-    return [node.value for node in ast.walk(tree) if translated(node) and node.value not in told]
+    words = [translated(node) for node in ast.walk(tree)]
+    return [word for word in words if word and word not in told]
 
 
 def test_both_languages_have_the_first_notebook_and_the_guide():
