@@ -1,7 +1,7 @@
 """Run the notebooks of the course and write their pages, or check that the pages are still true.
 
     python scripts/course.py             # run all and write the .ipynb beside each source
-    python scripts/course.py 01 05       # these alone
+    python scripts/course.py 01 zh/01    # these alone, the second one in Chinese
     python scripts/course.py --check 05  # run, write nothing, say what differs from what is written
 
 The source of a notebook is the .py beside it, in jupytext's percent format. Every solution that its
@@ -38,17 +38,23 @@ _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
 def sources(names: list[str] | None = None) -> list[Path]:
-    """The sources of the course in order, or of those whose numbers are named.
+    """The sources of the course in order, translations last, or of those that are named.
 
     Raises:
-        SystemExit: A number that no notebook has.
+        SystemExit: A name that no notebook has.
     """
-    found = sorted(FOLDER.glob("[0-9][0-9]-*.py"))
+    found = {name_of(path): path for path in sorted(FOLDER.glob("[0-9][0-9]-*.py"))}
+    found |= {name_of(path): path for path in sorted(FOLDER.glob("[a-z][a-z]/[0-9][0-9]-*.py"))}
     if not names:
-        return found
-    if unknown := [name for name in names if name not in [path.name[:2] for path in found]]:
+        return list(found.values())
+    if unknown := [name for name in names if name not in found]:
         raise SystemExit(f"there is no notebook {', '.join(unknown)} in {FOLDER}")
-    return [path for path in found if path.name[:2] in names]
+    return [path for name, path in found.items() if name in names]
+
+
+def name_of(source: Path) -> str:
+    """The number of a notebook, such as "01", and of a translation its language too: "zh/01"."""
+    return str(source.relative_to(FOLDER).with_name(source.name[:2]).as_posix())
 
 
 def page_of(source: Path) -> Path:
@@ -241,21 +247,21 @@ def check(source: Path) -> list[str]:
 def main() -> int:
     """Run what is asked for; 0 where all is well."""
     parser = argparse.ArgumentParser(description="Run the notebooks and write their pages.")
-    parser.add_argument("numbers", nargs="*", help="of the notebooks: 01 05; all by default")
+    parser.add_argument("numbers", nargs="*", help="of the notebooks: 01 zh/01; all by default")
     parser.add_argument("--check", action="store_true", help="write nothing, say what differs")
     asked = parser.parse_args()
     wrong = 0
     for source in sources(asked.numbers):
-        begun = time.monotonic()
+        begun, name = time.monotonic(), source.relative_to(FOLDER).with_suffix("")
         if asked.check:
             told = check(source)
             wrong += len(told)
-            print("\n".join(f"{source.stem}: {line}" for line in told) or f"{source.stem}: true")
+            print("\n".join(f"{name}: {line}" for line in told) or f"{name}: true")
         else:
             page = nbformat.writes(executed(source))
             page_of(source).write_text(page + "\n", encoding="utf-8")
             took = time.monotonic() - begun
-            print(f"{source.stem}: {len(page):,} bytes, {took:.0f} s", flush=True)
+            print(f"{name}: {len(page):,} bytes, {took:.0f} s", flush=True)
     return 1 if wrong else 0
 
 

@@ -47,3 +47,39 @@ def test_every_dependency_is_justified():
     names = [re.split(r"[\[<>=!~]", line)[0] for line in needed if line]
     reasons = TEXT.split("## Why each dependency")[1].split("##")[0]
     assert [name for name in names if name not in reasons] == []
+
+
+def test_how_to_cite_is_one_thing_in_two_places():
+    import tomllib
+
+    import yaml
+
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+    [paper] = cited["references"]
+    names = " and ".join(f"{one['family-names']}, {one['given-names']}" for one in paper["authors"])
+    pages = f"{paper['start']}--{paper['end']}"
+    for value in (paper["title"], names, str(paper["volume"]), pages, paper["url"]):
+        assert f"{{{value}}}" in TEXT
+
+
+def test_licences_are_those_that_lie_beside_the_art():
+    told = (ROOT / "assets" / "sprites" / "LICENSES.md").read_text(encoding="utf-8")
+    own = dict(re.findall(r"^\| `(\w+)\.webp` .*?\[([\w.-]+)\]\(licenses/", told, re.MULTILINE))
+    here = dict(re.findall(r"^\| stickers `(\w+)` \|.*\| ([\w.-]+) \|$", TEXT, re.MULTILINE))
+    assert here == own
+    credits = (ROOT / "assets" / "photos" / "CREDITS.md").read_text(encoding="utf-8")
+    authors = {
+        line.split("|")[3].strip() for line in credits.splitlines() if line.startswith("| `")
+    }
+    assert {author for author in authors if author not in TEXT} == set()
+
+
+def test_its_film_moves_and_is_small():
+    from PIL import Image
+
+    path = ROOT / "docs" / "step-through.gif"
+    assert path.stat().st_size <= 2_000_000
+    with Image.open(path) as film:
+        assert film.n_frames >= 10

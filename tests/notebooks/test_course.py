@@ -15,7 +15,13 @@ from lesson.checking import exercises
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.py"))
 NUMBERS = [path.name[:2] for path in SOURCES]
+TRANSLATED = sorted((ROOT / "notebooks").glob("[a-z][a-z]/[0-9][0-9]-*.py"))
 each = pytest.mark.parametrize("source", SOURCES, ids=NUMBERS)
+every = pytest.mark.parametrize(
+    "source",
+    [*SOURCES, *TRANSLATED],
+    ids=[*NUMBERS, *(f"{path.parent.name}/{path.name[:2]}" for path in TRANSLATED)],
+)
 
 
 @pytest.mark.slow
@@ -26,7 +32,7 @@ def test_a_run_gives_the_saved_page_and_its_solutions_are_right(number):
     assert ran.returncode == 0, ran.stdout + ran.stderr[-4000:]
 
 
-@each
+@every
 def test_the_page_has_the_cells_of_its_source(course, source):
     fresh, saved = course.read(source), nbformat.read(course.page_of(source), as_version=4)
     assert [(c.cell_type, c.source) for c in fresh.cells] == [
@@ -35,7 +41,7 @@ def test_the_page_has_the_cells_of_its_source(course, source):
     assert fresh.metadata == saved.metadata
 
 
-@each
+@every
 def test_the_page_is_small_and_tells_nothing_of_the_run(course, source):
     page = course.page_of(source).read_text(encoding="utf-8")
     assert len(page) <= course.LARGEST
@@ -44,7 +50,7 @@ def test_the_page_is_small_and_tells_nothing_of_the_run(course, source):
     assert not re.search(r"\b0x[0-9a-f]{6,}\b|\b20\d\d-\d\d-\d\d\b|execution_time", page)
 
 
-@each
+@every
 def test_every_cell_ran_in_order_and_what_is_turned_or_hovered_leaves_a_picture(course, source):
     saved = nbformat.read(course.page_of(source), as_version=4)
     codes = [cell for cell in saved.cells if cell.cell_type == "code"]
@@ -81,7 +87,7 @@ def test_its_cells_are_short(course, source):
     assert lines[-1] <= 35
 
 
-@each
+@every
 def test_its_links_lead_somewhere(course, source):
     text = "".join(c.source for c in course.read(source).cells if c.cell_type == "markdown")
     linked = re.findall(r"\]\(((?!http)[^)#]+)\)", text)
