@@ -62,19 +62,13 @@ from vilt_core.data.check import check_data
 from vilt_core.data.image import normalise
 from vilt_core.evaluation import answers as official
 from vilt_core.evaluation.inference import evaluating
-from vilt_core.interop.folders import SHIPPED
-from vilt_core.interop.opening import open_bundle
-from vilt_core.training import finetuning
+from vilt_core.interop import folders, opening
+from vilt_core.training import engine, examples, finetuning, loop, outcome
 from vilt_core.training.adapt import adapt
-from vilt_core.training.engine import Settings
-from vilt_core.training.examples import order
-from vilt_core.training.loop import train
-from vilt_core.training.outcome import scores
 from vilt_core.types import ImageBatch
 from vilt_core.viz.palette import IMAGE, PLAIN, TEXT
 from vilt_core.viz.sheet import sheet
-from vilt_core.world.rendering import paint
-from vilt_core.world.scenes import scene
+from vilt_core.world import rendering, scenes
 
 # %% [markdown]
 # ## A new kind of question
@@ -115,7 +109,7 @@ def close_up(place):
     """64 x 64 pixels around the sticker on top, and what it is."""
     thing = place.objects[-1]
     x, y = (int(np.clip(128 * at - 32, 0, 64)) for at in (thing.x, thing.y))
-    return paint(place, 128).pixels[y : y + 64, x : x + 64], thing
+    return rendering.paint(place, 128).pixels[y : y + 64, x : x + 64], thing
 
 
 def ask(place, name, draw):
@@ -131,11 +125,9 @@ folder = Path(tempfile.mkdtemp()) / "use"
 (folder / "images").mkdir(parents=True)
 lines = {}
 for split, world, count in (("train", "train", 240), ("val", "test", 150)):
-    draw, places = random.Random(split), (scene(9, k, split=world) for k in range(1000))
+    draw, places = random.Random(split), (scenes.scene(9, k, split=world) for k in range(1000))
     known = (place for place in places if place.objects[-1].category in HABITS)
-    lines[split] = [
-        ask(next(known), f"images/{split}-{k}.png", draw) for k in range(count)
-    ]
+    lines[split] = [ask(next(known), f"images/{split}-{k}.png", draw) for k in range(count)]
 taught = {line["noun"] for line in lines["train"]}
 for split, own in lines.items():
     for line in own:  # a kind of our own, so that scores are told apart by it
@@ -151,9 +143,8 @@ print(json.dumps(lines["train"][1]))
 
 # %%
 print(check_data(folder).text().replace(str(folder), "use"))
-
-# %%
-four = [lines["val"][k] for k in (3, 5, 12, 14)]
+FOUR = (3, 5, 12, 14)
+four = [lines["val"][k] for k in FOUR]
 seen = [np.array(Image.open(folder / line["image"])) for line in four]
 said = [Counter(official.normalise_answer(a) for a in line["answers"]) for line in four]
 titles = ["\n".join(f"{n} x {a}" for a, n in count.most_common(3)) for count in said]
@@ -166,13 +157,14 @@ show(sheet(seen, titles=titles, size=2), "Four close-ups of stickers with what t
 # punctuation, digits for number words (and a table of contractions, which we leave out here).
 
 # %%
-DIGITS = dict(zip("zero one two three four five six seven eight nine ten".split(), range(11)))  # noqa: B905
+NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+DIGITS = {word: str(number) for number, word in enumerate(NUMBERS)}
 
 
 def plain(answer):
     """An answer as it is compared."""
     words = "".join(c for c in answer.lower() if c.isalnum() or c == " ").split()
-    return " ".join(str(DIGITS.get(word, word)) for word in words if word not in ("a", "an", "the"))
+    return " ".join(DIGITS.get(word, word) for word in words if word not in ("a", "an", "the"))
 
 
 raw = {answer for own in lines.values() for line in own for answer in line["answers"]}
@@ -191,15 +183,16 @@ print(f"{len(raw)} spellings, {len({plain(answer) for answer in raw})} answers")
 def score(answer, ten):
     """The official VQA score of one answer, by what ten people said."""
     votes = [plain(other) == plain(answer) for other in ten]
-    return np.mean([min((sum(votes) - own) / 3, 1) for own in votes])
+    return float(np.mean([min((sum(votes) - own) / 3, 1) for own in votes]))
 
 
-ten = lines["val"][14]["answers"]
+ten = lines["val"][5]["answers"]
 print(ten)
 for answer, worth in official.answer_scores(ten).items():
     assert abs(score(answer, ten) - worth) < 1e-9
     print(f"{answer:>8}: {score(answer, ten):.2f}")
-print("worth by number of people:", [round(score("x", ["x"] * n + ["y"] * (10 - n)), 2) for n in range(6)])
+worth = [round(score("x", ["x"] * n + ["y"] * (10 - n)), 2) for n in range(6)]
+print("worth by number of people, from none to five:", worth)
 
 # %% [markdown]
 # (One oddity of the original evaluator, which the library keeps: where all ten wrote the *same letters*, nothing is
@@ -260,7 +253,10 @@ for t, color in ((1.0, IMAGE), (0.6, TEXT), (0.0, PLAIN)):
     axes.plot(s[cost.argmin()], cost.min(), "o", color=color)
 axes.set(xlabel="what the model says, s", ylabel="loss of one answer")
 axes.legend(frameon=False)
-show(figure, "Three curves: lowest at the right, at 0.6 and at the left; the middle one stays above 0.6")
+show(
+    figure,
+    "Three curves: lowest at the right, at 0.6 and at the left; the middle one stays above 0.6",
+)
 
 # %% [markdown]
 # ## Before
@@ -272,17 +268,19 @@ show(figure, "Three curves: lowest at the right, at 0.6 and at the left; the mid
 # %%
 data = finetuning.training_data(folder, task="vqa")
 held_out = finetuning.held_out_of(folder, None, task="vqa")
-shipped = open_bundle(SHIPPED / "vilt-mini")
-before = scores(shipped, task="vqa", on=held_out)
+shipped = opening.open_bundle(folders.SHIPPED / "vilt-mini")
+before = outcome.scores(shipped, task="vqa", on=held_out)
 always = {a: np.mean([score(a, line["answers"]) for line in lines["val"]]) for a in ("pet", "eat")}
-print(f"the shipped model {before['accuracy']:.0%}: {before['answerable']:.0%} of the answers")
-print("are words that it can say at all")
+print(
+    f"the shipped model {before['accuracy']:.0%}, with all of its words {before['answerable']:.0%}"
+)
 print({f"always {a}": f"{worth:.0%}" for a, worth in always.items()})
 assert abs(before["text_only"] - always["pet"]) < 1e-6
 
 # %% [markdown]
-# Zero, and it cannot be otherwise: it does not have the words. So the model is *fitted* to the data first. The rest of it
-# stays: patches, blocks, what it knows of nouns. The library gives an account of what was kept:
+# Zero, and it cannot be much otherwise: it does not have the words. (The second number is what it would score if of all the
+# answers that it *can* say it always chose the best one.) So the model is *fitted* to the data first. The rest of it stays:
+# patches, blocks, what it knows of nouns. The library gives an account of what was kept:
 
 # %%
 size = finetuning.fitting_size(shipped, data)
@@ -302,55 +300,55 @@ STEPS, BATCH = 60, 16
 def begin(data):
     """A model fitted to data, and the recipe by which it will learn them."""
     bundle = adapt(shipped, task="vqa", data=data, image_size=size).bundle
-    epochs = STEPS * BATCH / len(data.examples)
-    recipe = finetuning.own_data(
-        data, task="vqa", epochs=epochs, batch_size=BATCH, learning_rate=1e-5
-    )
+    times = STEPS * BATCH / len(data.examples)  # that each picture is seen
+    plan = {"task": "vqa", "epochs": times, "batch_size": BATCH, "learning_rate": 1e-5}
+    recipe = finetuning.own_data(data, **plan)
     return bundle, replace(recipe, stages=(replace(recipe.stages[0], head_rate=200.0),))
-
-
-def outputs(bundle, examples):
-    """One logit for every example and answer."""
-    model = bundle.model
-    with evaluating(model):
-        pixels = torch.stack([normalise(np.array(one.image.open())) for one in examples])
-        text = bundle.tokenizer.encode([QUESTION] * len(examples)).batch
-        return model.vqa(model.pool(text, ImageBatch(pixels=pixels)))
 
 
 # %% [markdown]
 # Does the trainer compute what we did above? Put the loss of its first step together by hand, on the very sixteen questions
 # that it will draw:
 
+
 # %%
+def outputs(bundle, asked):
+    """One logit for every example and answer."""
+    with evaluating(bundle.model):
+        pixels = torch.stack([normalise(np.array(one.image.open())) for one in asked])
+        text = bundle.tokenizer.encode([QUESTION] * len(asked)).batch
+        return bundle.model.vqa(bundle.model.pool(text, ImageBatch(pixels=pixels)))
+
+
 bundle, recipe = begin(data)
-drawn = order(len(data.examples), seed=recipe.seed, epoch=0)[:BATCH]
+drawn = examples.order(len(data.examples), seed=recipe.seed, epoch=0)[:BATCH]
 first = [data.examples[int(k)] for k in drawn]
 wanted = torch.stack([soft(one.answers, bundle.answers) for one in first])
 by_hand = float(bce(outputs(bundle, first), wanted))
 print(f"the loss of the first step should be {by_hand:.3f}")
 
+
 # %%
-four_shown = [held_out.examples[k] for k in (3, 5, 12, 14)]
+def look(bundle, data):
+    """The scores on what is taught and held out, and outputs for the four pictures from above."""
+    own, other = (outcome.scores(bundle, task="vqa", on=on, limit=150) for on in (data, held_out))
+    four = outputs(bundle, [held_out.examples[k] for k in FOUR]).sigmoid()
+    return own["accuracy"], other["accuracy"], four.numpy()
 
 
 def teach(data):
-    """The taught model, its losses, and looks at it: (step, data, held out, four pictures)."""
-    bundle, recipe = begin(data)
-    where, settings = Path(tempfile.mkdtemp()), Settings(device="cpu", precision="float32")
-    losses, looks = [], []
-    for record in train(
-        recipe, where, bundle=bundle, data={"questions": data}, settings=settings
-    ):
-        losses.append(record.losses["vqa"])
-        if record.step % 15 == 0 or record.step == 1:
-            own, other = (scores(bundle, task="vqa", on=on, limit=150) for on in (data, held_out))
-            four = outputs(bundle, four_shown).sigmoid().numpy()
-            looks.append((record.step, own["accuracy"], other["accuracy"], four))
-    return where / "model", bundle, losses, looks
+    """The taught model and its folder, its losses, and looks at it by step."""
+    (bundle, recipe), run = begin(data), Path(tempfile.mkdtemp())
+    machine, losses, looks = engine.Settings(device="cpu", precision="float32"), [], {}
+    for at in loop.train(recipe, run, bundle=bundle, data={"questions": data}, settings=machine):
+        losses.append(at.losses["vqa"])
+        if at.step % 15 == 0 or at.step == 1:
+            looks[at.step] = look(bundle, data)
+    return bundle, run / "model", losses, looks
 
 
-model_folder, bundle, losses, looks = teach(data)
+# %%
+bundle, model_folder, losses, looks = teach(data)
 assert abs(losses[0] - by_hand) < 1e-3
 print(f"first {losses[0]:.3f}, as by hand; the last ten {np.mean(losses[-10:]):.1f} on average")
 
@@ -361,20 +359,18 @@ print(f"first {losses[0]:.3f}, as by hand; the last ten {np.mean(losses[-10:]):.
 # %%
 def on_the_way(step):
     """What the model says of four pictures after a step."""
-    said = next(four for at, *_, four in looks if at == step)
     figure = Figure(figsize=(8, 3.4), layout="constrained")
     cells = figure.subplots(2, 4, height_ratios=(3, 2))
-    for column, (picture, shares) in enumerate(zip(seen, said, strict=True)):
+    for column, (picture, shares) in enumerate(zip(seen, looks[step][2], strict=True)):
         best = np.argsort(-shares)[:3][::-1]
         cells[0, column].imshow(picture)
         cells[0, column].set_axis_off()
         cells[1, column].barh([bundle.answers[k] for k in best], shares[best], color=IMAGE)
         cells[1, column].set(xlim=(0, 1))
-        cells[1, column].spines[["top", "right"]].set_visible(False)
     return figure
 
 
-steps = [at for at, *_ in looks]
+steps = list(looks)
 slider = SelectionSlider(options=steps, value=steps[-1], description="step")
 turn(on_the_way, "Four stickers, and under each the three likeliest answers as bars", step=slider)
 
@@ -386,19 +382,21 @@ turn(on_the_way, "Four stickers, and under each the three likeliest answers as b
 # %%
 said = [bundle.answers[k] for k in outputs(bundle, held_out.examples).argmax(dim=-1)]
 worth = np.array([score(a, one.answers) for a, one in zip(said, held_out.examples, strict=True)])
-after = scores(bundle, task="vqa", on=held_out)
+after = outcome.scores(bundle, task="vqa", on=held_out)
 assert abs(worth.mean() - after["accuracy"]) < 1e-5
 spread = 1.96 * worth.std(ddof=1) / np.sqrt(len(worth))
 print(f"after {STEPS} steps {worth.mean():.0%}, give or take {spread:.0%}")
 print(f"without looking {after['text_only']:.0%}, before {before['accuracy']:.0%}")
-print({kind: f"{share:.0%}" for kind, share in after["by_type"].items()})
+kinds = Counter(line["type"] for line in lines["val"])
+for kind, share in after["by_type"].items():
+    print(f"{kinds[kind]:>4} x {kind}: {share:.0%}, blind {after['text_only_by_type'][kind]:.0%}")
 assert worth.mean() - spread > after["text_only"] + 0.05
 
 # %% [markdown]
-# What may we say? **It looks**: it is above the majority by more than chance explains. It has even learned something about
-# *use* and not only about pictures, because nouns that were never in the data come off better than the majority, too,
-# if worse than the others. And what may we *not* say? That it is good. Sixty steps see every picture four times.
-# Look at its mistakes:
+# What may we say? **It looks**: it is above the majority by more than chance explains. And what may we *not* say? That it is
+# good: sixty steps see every picture four times, and one answer in three is worth little. Nor that it has understood what
+# things are *for* beyond the nouns that it was taught. The last line points that way, but count its pictures: with so few of
+# them the score is uncertain by twenty points. Look at the mistakes:
 
 # %%
 worst = [k for k in range(len(said)) if worth[k] == 0][:8]
@@ -416,18 +414,20 @@ few_lines = (folder / "train.jsonl").read_text().splitlines()[:24]
 (folder / "few.jsonl").write_text("\n".join(few_lines) + "\n")
 few = finetuning.training_data(folder / "few.jsonl", task="vqa")
 _, _, few_losses, few_looks = teach(few)
-print(f"the last ten losses: {np.mean(few_losses[-10:]):.1f}, of many pictures {np.mean(losses[-10:]):.1f}")
+tails = [np.mean(found[-10:]) for found in (losses, few_losses)]
+print("the last ten losses: {:.1f} of 240 pictures, {:.1f} of 24".format(*tails))
 
 # %%
 figure = go.Figure()
 for name, found, dash in (("240 pictures", looks, "solid"), ("24 pictures", few_looks, "dot")):
-    for place, what, color in ((1, "taught", PLAIN), (2, "held out", IMAGE)):
-        y = [round(100 * look[place], 1) for look in found]
+    for place, what, color in ((0, "taught", PLAIN), (1, "held out", IMAGE)):
+        y = [round(100 * scored[place], 1) for scored in found.values()]
         line = {"color": color, "dash": dash}
         figure.add_scatter(x=steps, y=y, name=f"{name}, {what}", line=line, mode="lines+markers")
 figure.add_hline(y=round(100 * after["text_only"], 1), line_dash="dash")
-figure.update_layout(height=380, template="plotly_white", xaxis_title="step", yaxis_range=[0, 100])
-figure.update_layout(yaxis_title="score, %")
+figure.update_layout(
+    height=380, template="plotly_white", xaxis_title="step", yaxis_title="score, %"
+)
 show(figure, "24 pictures: taught ones near 100 %, held-out ones fall back to the dashed baseline")
 
 # %% [markdown]
@@ -441,7 +441,7 @@ show(figure, "24 pictures: taught ones near 100 %, held-out ones fall back to th
 # - Stop where the held-out curve was highest, and report that height: the curve wiggles by chance, and you pick its luck.
 #   The lab keeps the model of the *last* step and looks at `val` for the eye only.
 # - Try twenty settings on `val` and report the best. That is what a third file, `test.jsonl`, is for: it is asked once.
-# - Forget the baseline. "42 %" sounds like something learned. Here it is *always "pet"*.
+# - Forget the baseline. Four in ten sounds like something learned. Here it is *always "pet"*.
 # - Let pictures of one object lie in both files. Ours do share nouns, which is why we scored the others apart.
 #
 # ## The same from a shell

@@ -82,7 +82,9 @@ def best_constant(answer: Any) -> str:
         raise Off("That is how many people say it; the score is full from four of ten on.")
     if not close(worth, 0.6):
         raise Off(f'Always "blue" scores 0.6 in the example, yours says {worth:.3f}.')
-    spelled = [["Two", "2", "two.", "the two", *"abcdef"]] * 2 + [["ten"] * 2 + list("ghijklmn")] * 2
+    spelled = [["Two", "2", "two.", "the two", *"abcdef"]] * 2 + [
+        ["ten"] * 2 + list("ghijklmn")
+    ] * 2
     given, worth = _pair(run(answer, [list(ten) for ten in spelled]))
     if normalise_answer(given) != "2":
         raise Off('"Two", "2" and "two." are one answer: normalise before you compare.')
