@@ -69,16 +69,18 @@ from vilt_core.viz.sheet import sheet
 #
 # Take a method apart, leave one part out, and look what is missing. Table 5 of the paper (Kim, Son and Kim, 2021) does it
 # with four parts: the number of pre-training **steps**, whole-word masking (**WWM**, notebook 3), masked patch prediction
-# (**MPP**), and RandAugment in fine-tuning (**aug**). Here are four of its columns, in percent:
+# (**MPP**), and RandAugment in fine-tuning (**aug**). Here are four of its columns, in percent
+# (retrieval on Flickr30K is *zero-shot*, ZS: before any fine-tuning):
 
 # %%
 arms = {arm.name: arm for arm in ablation.table_five(100_000)}
-print(f"{'':30}" + "".join(f"{column:>22}" for column in reading.PAPER_COLUMNS))
+columns = [column.replace("zero-shot", "ZS") for column in reading.PAPER_COLUMNS]
+print(f"{'':18}" + "".join(f"{column:>18}" for column in columns))
 for name, row in reading.PAPER.items():
     cells = [
         f"{mean:.2f}" + (f" +- {spread:.2f}" if spread else "") for mean, spread in row.values()
     ]
-    print(f"{reading.label(asdict(arms[name])):30}" + "".join(f"{cell:>22}" for cell in cells))
+    print(f"{reading.label(asdict(arms[name])):18}" + "".join(f"{cell:>18}" for cell in cells))
 
 # %% [markdown]
 # A table is not yet an ablation. Two rows can be compared only if they differ in **one** thing. Which pairs do? Our own
@@ -141,7 +143,7 @@ print(f"{total:,} steps in all, with {grid.batch_size} examples each")
 # One thing, and nothing else: even the pictures of a step are the same in all arms of a seed, because the seed alone draws
 # them. Arms that differ in fine-tuning only *share* their pre-training (seven instead of eight).
 #
-# The whole takes two CPU cores days. `docs/training.md` says how far the lab is with it, and draws no conclusion
+# The whole takes two CPU cores many hours. `docs/training.md` says how far the lab is with it, and draws no conclusion
 # before the end. You cannot wait for it now. So we build one that runs in half a minute.
 #
 # ## A miniature
@@ -226,7 +228,8 @@ blind = set()
 
 # %% [markdown]
 # A **seed** decides everything that is left to chance: the first weights, the order of the pictures, how each is
-# augmented, what is dropped. Six of them, fixed *before* we look at any result:
+# augmented, what is dropped. We take the first six, whatever comes of them. (The *part* was chosen for this lesson: dropout is here
+# because its effect turned out to be small.)
 
 # %%
 SEEDS = range(6)
@@ -250,6 +253,7 @@ rows = {"as it is": plain, "with dropout": dropped, "with augmentation": augment
 dots = Dots(title="weaves named, %", rows=rows, baseline=100 * max(blind))
 drawn = seed_dots([dots], title="")
 drawn.set_size_inches(7.5, 2.6)
+assert max(augmented) < min(plain)
 show(drawn, "Dots of three arms: the first two overlap, augmentation lies far to the left")
 
 # %% [markdown]
