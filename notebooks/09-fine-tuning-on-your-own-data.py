@@ -263,7 +263,7 @@ show(
 #
 # What does the shipped model say to our question? And what would somebody score who *never looks*? Ours is one
 # question, so the best that words alone allow is one answer for all pictures, the majority's. Whoever scores no better
-# has seen nothing.
+# has seen nothing. (The second number is what the model would score if it always chose the best of *its own* answers.)
 
 # %%
 data = finetuning.training_data(folder, task="vqa")
@@ -271,23 +271,17 @@ held_out = finetuning.held_out_of(folder, None, task="vqa")
 shipped = opening.open_bundle(folders.SHIPPED / "vilt-mini")
 before = outcome.scores(shipped, task="vqa", on=held_out)
 always = {a: np.mean([score(a, line["answers"]) for line in lines["val"]]) for a in ("pet", "eat")}
-print(
-    f"the shipped model {before['accuracy']:.0%}, with all of its words {before['answerable']:.0%}"
-)
+print(f"shipped model {before['accuracy']:.0%}, its best words {before['answerable']:.0%}")
 print({f"always {a}": f"{worth:.0%}" for a, worth in always.items()})
 assert abs(before["text_only"] - always["pet"]) < 1e-6
 
 # %% [markdown]
-# Zero, and it cannot be much otherwise: it does not have the words. (The second number is what it would score if of all the
-# answers that it *can* say it always chose the best one.) So the model is *fitted* to the data first. The rest of it stays:
-# patches, blocks, what it knows of nouns. The library gives an account of what was kept:
-
-# %%
-size = finetuning.fitting_size(shipped, data)
-print(*adapt(shipped, task="vqa", data=data, image_size=size).account, sep="\n")
-
-# %% [markdown]
+# Zero, and it cannot be much otherwise: it does not have the words.
+#
 # ## Sixty steps
+#
+# So the model is *fitted* to the data first. The rest of it stays: patches, blocks, what it knows of nouns. The library
+# gives an account of what is kept, see below.
 #
 # New rows of the classifier begin at random, everything else begins well. They should not learn at the same speed: the
 # body goes slowly (a peak of 1e-5), the head two hundred times as fast. (The paper's code has 10 times, for its tens of
@@ -295,6 +289,7 @@ print(*adapt(shipped, task="vqa", data=data, image_size=size).account, sep="\n")
 
 # %%
 STEPS, BATCH = 60, 16
+size = finetuning.fitting_size(shipped, data)
 
 
 def begin(data):
@@ -304,6 +299,9 @@ def begin(data):
     plan = {"task": "vqa", "epochs": times, "batch_size": BATCH, "learning_rate": 1e-5}
     recipe = finetuning.own_data(data, **plan)
     return bundle, replace(recipe, stages=(replace(recipe.stages[0], head_rate=200.0),))
+
+
+print(*adapt(shipped, task="vqa", data=data, image_size=size).account, sep="\n")
 
 
 # %% [markdown]

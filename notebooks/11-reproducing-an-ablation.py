@@ -323,9 +323,8 @@ def interval(one, other):
 
 for name in ("with dropout", "with augmentation"):
     mean, width = interval(plain, rows[name])
-    print(
-        f"{name:>17}: {mean:+.1f} +- {width:.1f} points, {mean - width:+.1f} to {mean + width:+.1f}"
-    )
+    low, high = mean - width, mean + width
+    print(f"{name:>17}: {mean:+.1f} +- {width:.1f} points, {low:+.1f} to {high:+.1f}")
 mean, width = interval(plain, dropped)
 assert abs(mean) < width
 
