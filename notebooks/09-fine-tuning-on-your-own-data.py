@@ -215,7 +215,7 @@ def soft(ten, known):
 
 
 known = ("eat", "cook", "pet")
-print(dict(zip(known, soft(ten, known).tolist(), strict=True)))
+print({answer: round(t, 1) for answer, t in zip(known, soft(ten, known).tolist(), strict=True)})
 theirs = official.soft_targets(ten, {answer: k for k, answer in enumerate(known)})
 assert {k: round(v, 6) for k, v in enumerate(soft(ten, known).tolist()) if v} == theirs
 
@@ -447,9 +447,11 @@ show(figure, "24 pictures: taught ones near 100 %, held-out ones fall back to th
 #     python -m vilt_core data check use
 #     python -m vilt_core finetune --task vqa --data use --from vilt-mini --to runs/use
 #
-# which takes 2000 steps instead of sixty, and one learning rate for all. What comes out is a model like any other:
+# which takes more steps, and one learning rate for all. What comes out is a model like any other:
 
 # %%
+usual = finetuning.own_data(data, task="vqa").stages[0].steps
+print(f"from a shell it would be {usual} steps; after our {STEPS}:")
 mine = vilt_core.load(model_folder)
 for picture, line in zip(seen, four, strict=True):
     best = mine.answer(picture, QUESTION, top_k=1)[0]

@@ -440,12 +440,10 @@ def answers_to(photo):
     left, right = figure.subplots(1, 2)
     left.imshow(photos[photo])
     left.set_axis_off()
-    right.barh(
-        [names[k] for k in best.indices.tolist()][::-1], best.values.tolist()[::-1], color=IMAGE
-    )
-    right.axvline(1 / len(shares), color=PLAIN, linestyle=":", label="even shares")
-    right.set(xlabel="share")
-    right.legend(frameon=False, loc="lower right")
+    top = [names[k] for k in best.indices.tolist()]
+    right.barh(top[::-1], (100 * best.values).tolist()[::-1], color=IMAGE)
+    right.axvline(100 / len(shares), color="black", linestyle=":")
+    right.set(xlabel="share, % (dotted: if all were even)")
     meaning = "" if bundle else "\n(random weights: this means nothing)"
     figure.suptitle(f"how many people are there?{meaning}", fontsize=10)
     return figure
@@ -459,7 +457,7 @@ turn(answers_to, "A photograph, and bars for the five likeliest answers", photo=
 # answer has to come first. With the published weights the names are words, and the shares tell something. The door for everyday
 # use is the one that you know:
 #
-#     model = vilt_core.load("dandelin/vilt-b32-finetuned-vqa")    # fetches it once; or the path of a folder
+#     model = vilt_core.load("dandelin/vilt-b32-finetuned-vqa")    # fetched once; or a folder
 #     model.answer("assets/photos/cat.jpg", "what animal is this?")
 #
 # In the app the button beside the tabs chooses it. On processors with bfloat16 units the door computes in bfloat16, which is faster,
