@@ -120,9 +120,7 @@ vse = build("vse", **sizes).eval()
 seen = vse(text, image)  # states of words and of cells, before anything has met
 scores = dot(seen.text, text.mask, seen.image)
 same(scores, vse.score_all(text, image))
-print(
-    f"{len(scores)} sentences x {scores.shape[1]} pictures: {4 + 4} readings, {scores.numel()} products"
-)
+print(f"4 sentences x 4 pictures: {4 + 4} readings, {scores.numel()} products")
 
 # %% [markdown]
 # ### The hardest negative
@@ -304,9 +302,8 @@ same(scores, clip.score_all(text, image))
 of_sentences = -scores.log_softmax(dim=1).diagonal().mean()
 of_pictures = -scores.log_softmax(dim=0).diagonal().mean()
 same((of_sentences + of_pictures) / 2, contrastive(scores))
-print(
-    f"1 / tau = {clip.scale.exp():.1f}; an untrained CLIP is surprised by {contrastive(scores):.2f}, one that guesses by {np.log(4):.2f}"
-)
+told = f"surprised by {contrastive(scores):.2f}, who guesses by {np.log(4):.2f}"
+print(f"1 / tau = {clip.scale.exp():.1f}; an untrained CLIP is {told}")
 
 # %% [markdown]
 # ## (c) UNITER: regions and words in one transformer
@@ -354,10 +351,7 @@ pooled = torch.tanh(uniter.pooler.dense(z[0]))
 alone = RegionBatch(features=looked[0][0][None], boxes=looked[0][1][None], mask=real[:1, real[0]])
 same(pooled, uniter(one(0), alone).pooled[0])
 print(
-    one(0).ids.shape[1],
-    "word pieces +",
-    len(looked[0][0]),
-    "regions, one list: UNITER's pooled vector",
+    f"{one(0).ids.shape[1]} word pieces + {len(looked[0][0])} regions, one list: UNITER's pooled vector"
 )
 
 # %% [markdown]
@@ -368,9 +362,8 @@ print(
 
 # %%
 vilt, types = model.model, model.model.fusion.types.weight
-patches = vilt.patch_embedding(image.pixels[:1]).tokens[
-    0
-]  # flatten, one matrix, a place: notebook 1
+# Flatten, one matrix, a place: notebook 1.
+patches = vilt.patch_embedding(image.pixels[:1]).tokens[0]
 z = torch.cat([
     vilt.text_embedding(one(0).ids)[0] + types[0],
     vilt.patch_embedding.image_class(1) + types[1],
@@ -401,9 +394,7 @@ for name, network, what in (("VSE++", vse, twice), ("SCAN", scan, pair), ("CLIP"
     states = network(first, what).image
     moved = not torch.allclose(states[0], states[1], atol=1e-5)
     assert moved == (name in ("UNITER", "ViLT"))
-    print(
-        f"{name:>7}: the picture's states {'depend on the sentence' if moved else 'are the same'}"
-    )
+    print(f"{name:>7}: the picture's states", "depend on the sentence" if moved else "are the same")
 
 # %% [markdown]
 # In (a) and (b) a picture may be read today and asked for next year. In (c) and (d) it is read anew with every sentence.
@@ -417,9 +408,8 @@ for name, network, what in (("VSE++", vse, twice), ("SCAN", scan, pair), ("CLIP"
 # %%
 kinds = ("vse", "scan", "clip", "uniter", "vilt")
 torch.manual_seed(0)
-costs = {
-    name: family_cost(name, size="mini", runs=1) for name in kinds
-}  # builds each, reads a pair
+# Each is built, and reads one pair.
+costs = {name: family_cost(name, size="mini", runs=1) for name in kinds}
 print("million FLOPs   seeing  reading  meeting   all")
 for name, found in costs.items():
     parts = [part.flops / 1e6 for part in found.cost.components]
@@ -462,8 +452,9 @@ show(
 )
 
 # %% [markdown]
-# The letters hold where the paper puts them, at a fiftieth of the size... nearly. CLIP's two towers are not equal
-# here: 65 tokens against 77 at *half* the width. The paper's "=" means "of the same order".
+# The letters are where the paper puts them, even at this size, but for one sign: CLIP's towers are *not* equal here. The
+# small one reads its words with fewer and narrower blocks than its patches; at the published size it is 60 : 40. Read
+# the paper's "=" as "of the same order".
 #
 # ## At published size
 #
@@ -483,12 +474,14 @@ show(
     stacked_costs(drawn, unit="ms", here="Measured before", paper="The paper's Table 6, on a P40"),
     "Bars: models with a detector take tens of seconds on two CPU cores and 900 ms in the paper, ViLT a second and 15 ms",
 )
-print("here:", shipped["hardware"], "-", shipped["threads"], "thread")
+print("here:", shipped["hardware"])
+print(shipped["company"])
 
 # %% [markdown]
 # Fifteen against nine hundred: a factor of sixty. **That is the paper's claim**, and its Figure 1: detectors and deep
-# CNNs, not transformers, are what models of kind (c) spend their time on. The transformer costs each of them about what all
-# of ViLT costs. Non-maximum suppression alone, class by class for 1,600 classes, took the paper more than 500 ms.
+# CNNs, not transformers, are what models of kind (c) spend their time on. Look for purple in the rows of ViLBERT and
+# UNITER: next to nothing, and *less* of it than in ViLT's, whose list is longer. Non-maximum suppression alone, class by class
+# for 1,600 classes, took the paper more than 500 ms.
 #
 # Parameters and FLOPs, counted here and as the paper has them (without the embedding of words, as there):
 
@@ -499,9 +492,8 @@ for family in shipped["families"]:
     counted, row = family["counted"], TABLE_6.get(FACTS[family["name"]].title)
     if row:
         ours = counted["parameters"] / 1e6, counted["flops"] / 1e9
-        print(
-            f"{FACTS[family['name']].title:>16} {ours[0]:9.1f} {row.parameters:8.1f} {ours[1]:8.1f} {row.gflops:7.1f}"
-        )
+        told = f"{ours[0]:9.1f} {row.parameters:8.1f} {ours[1]:8.1f} {row.gflops:7.1f}"
+        print(f"{FACTS[family['name']].title:>16} {told}")
 print("\nViLT:", FACTS["vilt"].differs)
 
 # %% [markdown]
@@ -600,8 +592,8 @@ check("07.2", sum_of_hinges)
 #
 # </details>
 #
-# **7.3** UNITER takes 900 ms, 885 of them for seeing. An engineer makes its *transformer* ten times faster. By which factor
-# does the whole become faster?
+# **7.3** Say that a model of kind (c) takes 900 ms, 885 of them for seeing. An engineer makes its *transformer* ten times
+# faster. By which factor does the whole become faster?
 
 # %%
 factor = ...

@@ -43,9 +43,7 @@ def two_stages(answer: Any) -> str:
     if close(found, [truth[0]] * 5):
         raise Off("That is the dual encoder's first: ViLT's scores do not decide.")
     if close(found, [_reached(K) for K in range(1, 6)]):
-        raise Off(
-            "That says whether the picture is on the shortlist, not whether ViLT has it first."
-        )
+        raise Off("That is whether the picture is on the shortlist, not whether ViLT has it first.")
     if close(found, [_judged(K, back=False) for K in range(1, 6)]):
         raise Off("argmax counts within the shortlist: which picture of the gallery is that?")
     if close(found, [_judged(K, farthest=True) for K in range(1, 6)]):

@@ -184,8 +184,10 @@ def _dress(axes: Axes, across: dict, up: dict) -> None:
     ):
         if side.get("range") and side.get("type") != "log":
             bounds(*side["range"])
-        if side.get("ticktext"):
-            ticks(side["tickvals"], [_text(words) for words in side["ticktext"]])
+        if side.get("tickvals"):
+            said = side.get("ticktext") or side["tickvals"]
+            ticks(side["tickvals"], [_text(str(words)) for words in said])
+            ticks([], minor=True)
     axes.xaxis.set_visible(across.get("visible") is not False)
     axes.yaxis.set_visible(up.get("visible") is not False)
     if up.get("autorange") == "reversed" and not axes.yaxis_inverted():
