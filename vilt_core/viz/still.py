@@ -117,7 +117,8 @@ def _bars(axes: Axes, traces: list[Any], *, mode: str) -> None:
 
 def _texts(axes: Axes, trace: Any) -> None:
     """Words at points, to the right of them; the named places are those of the bars there."""
-    rows = {label.get_text(): at for label, at in zip(axes.get_yticklabels(), axes.get_yticks())}
+    named = zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)
+    rows = {label.get_text(): at for label, at in named}
     for x, y, text in zip(trace.x, trace.y, trace.text, strict=True):
         place = rows[y] if isinstance(y, str) else y
         axes.text(x, place, text, va="center", fontsize=8, color=trace.textfont.color)
@@ -184,9 +185,9 @@ def _dress(axes: Axes, across: dict, up: dict) -> None:
     ):
         if side.get("range") and side.get("type") != "log":
             bounds(*side["range"])
-        if side.get("tickvals"):
-            said = side.get("ticktext") or side["tickvals"]
-            ticks(side["tickvals"], [_text(str(words)) for words in said])
+        at = side.get("tickvals") or ()
+        if len(at) and not isinstance(at[0], str):  # named places have their ticks already
+            ticks(at, [_text(str(words)) for words in side.get("ticktext") or at])
             ticks([], minor=True)
     axes.xaxis.set_visible(across.get("visible") is not False)
     axes.yaxis.set_visible(up.get("visible") is not False)
