@@ -160,13 +160,9 @@ for name, row, column, color in ways:
         x=list(range(1, len(depth) + 1)), y=(100 * depth[:, row, column]).round(1), name=name,
         mode="lines+markers", line={"color": color},
     )  # fmt: skip
-figure.update_layout(
-    height=300, template="plotly_white", xaxis_title="block", yaxis_title="to the other side, %"
-)
-show(
-    figure,
-    "Two curves: text spends up to 90 % on the image, the image more on the text towards the end",
-)
+figure.update_layout(height=300, template="plotly_white")
+figure.update_layout(xaxis_title="block", yaxis_title="to the other side, %")
+show(figure, "Two curves: up to 90 % of text goes to the image, late 30 % of the image to text")
 
 # %% [markdown]
 # The two sides behave differently. Text turns to the image in waves, the image to the text late and little: 65 of 73
@@ -180,7 +176,7 @@ show(
 
 # %%
 def read(text, image, crossed=()):
-    """The pooled state, with some of the four blocks of every layer crossed out."""
+    """The pooled state; some of the four blocks of every layer are crossed out."""
     z, mask, _ = vilt.embed(text, image)
     side = torch.arange(z.shape[1]) >= text.ids.shape[1]  # False: text
     allowed = mask[:, None, None, :].repeat(1, 1, z.shape[1], 1)
@@ -262,15 +258,15 @@ def meet(words, regions, layer):
     return words, layer.image_norm2(regions + layer.image_mlp(regions))
 
 
+# %%
 torch.manual_seed(0)
 sizes = {"answers": len(model.answers), "vocab_size": len(model.tokenizer)}
 vilbert = build("vilbert", size="mini", **sizes).eval()  # random weights: it ships untrained
 words, regions = torch.randn(7, 128), torch.randn(5, 160)
 met = vilbert.meetings[0](words[None], regions[None])
-for mine, other in zip(
-    meet(words, regions, vilbert.meetings[0]), (met.text, met.image), strict=True
-):
-    same(mine, other[0])
+mine = meet(words, regions, vilbert.meetings[0])
+same(mine[0], met.text[0])
+same(mine[1], met.image[0])
 print("my co-attention is the library's, 7 words of width 128 and 5 regions of width 160")
 
 # %% [markdown]
@@ -283,12 +279,9 @@ print("my co-attention is the library's, 7 words of width 128 and 5 regions of w
 layer, z = vilt.encoder.blocks[5], theirs.states[5][0]
 normed, d = layer.norm1(z), z.shape[1]
 cross = CrossAttention(d, heads=3)
-cross.query.weight, cross.query.bias = (
-    torch.nn.Parameter(p[:d]) for p in layer.attention.qkv.parameters()
-)
-cross.key_value.weight, cross.key_value.bias = (
-    torch.nn.Parameter(p[d:]) for p in layer.attention.qkv.parameters()
-)
+for name, whole in layer.attention.qkv.named_parameters():  # weight and bias
+    setattr(cross.query, name, torch.nn.Parameter(whole[:d]))
+    setattr(cross.key_value, name, torch.nn.Parameter(whole[d:]))
 cross.projection = layer.attention.projection
 
 Q, K, V = heads_of(normed, layer.attention)
@@ -296,9 +289,7 @@ scores = Q @ K.mT / Q.shape[-1] ** 0.5
 scores[:, :l, :l] = -torch.inf  # text may not ask text
 joint = rearrange(scores.softmax(dim=-1) @ V, "h s d -> s (h d)")
 same(cross(normed[None, :l], normed[None, l:])[0][0], layer.attention.projection(joint)[:l])
-print(
-    "cross-attention = joint attention with the own block crossed out, if both sides share their weights"
-)
+print("cross-attention = joint attention without the own block, if both sides share weights")
 
 # %% [markdown]
 # **So that is the whole difference.** Joint attention: four blocks, one softmax a row (to look at the image, a word must
@@ -316,15 +307,14 @@ words, regions = vilbert.text_embedding(text.ids), vilbert.embed_image(seen)
 ahead = len(vilbert.words) - len(vilbert.regions)
 for own in vilbert.words[:ahead]:
     words, _ = own(words)
-for layer, of_words, of_regions in zip(
-    vilbert.meetings, vilbert.words[ahead:], vilbert.regions, strict=True
-):
-    both = meet(words[0], regions[0], layer)
-    words, regions = of_words(both[0][None])[0], of_regions(both[1][None])[0]
+for k, layer in enumerate(vilbert.meetings):
+    met = meet(words[0], regions[0], layer)
+    words, _ = vilbert.words[ahead + k](met[0][None])
+    regions, _ = vilbert.regions[k](met[1][None])
 pooled = vilbert.pooler(words[:, 0]) * vilbert.region_pooler(regions[:, 0])
 same(pooled, vilbert(text, seen).pooled)
 print(
-    f"{words.shape[1]} word pieces, [IMG] + {regions.shape[1] - 1} regions; {ahead} blocks ahead, {len(vilbert.regions)} meetings"
+    f"{words.shape[1]} word pieces, [IMG] and {regions.shape[1] - 1} regions: ViLBERT's pooled vector"
 )
 
 # %% [markdown]
@@ -342,26 +332,18 @@ def matrix(a, b):
 
 def parameters(T, I, M, HT, HI):
     """Of one co-attentional layer."""
-    asks = sum(
-        matrix(own, M) + matrix(other, 2 * M) + matrix(M, own) for own, other in ((T, I), (I, T))
-    )
+    sides = (T, I), (I, T)
+    asks = sum(matrix(a, M) + matrix(b, 2 * M) + matrix(M, a) for a, b in sides)
     thinks = sum(matrix(own, wide) + matrix(wide, own) for own, wide in ((T, HT), (I, HI)))
     return asks + thinks + 2 * 2 * T + 2 * 2 * I  # two norms a stream
 
 
+# %%
 published = {"T": 768, "I": 1024, "M": 1024, "HT": 3072, "HI": 1024}
-block = CoAttentionBlock(
-    text_width=768,
-    image_width=1024,
-    inner_width=1024,
-    heads=8,
-    text_mlp_width=3072,
-    image_mlp_width=1024,
-)
+widths = {"text_width": 768, "image_width": 1024, "inner_width": 1024}
+block = CoAttentionBlock(**widths, heads=8, text_mlp_width=3072, image_mlp_width=1024)
 assert parameters(**published) == sum(p.numel() for p in block.parameters())
-print(
-    f"one meeting of the published ViLBERT: {parameters(**published):,} parameters, a block of ViLT 7,087,872"
-)
+print(f"a published meeting: {parameters(**published):,} parameters, a block of ViLT 7,087,872")
 
 # %% [markdown]
 # Then FLOPs, two a multiplication and addition, for $l$ words and $n$ regions. A matrix costs $2ab$ a token. Comparing and
@@ -381,18 +363,17 @@ def alone(s, d, h):
     return 8 * s * d * d + 4 * s * s * d + 4 * s * d * h
 
 
+# %%
 l_, n_ = 36, 36 + 1  # ViLBERT's words and regions in the paper's Table 6, and its [IMG]
-assert meeting(l_, n_, **published) == count_flops(
-    lambda: block(torch.zeros(1, l_, 768), torch.zeros(1, n_, 1024))
-)
-vilbert_flops = (
-    6 * meeting(l_, n_, **published) + 12 * alone(l_, 768, 3072) + 6 * alone(n_, 1024, 1024)
-)
-vilbert_flops += 2 * (768 * 1024 + 1024 * 1024)  # both poolers
+zeros = torch.zeros(1, l_, 768), torch.zeros(1, n_, 1024)
+assert meeting(l_, n_, **published) == count_flops(lambda: block(*zeros))
+vilbert_flops = 6 * meeting(l_, n_, **published) + 2 * (768 * 1024 + 1024 * 1024)  # and the poolers
+vilbert_flops += 12 * alone(l_, 768, 3072) + 6 * alone(n_, 1024, 1024)
 vilt_flops = 12 * alone(40 + 1 + 240, 768, 3072) + 2 * 768 * 768
-measured = json.loads(
-    (Path(vilt_core.__file__).parents[1] / "assets" / "families.json").read_text()
-)
+
+# %%
+assets = Path(vilt_core.__file__).parents[1] / "assets"
+measured = json.loads((assets / "families.json").read_text())
 for name, mine in (("vilbert", vilbert_flops), ("vilt", vilt_flops)):
     parts = next(one for one in measured["families"] if one["name"] == name)["components"]
     seeing, meeting_part = parts[0]["flops"], parts[2]["flops"]
@@ -437,9 +418,8 @@ turn(
 # %%
 real = torch.ones(2000, 20, dtype=torch.bool)
 hidden = hide_regions(real, generator=torch.Generator().manual_seed(0), shown=0.1)
-print(
-    f"asked {hidden.asked.float().mean():.1%}, of these zeroed {hidden.covered[hidden.asked].float().mean():.1%}"
-)
+zeroed = hidden.covered[hidden.asked].float().mean()
+print(f"asked {hidden.asked.float().mean():.1%}, of these zeroed {zeroed:.1%}")
 print("at least one of every picture:", bool(hidden.asked.any(dim=1).all()))
 
 # %%

@@ -43,6 +43,7 @@ sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # where
 
 # %%
 import random
+from textwrap import fill
 
 import numpy as np
 import plotly.graph_objects as go
@@ -87,17 +88,10 @@ gallery = world_gallery("test", 128)
 pictures = [paint(place, 128).pixels for place in gallery.pictures]
 captions = list(gallery.captions)
 right = truth(gallery).T  # (captions, pictures)
-show(
-    sheet(
-        pictures[:8],
-        titles=["\n".join([c[:24], c[24:50]]) for c in captions[:8]],
-        columns=4,
-        size=2.1,
-    ),
-    "The first eight scenes of the gallery with their captions",
-)
+titles = [fill(said, 26, max_lines=2) for said in captions[:8]]
+show(sheet(pictures[:8], titles=titles, size=2.2), "The first eight scenes with their captions")
 print(
-    f"{len(pictures)} pictures; {int(right.sum()) - len(right)} captions' worth of second right answers"
+    f"{len(pictures)} pictures, and {int(right.sum())} pairs of sentence and picture that are true"
 )
 
 # %% [markdown]
@@ -187,7 +181,7 @@ told = [
     for j in range(4)
 ]
 told = [tokenizer.encode(said).batch for said in told]  # four captions a scene
-
+# %%
 torch.manual_seed(0)
 towers, draw, losses = Towers(), torch.Generator().manual_seed(0), []
 adam = torch.optim.Adam(towers.parameters(), lr=0.01)
@@ -268,6 +262,7 @@ def at_first(K):
     return hit.gather(1, best).float().mean().item()
 
 
+# %%
 lengths = [1, 2, 4, 8, 16, 32]
 curve = [at_first(K) for K in lengths]
 reached = [hit[:, :K].any(dim=1).float().mean().item() for K in lengths]
@@ -290,7 +285,7 @@ show(
     figure,
     "Two rising curves: what the shortlist holds, and a little below it what ViLT puts first",
 )
-print({K: f"{100 * K / len(pictures):.0f} % of the work" for K in lengths})
+print("of the work:", {K: f"{100 * K / len(pictures):.0f} %" for K in lengths})
 
 # %% [markdown]
 # Read the two curves together:

@@ -29,8 +29,8 @@ def detect(places: Sequence[Scene], *, sure: float = 0.9) -> RegionBatch:
     for place in places:
         grey = Image.fromarray(paint(place, _SIDE).pixels).convert("L")
         own = np.array([thing.box for thing in place.objects], dtype=np.float32).clip(0, 1)
-        cuts = [np.ravel(grey.resize((CUT, CUT), box=tuple(_SIDE * box))) for box in own]
-        features.append(torch.tensor(np.array(cuts) / 255).float())
+        cuts = [np.asarray(grey.resize((CUT, CUT), box=tuple(_SIDE * box))) for box in own]
+        features.append(torch.tensor(np.array(cuts) / 255).float().flatten(1))
         boxes.append(torch.tensor(own))
         kinds = torch.tensor([thing.sprite.index + 1 for thing in place.objects])
         right = one_hot(kinds, num_classes=count + 1).float()

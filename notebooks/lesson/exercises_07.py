@@ -44,7 +44,7 @@ def sum_of_hinges(answer: Any) -> str:
         raise Off("Divide by the number of pairs, three here, and by nothing else.")
     if not close(found, truth):
         raise Off("Are hinges below 0 cut off? [margin + wrong - own] counts where it is above 0.")
-    other = float(sum(_hinges(0.05)).sum() / 3)
+    other = float(torch.stack(_hinges(0.05)).sum() / 3)
     if not close(number(run(answer, _SCORES.clone(), 0.05)), other):
         raise Off("Right with a margin of 0.2, wrong with another.")
     return "Every mistake teaches, the small ones too."
@@ -53,7 +53,8 @@ def sum_of_hinges(answer: Any) -> str:
 def _hinges(margin: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Of every sentence among the pictures, and of every picture among the sentences."""
     own, wrong = _SCORES.diagonal(), ~torch.eye(3, dtype=torch.bool)
-    return tuple((margin + _SCORES - pair).clamp(min=0) * wrong for pair in (own[:, None], own))
+    of_sentences = (margin + _SCORES - own[:, None]).clamp(min=0) * wrong
+    return of_sentences, (margin + _SCORES - own).clamp(min=0) * wrong
 
 
 @exercise("07.3")

@@ -185,8 +185,8 @@ def _dress(axes: Axes, across: dict, up: dict) -> None:
     ):
         if side.get("range") and side.get("type") != "log":
             bounds(*side["range"])
-        at = side.get("tickvals") or ()
-        if len(at) and not isinstance(at[0], str):  # named places have their ticks already
+        at = list(side.get("tickvals") or [])
+        if at and not isinstance(at[0], str):  # named places have their ticks already
             ticks(at, [_text(str(words)) for words in side.get("ticktext") or at])
             ticks([], minor=True)
     axes.xaxis.set_visible(across.get("visible") is not False)
