@@ -324,7 +324,9 @@ turn(
     ranked,
     "Two rows of five pictures, a purple frame around what is right",
     row=Dropdown(
-        options=[(captions[row], row) for row in short], value=mended[0], description="sentence"
+        options=[(captions[row], row) for row in short],
+        value=(mended or short)[0],
+        description="sentence",
     ),
     K=IntSlider(16, min=1, max=most, description="K"),
 )
@@ -345,9 +347,9 @@ np.testing.assert_allclose(values, by_hand, atol=1e-5)
 print("the nearest of sentence 1:", [index.entries[row].key for row in rows[1, :3]])
 
 # %% [markdown]
-# For a million pictures this still is one product: a fraction of a second. For a *billion* one gives up exactness: a **graph**
-# (HNSW) links every vector to its neighbours, and a query walks from link to link. Try it on 5,000 vectors and
-# 100 queries that point anywhere, the hardest case there is:
+# For a million pictures this still is one product: a fraction of a second. For a *billion* one gives up the promise of exactness: a
+# **graph** (HNSW) links every vector to its neighbours, and a query walks from link to link. On 5,000 vectors it loses
+# next to nothing:
 
 # %%
 many = unit(torch.randn(5000, 64, generator=torch.Generator().manual_seed(1)), dim=-1).numpy()
@@ -393,7 +395,8 @@ print(
 #
 # - 128 pictures are few. In a larger gallery the same K reaches less: more wrong pictures push in between. `python -m vilt_core
 #   search --measure` takes the same curve on 10,000.
-# - Our towers saw 400 scenes. CLIP saw 400 million pairs, and its shortlist is better. The *shape* of the curve stays.
+# - Our towers saw 400 scenes. CLIP saw 400 million pairs; expect a better shortlist of it, and a curve of the
+#   same shape.
 # - ViLT's paper (Table 4) ranks without a shortlist and still loses to UNITER on Flickr30K, 64.4 against 72.5 % for text to
 #   image. Retrieval is where the missing detector costs most.
 #

@@ -115,11 +115,23 @@ def test_the_proportions_keep_their_places_bases_and_notes():
 def test_ranges_and_ticks_are_kept():
     figure = go.Figure(go.Scatter(x=[1, 2, 32], y=[0.5, 0.6, 0.7]))
     figure.update_yaxes(range=[0, 1])
-    figure.update_xaxes(type="log", tickvals=[1, 32])
+    figure.update_xaxes(type="log", tickvals=[1, 32], range=[-1, 2])  # powers of ten
     (axes,) = still(figure).axes
     assert axes.get_ylim() == (0, 1)
     assert axes.get_xscale() == "log"
+    assert axes.get_xlim() == pytest.approx((0.1, 100))
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "32"]
+
+
+def test_points_have_their_names_beside_them():
+    named = {"mode": "markers+text", "text": ["fox", "cat"], "textposition": "middle left"}
+    (axes,) = still(go.Figure(go.Scatter(x=[0, 1], y=[2, 3], **named))).axes
+    assert len(axes.lines) == 1
+    assert [(text.get_text(), text.get_position()) for text in axes.texts] == [
+        ("fox", (0, 2)),
+        ("cat", (1, 3)),
+    ]
+    assert axes.texts[0].get_horizontalalignment() == "right"
 
 
 def test_markers_lines_and_plotly_colours():

@@ -54,6 +54,8 @@ def still(figure: go.Figure, *, width: float = 8.0) -> Figure:
                 _texts(axes, trace)
             elif trace.type == "scatter":
                 _lines(axes, trace)
+                if "text" in (trace.mode or ""):
+                    _texts(axes, trace)
         across, up = layout.get(name, {}), layout.get(_axis(own[0], "yaxis"), {})
         _dress(axes, across, up)
         for shape in layout.get("shapes", ()):
@@ -116,12 +118,13 @@ def _bars(axes: Axes, traces: list[Any], *, mode: str) -> None:
 
 
 def _texts(axes: Axes, trace: Any) -> None:
-    """Words at points, to the right of them; the named places are those of the bars there."""
+    """Words beside points; the named places are those of the bars there."""
+    side = "right" if "left" in (trace.textposition or "") else "left"
     named = zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)
     rows = {label.get_text(): at for label, at in named}
     for x, y, text in zip(trace.x, trace.y, trace.text, strict=True):
         place = rows[y] if isinstance(y, str) else y
-        axes.text(x, place, text, va="center", fontsize=8, color=trace.textfont.color)
+        axes.text(x, place, text, va="center", ha=side, fontsize=8, color=trace.textfont.color)
 
 
 def _note(axes: Axes, note: Any) -> None:
@@ -183,8 +186,10 @@ def _dress(axes: Axes, across: dict, up: dict) -> None:
         (across, axes.set_xlim, axes.set_xticks),
         (up, axes.set_ylim, axes.set_yticks),
     ):
-        if side.get("range") and side.get("type") != "log":
-            bounds(*side["range"])
+        if side.get("range"):
+            bounds(
+                *(10.0 ** np.array(side["range"]) if side.get("type") == "log" else side["range"])
+            )
         at = list(side.get("tickvals") or [])
         if at and not isinstance(at[0], str):  # named places have their ticks already
             ticks(at, [_text(str(words)) for words in side.get("ticktext") or at])
