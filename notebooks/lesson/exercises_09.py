@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lesson.checking import Off, close, exercise, number, run
+from lesson.checking import Off, chosen, close, exercise, number, run
 from vilt_core.data.jsonl import read_questions
 from vilt_core.evaluation.answers import answer_scores, normalise_answer
 
@@ -103,11 +103,7 @@ def _pair(result: Any) -> tuple[str, float]:
 @exercise("09.4")
 def honest(answer: Any) -> str:
     """What was chosen by a set is not measured on it."""
-    if not isinstance(answer, set | list | tuple | str):
-        raise Off('A set of letters is wanted, such as {"a", "b"}.')
-    found = {str(letter).lower() for letter in answer}
-    if strange := found - set("abcd"):
-        raise Off(f"There is no {', '.join(sorted(strange))}: choose from a to d.")
+    found = chosen(answer, "abcd")
     if "a" in found:
         raise Off("a: the step is chosen by val, and its score on val is then too high.")
     if "d" in found:
