@@ -600,6 +600,7 @@ function alignmentView(root, options = {}) {
       const peaks = data.words.map((_, word) => hottest(word));
       at.word = withTruth.length ? Math.min(...withTruth) : strongest(peaks);
     }
+    if (data.words[message.word] !== undefined) at.word = message.word;
     Object.assign(at, { patch: null, hover: null, exact: false, frame: data.iterations.length - 1 });
     build();
     render();
