@@ -83,5 +83,6 @@ def launch(demo: gr.Blocks) -> None:
         footer_links=["api"],
         run_history=False,
         ssr_mode=False,
+        app_kwargs={"routes": theme.routes()},
         max_file_size="30mb",
     )

@@ -3,11 +3,16 @@
 The colours themselves are variables in static/lab.css, once for light and once for dark.
 """
 
+import json
+from importlib.util import find_spec
 from pathlib import Path
 
 from gradio import themes
+from starlette.responses import FileResponse
+from starlette.routing import Route
 
 from vilt_core.viz.explanations import style as explanation_styles
+from vilt_core.viz.foils import script as foil_script
 from vilt_core.viz.stepper import styles
 
 OWN = Path(__file__).parent / "static"
@@ -70,8 +75,24 @@ def head() -> str:
     """What goes into the page's head. Gradio's own way for style sheets rewrites their rules."""
     return f"""
     <meta name="description" content="See, question and take apart a vision-language transformer.">
-    <style>{static("lab.css")}{static("compose.css")}{styles()}{explanation_styles()}</style>
+    <style id="lab-styles">{static("lab.css")}{static("compose.css")}{styles()}{explanation_styles()}</style>
+    <script>{saving()}</script>
     """
+
+
+def saving() -> str:
+    """The code that keeps figures and tables as files, with that of the views that can be touched."""
+    live = json.dumps({".vf": foil_script()}).replace("</", "<\\/")
+    return static("save.js").replace("/*LIVE*/ {}", live)
+
+
+def routes() -> list[Route]:
+    """What a saved figure of plotly's takes along: the library itself, which the page has in parts."""
+    found = find_spec("plotly")
+    assert found is not None
+    assert found.origin is not None
+    library = Path(found.origin).parent / "package_data" / "plotly.min.js"
+    return [Route("/lab/plotly.min.js", lambda _: FileResponse(library))]
 
 
 def static(name: str) -> str:
