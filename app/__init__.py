@@ -3,7 +3,7 @@
 import gradio as gr
 
 from app import endpoints, services, theme
-from app.components import chooser, frame, linking
+from app.components import chooser, frame, glossary, linking
 from app.tabs import (
     align,
     ask,
@@ -47,6 +47,7 @@ def build_demo() -> gr.Blocks:
                 retrieve.build(chosen.speakers["match"], link.place("find"))
             with gr.Tab("Compare", id="compare") as compare_tab:
                 families.build(compare_tab, link.place("compare"))
+        glossary.introduce(tabs)
         footer = frame.footer()
         endpoints.build()
         arrived = linking.wire(link, demo=demo, tabs=tabs, visit=chosen.visit)

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from vilt_core.viz.explanations import style as explanation_styles
 from vilt_core.viz.foils import script as foil_script
+from vilt_core.viz.heads import script as head_script
 from vilt_core.viz.stepper import styles
 
 OWN = Path(__file__).parent / "static"
@@ -82,7 +83,8 @@ def head() -> str:
 
 def saving() -> str:
     """The code that keeps figures and tables as files, with that of the views that can be touched."""
-    live = json.dumps({".vf": foil_script()}).replace("</", "<\\/")
+    heads = f"{head_script()} headsView(element.querySelector('.vx-heads')).show(payload);"
+    live = json.dumps({".vf": foil_script(), ".vx-heads": heads}).replace("</", "<\\/")
     return static("save.js").replace("/*LIVE*/ {}", live)
 
 

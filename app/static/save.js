@@ -223,10 +223,11 @@ window.labSave ??= (() => {
   };
   const script = (code) => `<script>${code.replace(/<\/(?=script)/g, "<\\/")}<${"/"}script>`;
   const living = (root) => Object.entries(LIVE).filter(([selector]) => root.matches(selector) || root.querySelector(selector))
-    .map(([, code]) => script(`{ const element = document.querySelector("main"); ${code} }`)).join("");
+    .map(([selector, code]) => {
+      const { payload = null } = root.matches(selector) ? root : root.querySelector(selector);
+      return script(`{ const element = document.querySelector("main"), payload = ${JSON.stringify(payload)}; ${code} }`);
+    }).join("");
   const pageOf = (host, root, pictures) => {
-    const own = host.querySelector("[data-page]") ?? host;
-    if (own.labPage) return own.labPage();
     const styles = document.getElementById("lab-styles").textContent;
     const base = "body{margin:0;padding:20px;background:var(--lab-paper)!important;color:var(--lab-ink);"
       + "font:16px/1.5 system-ui,sans-serif}main{max-width:1100px;margin:auto}main>.lab-still{all:unset}";
@@ -275,8 +276,9 @@ window.labSave ??= (() => {
   };
   const gridRows = (host) => new Promise((done, failed) => {
     // Only the rows on show are in the page; the table itself hands out all of them, to be copied.
+    const heads = [...host.querySelectorAll('[role="columnheader"][data-heading]')].map((one) => one.title || one.innerText);
     const { clipboard } = navigator, copying = host.querySelector('[aria-label="Copy table data"]');
-    const fake = { writeText: async (text) => done(unquoted(text)) };
+    const fake = { writeText: async (copied) => done([heads, ...unquoted(copied)]) };
     Object.defineProperty(navigator, "clipboard", { configurable: true, value: fake });
     copying.click();
     setTimeout(() => {

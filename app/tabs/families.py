@@ -1,8 +1,5 @@
 """Compare: the four kinds of models of the paper's figure 2, what they cost, and two at work."""
 
-import csv
-import io
-from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -58,18 +55,12 @@ def where(found: Found) -> str:
 
 
 def notes(found: Found) -> str:
-    """Why numbers differ from the paper's, and the table to take home, as HTML."""
+    """Why numbers differ from the paper's, as HTML."""
     told = "".join(
         f"<li><b>{escape(title)}</b> {escape(says)}</li>"
         for title, says in comparison.differences(found)
     )
-    file = io.StringIO()
-    csv.writer(file).writerows([comparison.HEADERS, *comparison.table(found)])
-    data = b64encode(file.getvalue().encode()).decode()
-    return (
-        f'<ul class="lab-notes">{told}</ul><p class="lab-where"><a download="table-6.csv" '
-        f'href="data:text/csv;base64,{data}">Download the table (CSV)</a></p>'
-    )
+    return f'<ul class="lab-notes">{told}</ul>'
 
 
 def measured(measure: Measure) -> Iterator[tuple[Any, ...]]:
