@@ -19,8 +19,8 @@ def glossary() -> dict[str, Any]:
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
-def words(tab: str) -> str:
-    """The line of a tab, as HTML: a button a word, and what it means beside it."""
+def words(tab: str, title: str) -> str:
+    """The line of a tab, as HTML: its title to hear, a button a word, and what it means beside it."""
     terms = glossary()["terms"]
     told = "".join(
         f'<span class="lab-term"><button type="button" aria-describedby="term-{tab}-{at}">'
@@ -29,6 +29,7 @@ def words(tab: str) -> str:
         for at, term in enumerate(glossary()["tabs"][tab])
     )
     return (
+        f'<h2 class="lab-sr">{escape(title)}</h2>'
         '<div class="lab-terms" role="group" aria-label="Words on this page">'
         f"<span>Words on this page</span>{told}</div>"
     )
@@ -40,7 +41,7 @@ def introduce(tabs: gr.Tabs) -> None:
         if isinstance(tab, gr.Tab) and str(tab.id) in glossary()["tabs"]:
             with tab:
                 gr.HTML(
-                    words(str(tab.id)),
+                    words(str(tab.id), tab.label or ""),
                     js_on_load=static("terms.js"),
                     apply_default_css=False,
                     elem_classes="lab-glossary",

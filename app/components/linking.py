@@ -133,6 +133,4 @@ def wire(linking: Linking, *, demo: gr.Blocks, tabs: gr.Tabs, visit: gr.State) -
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     linking.header.link(copy, [visit, *seen], linking.header, **quiet)
-    return demo.load(
-        arrive, visit, [tabs, linking.header, visit, *carried], queue=False, **quiet
-    )
+    return demo.load(arrive, visit, [tabs, linking.header, visit, *carried], queue=False, **quiet)

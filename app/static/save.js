@@ -13,6 +13,8 @@ window.labSave ??= (() => {
   const slug = (text) => text.trim().toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 40);
   const tab = () => document.querySelector('.lab-tabs > .tab-wrapper [data-tab-id][aria-selected="true"]')?.dataset.tabId;
   const heading = (host) => {
+    const own = host.querySelector(".lab-step h3");
+    if (own) return own.lastChild.textContent;
     const titles = [...document.querySelectorAll(".lab-heading h3, .lab-step h3, .lab-stop h3")];
     return titles.filter((title) => title.compareDocumentPosition(host) & Node.DOCUMENT_POSITION_FOLLOWING
       && title.offsetParent).at(-1)?.textContent ?? "figure";
@@ -20,7 +22,7 @@ window.labSave ??= (() => {
   const nameOf = (host) => {
     const word = host.querySelector('.vf-word[aria-pressed="true"]')?.textContent;
     const given = /^(component-|$)/.test(host.id) ? heading(host) : host.id;
-    return ["vilt-lab", tab(), ...new Set([given, word ?? ""].map(slug))].filter(Boolean).join("-");
+    return ["vilt-lab", ...new Set([tab() ?? "", given, word ?? ""].map(slug))].filter(Boolean).join("-");
   };
   const keep = (name, blob) => {
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
@@ -116,13 +118,15 @@ window.labSave ??= (() => {
       for (const { index, 0: word } of said.matchAll(/\S+/g)) {
         range.setStart(node, index);
         range.setEnd(node, index + word.length);
-        for (const box of [...range.getClientRects()].slice(0, 1)) {
-          const last = lines.at(-1);
-          if (last && Math.abs(last.top - box.top) < 2) Object.assign(last, { text: `${last.text} ${word}`, right: box.right });
-          else lines.push({ text: word, left: box.left, top: box.top, right: box.right, height: box.height });
-        }
+        const boxes = [...range.getClientRects()], box = boxes[0], last = lines.at(-1);
+        if (!box) continue;
+        const { right } = boxes.filter(({ top }) => Math.abs(top - box.top) < 2).at(-1);  // its first letter may be apart
+        if (last && Math.abs(last.top - box.top) < 2) Object.assign(last, { text: `${last.text} ${word}`, right });
+        else lines.push({ text: word, left: box.left, top: box.top, right, height: box.height });
       }
       const shape = { uppercase: (text) => text.toUpperCase(), lowercase: (text) => text.toLowerCase() }[style.textTransform] ?? ((text) => text);
+      const begins = getComputedStyle(node.parentElement, "::first-letter").textTransform === "uppercase";
+      if (begins && lines[0]) lines[0].text = lines[0].text.replace(/^./u, (letter) => letter.toUpperCase());
       for (const { text, left, top, right, height } of lines)
         line(shape(text), { left, top, width: right - left, height }, style);
     };
@@ -260,7 +264,7 @@ window.labSave ??= (() => {
     return /[",\n\r;]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   const csv = (rows) => `\uFEFF${rows.map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
-  const rowsOf = (table) => [...table.rows].map((row) => [...row.cells].map((one) => one.dataset.value ?? one.innerText));
+  const rowsOf = (table) => [...table.rows].map((row) => [...row.cells].map((one) => one.dataset.value ?? one.innerText.replace(/\s+/g, " ")));
   const unquoted = (text) => {  // what Gradio's table copies
     const rows = [[""]];
     let quoted = false;

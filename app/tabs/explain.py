@@ -93,9 +93,7 @@ def suggestions_of(key: Key | None, model: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=plain))
 
 
-def opened(
-    keys: tuple[Key, ...], key: Key, model: str, link: Fields = NOTHING
-) -> tuple[Any, ...]:
+def opened(keys: tuple[Key, ...], key: Key, model: str, link: Fields = NOTHING) -> tuple[Any, ...]:
     """A picture of ours put on show with a question about it; what is explained comes last."""
     found = suggestions_of(key, model)
     question = link.get("question", found[0])
