@@ -74,22 +74,23 @@ def lab() -> themes.Base:
 
 def head() -> str:
     """What goes into the page's head. Gradio's own way for style sheets rewrites their rules."""
+    ours = static("lab.css") + static("compose.css") + styles() + explanation_styles()
     return f"""
     <meta name="description" content="See, question and take apart a vision-language transformer.">
-    <style id="lab-styles">{static("lab.css")}{static("compose.css")}{styles()}{explanation_styles()}</style>
+    <style id="lab-styles">{ours}</style>
     <script>{saving()}</script>
     """
 
 
 def saving() -> str:
-    """The code that keeps figures and tables as files, with that of the views that can be touched."""
+    """What keeps figures and tables as files, with the code of views that can be touched."""
     heads = f"{head_script()} headsView(element.querySelector('.vx-heads')).show(payload);"
     live = json.dumps({".vf": foil_script(), ".vx-heads": heads}).replace("</", "<\\/")
     return static("save.js").replace("/*LIVE*/ {}", live)
 
 
 def routes() -> list[Route]:
-    """What a saved figure of plotly's takes along: the library itself, which the page has in parts."""
+    """What a saved figure of plotly's takes along: the library itself, whole."""
     found = find_spec("plotly")
     assert found is not None
     assert found.origin is not None

@@ -20,7 +20,7 @@ def glossary() -> dict[str, Any]:
 
 
 def words(tab: str, title: str) -> str:
-    """The line of a tab, as HTML: its title to hear, a button a word, and what it means beside it."""
+    """The line of a tab, as HTML: its title to hear, a button a word, what it means beside."""
     terms = glossary()["terms"]
     told = "".join(
         f'<span class="lab-term"><button type="button" aria-describedby="term-{tab}-{at}">'
