@@ -41,7 +41,7 @@ def introduce(tabs: gr.Tabs) -> None:
         if isinstance(tab, gr.Tab) and str(tab.id) in glossary()["tabs"]:
             with tab:
                 gr.HTML(
-                    words(str(tab.id), tab.label or ""),
+                    words(str(tab.id), str(tab.label)),
                     js_on_load=static("terms.js"),
                     apply_default_css=False,
                     elem_classes="lab-glossary",

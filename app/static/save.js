@@ -281,10 +281,10 @@ window.labSave ??= (() => {
   const gridRows = (host) => new Promise((done, failed) => {
     // Only the rows on show are in the page; the table itself hands out all of them, to be copied.
     const heads = [...host.querySelectorAll('[role="columnheader"][data-heading]')].map((one) => one.title || one.innerText);
-    const { clipboard } = navigator, copying = host.querySelector('[aria-label="Copy table data"]');
+    const { clipboard } = navigator, copying = host.querySelector('.table-container [role="toolbar"] button');
     const fake = { writeText: async (copied) => done([heads, ...unquoted(copied)]) };
     Object.defineProperty(navigator, "clipboard", { configurable: true, value: fake });
-    copying.click();
+    copying?.click();
     setTimeout(() => {
       Object.defineProperty(navigator, "clipboard", { configurable: true, value: clipboard });
       failed(new Error("the table gave nothing"));
@@ -355,6 +355,8 @@ window.labSave ??= (() => {
   });
 
   const attend = () => {
+    for (const link of document.querySelectorAll(".lab-picture a[download]"))
+      link.download = `vilt-lab-${tab()}-picture.${link.href.split(".").at(-1)}`;
     for (const host of document.querySelectorAll(".gradio-container .block")) {
       const known = [...host.children].find((child) => child.matches(".lab-save"));
       const wanted = host.matches(".lab-plot, .lab-table, :has(> * .html-container), :has(> .html-container)") && formatsOf(host).length > 0

@@ -173,7 +173,7 @@ def build(speaker: gr.State, place: Place) -> None:
     def switch(how: str, *rest) -> tuple[Any, ...]:
         return *columns(how), compared(how, *rest)
 
-    def introduce(model, how, image, true, false, key, link: Fields = NOTHING) -> tuple[Any, ...]:
+    def introduce(model, how: str, image, true, false, key, link: Fields = NOTHING) -> Any:
         how = {"word": WORD, "sticker": STICKER}.get(link.get("change", ""), how)
         shown = introduced(model, how, image, true, false, key, link)
         return *shown, gr.Radio(value=how), *columns(how)

@@ -229,7 +229,8 @@ def build(speaker: gr.State, place: Place) -> None:
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
 
     def introduce(model, image, text, unit, key, link: Fields = NOTHING) -> tuple[Any, ...]:
-        unit = {one: label for label, one in UNITS.items()}.get(link.get("unit"), unit)
+        if "unit" in link:
+            unit = next(label for label, one in UNITS.items() if one == link["unit"])
         return *introduced(model, image, text, unit, key, link), unit
 
     place.opens(
