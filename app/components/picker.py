@@ -54,7 +54,7 @@ def build(*, label: str, height: int) -> Picker:
         label=label,
         sources=["upload", "clipboard", "webcam"],
         height=height,
-        buttons=["download", "fullscreen"],
+        buttons=["fullscreen"],
         show_label=False,
         alt_text="The picture on show",
         placeholder="Drop, paste or take a picture",

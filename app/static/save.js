@@ -354,9 +354,27 @@ window.labSave ??= (() => {
     for (const menu of document.querySelectorAll(".lab-save[open]")) if (!menu.contains(target)) menu.open = false;
   });
 
+  // Pictures one may change have a row of icons, but none of Gradio's that keeps them.
+  const keeper = (row) => {
+    const like = row.querySelector("button"), icon = like?.cloneNode(true);
+    if (!icon?.querySelector("svg")) return;
+    icon.classList.add("lab-keep");
+    icon.title = "Save the picture (PNG)";
+    icon.setAttribute("aria-label", icon.title);
+    icon.querySelector("svg").outerHTML = '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" '
+      + 'stroke-linejoin="round" width="100%" height="100%" aria-hidden="true"><path d="M12 3v12m-5-5 5 5 5-5M4 20h16"/></svg>';
+    icon.addEventListener("click", (event) => {
+      event.stopPropagation();
+      const image = row.closest(".lab-picture").querySelector(".image-frame img, img");
+      const canvas = Object.assign(document.createElement("canvas"), { width: image.naturalWidth, height: image.naturalHeight });
+      canvas.getContext("2d").drawImage(image, 0, 0);
+      canvas.toBlob((blob) => keep(`vilt-lab-${tab()}-picture.png`, blob), "image/png");
+    });
+    row.prepend(icon);
+  };
+
   const attend = () => {
-    for (const link of document.querySelectorAll(".lab-picture a[download]"))
-      link.download = `vilt-lab-${tab()}-picture.${link.href.split(".").at(-1)}`;
+    for (const row of document.querySelectorAll(".lab-picture .icon-button-wrapper:not(:has(.lab-keep))")) keeper(row);
     for (const host of document.querySelectorAll(".gradio-container .block")) {
       const known = [...host.children].find((child) => child.matches(".lab-save"));
       const wanted = host.matches(".lab-plot, .lab-table, :has(> * .html-container), :has(> .html-container)") && formatsOf(host).length > 0

@@ -209,7 +209,7 @@ def _picture(label: str, name: str) -> gr.Image:
         label=label,
         sources=["upload", "clipboard", "webcam"],
         height=230,
-        buttons=["download", "fullscreen"],
+        buttons=["fullscreen"],
         show_label=False,
         alt_text=label,
         placeholder="Drop, paste or take a picture",

@@ -125,6 +125,16 @@ def test_a_table_of_html_is_kept_in_full(follow, tmp_path):
     assert len(rows[1][1]) > len(shown)
 
 
+def test_the_picture_on_show_is_kept(follow, tmp_path):
+    page = follow("tab=ask&picture=test.0.46")
+    with page.expect_download() as download:
+        page.get_by_label("Save the picture (PNG)").first.click()
+    assert download.value.suggested_filename == "vilt-lab-ask-picture.png"
+    path = tmp_path / "picture.png"
+    download.value.save_as(path)
+    assert side(path) == (512, 512)
+
+
 def test_a_cell_is_no_formula(follow):
     page = follow("tab=ask")
     cells = ["=1+1", "@x", "-4.5", "+0.1", "-a", "猫, dog", 'a "b"']
