@@ -3,7 +3,7 @@
 import gradio as gr
 
 from app import endpoints, services, theme
-from app.components import chooser, frame
+from app.components import chooser, frame, glossary, linking
 from app.tabs import (
     align,
     ask,
@@ -22,37 +22,38 @@ from app.tabs import (
 def build_demo() -> gr.Blocks:
     """The whole page, and the named endpoints behind it. Loads no model."""
     with gr.Blocks(title="ViLT Lab", analytics_enabled=False, fill_width=True) as demo:
-        frame.header()
+        link = linking.Linking(header=frame.header())
         chosen = chooser.build()
         with gr.Tabs(elem_classes="lab-tabs") as tabs:
             with gr.Tab("Tour", id="tour") as tour_tab:
-                tour.build(chosen.speakers["align"], tour_tab)
+                tour.build(chosen.speakers["align"], tour_tab, link.place("tour"))
             with gr.Tab("Ask", id="ask") as ask_tab:
-                card = ask.build(chosen.speakers["answer"])
+                card = ask.build(chosen.speakers["answer"], link.place("ask"))
             with gr.Tab("Align", id="align") as align_tab:
-                align.build(chosen.speakers["align"])
+                align.build(chosen.speakers["align"], link.place("align"))
             with gr.Tab(explain.TITLE, id="explain") as explain_tab:
-                explain.build(tabs, chosen.speakers["answer"])
+                explain.build(tabs, chosen.speakers["answer"], link.place("explain"))
             with gr.Tab("Compose", id="compose") as compose_tab:
-                compose.build(chosen.speakers["answer"])
+                compose.build(chosen.speakers["answer"], link.place("compose"))
             with gr.Tab("Foils", id="foils") as foils_tab:
-                foil.build(chosen.speakers["match"])
+                foil.build(chosen.speakers["match"], link.place("foils"))
             with gr.Tab("Masks", id="masks") as masks_tab:
-                mask.build(chosen.speakers["fill"])
+                mask.build(chosen.speakers["fill"], link.place("masks"))
             with gr.Tab("Pairs", id="pairs") as pairs_tab:
-                pair.build(chosen.speakers["compare"])
+                pair.build(chosen.speakers["compare"], link.place("pairs"))
             with gr.Tab("Pixels", id="pixels") as pixels_tab:
-                preprocess.build(pixels_tab)
+                preprocess.build(pixels_tab, link.place("pixels"))
             with gr.Tab("Find", id="find") as find_tab:
-                retrieve.build(chosen.speakers["match"])
+                retrieve.build(chosen.speakers["match"], link.place("find"))
             with gr.Tab("Compare", id="compare") as compare_tab:
-                families.build(compare_tab)
+                families.build(compare_tab, link.place("compare"))
+        glossary.introduce(tabs)
         footer = frame.footer()
         endpoints.build()
-        demo.load(compose.linked, None, tabs, show_progress="hidden", api_visibility="private")
+        arrived = linking.wire(link, demo=demo, tabs=tabs, visit=chosen.visit)
         chooser.wire(
             chosen,
-            opened=demo.load,
+            opened=arrived.then,
             tabs=(
                 ("align", tour_tab),
                 ("answer", ask_tab),
@@ -83,5 +84,6 @@ def launch(demo: gr.Blocks) -> None:
         footer_links=["api"],
         run_history=False,
         ssr_mode=False,
+        app_kwargs={"routes": theme.routes()},
         max_file_size="30mb",
     )

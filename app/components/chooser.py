@@ -52,9 +52,17 @@ class Visit:
 # What a visitor may do. ``visitor`` tells one from another: they share what is loaded.
 
 
-def arrived() -> Visit:
-    """Nothing chosen, no tab opened."""
-    return Visit(task=TABS[0], wanted=dict.fromkeys(TABS, services.LIBRARY.default), speaking={})
+def arrived(name: str | None = None) -> Visit:
+    """No tab opened; nothing chosen, unless an address named a model."""
+    wanted = dict.fromkeys(TABS, name or services.LIBRARY.default)
+    return Visit(task=TABS[0], wanted=wanted, speaking={})
+
+
+def is_here(name: str) -> bool:
+    """Whether there is such a model and nothing of it need be fetched."""
+    return name in services.LIBRARY.models and any(
+        _state(name, task).kind == "ready" for task in TABS
+    )
 
 
 def turned(visit: Visit, task: Task, visitor: object) -> Visit:

@@ -7,10 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from app import explanations, services
+from app import explanations, links, services
 from app.components import chips, picker, plain, progress, reply
+from app.components.linking import Place
 from app.components.polite import sentence
 from app.explanations import Subject
+from app.links import NOTHING, Fields
 from app.services import Key, SceneKey
 from app.theme import static
 
@@ -91,10 +93,11 @@ def suggestions_of(key: Key | None, model: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=plain))
 
 
-def opened(keys: tuple[Key, ...], key: Key, model: str) -> tuple[Any, ...]:
+def opened(keys: tuple[Key, ...], key: Key, model: str, link: Fields = NOTHING) -> tuple[Any, ...]:
     """A picture of ours put on show with a question about it; what is explained comes last."""
-    question, *_ = found = suggestions_of(key, model)
-    subject = _wish(None, question, key, model)
+    found = suggestions_of(key, model)
+    question = link.get("question", found[0])
+    subject = replace(_wish(None, question, key, model), answer=link.get("answer"))
     return *picker.shown(keys, key), question, chips.value(found, question), subject
 
 
@@ -116,14 +119,19 @@ def asked(image: str | None, question: str, key: Key | None, model: str) -> tupl
 
 
 def introduced(
-    model: str, image: str | None, question: str, key: Key | None, subject: Subject | None
+    model: str,
+    image: str | None,
+    question: str,
+    key: Key | None,
+    subject: Subject | None,
+    link: Fields = NOTHING,
 ) -> tuple[Any, ...]:
     """The tab on show, perhaps for another model: with a picture of its world, or one's own."""
     if subject is not None and subject.model == model:
         return _skipped(_PICTURE)
     keys = services.examples(model)
     if image is None or key is not None:
-        return opened(keys, keys[3 % len(keys)], model)
+        return opened(keys, link.get("picture", keys[3 % len(keys)]), model, link)
     return (
         picker.strip_value(keys, None),
         gr.skip(),
@@ -163,12 +171,13 @@ def _note(says: str) -> str:
     return f'<div class="lab-reply lab-waiting"><p>{says}</p></div>'
 
 
-def build(tabs: gr.Tabs, speaker: gr.State) -> None:
+def build(tabs: gr.Tabs, speaker: gr.State, place: Place) -> None:
     """Lay out the tab.
 
     Args:
         tabs: it opens when its own is selected, and again when the model changes meanwhile.
         speaker: the model that answers, by its name.
+        place: its side of links.
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
@@ -224,13 +233,15 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     view = [speaker, chosen.image, question, chosen.key, subject]
 
-    def select(model: str | None, image, text, key, subject, event: gr.SelectData):
+    def select(model: str | None, image, text, key, subject, carried, event: gr.SelectData):
         if event.value != TITLE or model is None:
-            return event.value == TITLE, *_skipped(_PICTURE)
-        return True, *introduced(model, image, text, key, subject)
+            return event.value == TITLE, *_skipped(_PICTURE), carried
+        return True, *introduced(model, image, text, key, subject, carried), {}
 
-    def change(model: str, image, text, key, subject, showing: bool):
-        return introduced(model, image, text, key, subject) if showing else _skipped(_PICTURE)
+    def change(model: str, image, text, key, subject, carried, showing: bool):
+        if not showing and not carried:
+            return *_skipped(_PICTURE), carried, False
+        return *introduced(model, image, text, key, subject, carried), {}, True
 
     def pick(keys: tuple[Key, ...], model: str, event: gr.EventData) -> tuple[Any, ...]:
         return opened(keys, keys[event.place], model)
@@ -249,8 +260,17 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
     def knock(subject: Subject | None, event: gr.EventData) -> str:
         return knocked(subject, event.parts)
 
-    tabs.select(select, view, [on_show, *picture], **quiet)
-    speaker.change(change, [*view, on_show], picture, **quiet)
+    carried = place.carried
+    tabs.select(select, [*view, carried], [on_show, *picture, carried], **quiet)
+    speaker.change(change, [*view, carried, on_show], [*picture, carried, on_show], **quiet)
+    place.carries(
+        [chosen.key, chosen.image, question, subject],
+        lambda key, image, text, subject: {
+            "picture": links.shown(key, image),
+            "question": text,
+            "answer": subject and subject.question == text and subject.answer,
+        },
+    )
     chosen.strip.pick(pick, [chosen.keys, speaker], picture, **quiet)
     chosen.strip.fresh(fresh, [chosen.keys, speaker], picture, **quiet)
     suggestions.pick(
