@@ -26,25 +26,25 @@ def build_demo() -> gr.Blocks:
         chosen = chooser.build()
         with gr.Tabs(elem_classes="lab-tabs") as tabs:
             with gr.Tab("Tour", id="tour") as tour_tab:
-                tour.build(chosen.speakers["align"], tour_tab)
+                tour.build(chosen.speakers["tour"], tour_tab)
             with gr.Tab("Ask", id="ask") as ask_tab:
-                card = ask.build(chosen.speakers["answer"])
+                card = ask.build(chosen.speakers["ask"])
             with gr.Tab("Align", id="align") as align_tab:
                 align.build(chosen.speakers["align"])
-            with gr.Tab(explain.TITLE, id="explain") as explain_tab:
-                explain.build(tabs, chosen.speakers["answer"])
+            with gr.Tab("Explain", id="explain") as explain_tab:
+                explain.build(chosen.speakers["explain"])
             with gr.Tab("Compose", id="compose") as compose_tab:
-                compose.build(chosen.speakers["answer"])
+                compose.build(chosen.speakers["compose"])
             with gr.Tab("Foils", id="foils") as foils_tab:
-                foil.build(chosen.speakers["match"])
+                foil.build(chosen.speakers["foils"])
             with gr.Tab("Masks", id="masks") as masks_tab:
-                mask.build(chosen.speakers["fill"])
+                mask.build(chosen.speakers["masks"])
             with gr.Tab("Pairs", id="pairs") as pairs_tab:
-                pair.build(chosen.speakers["compare"])
+                pair.build(chosen.speakers["pairs"])
             with gr.Tab("Pixels", id="pixels") as pixels_tab:
                 preprocess.build(pixels_tab)
             with gr.Tab("Find", id="find") as find_tab:
-                retrieve.build(chosen.speakers["match"])
+                retrieve.build(chosen.speakers["find"])
             with gr.Tab("Compare", id="compare") as compare_tab:
                 families.build(compare_tab)
         footer = frame.footer()
@@ -53,17 +53,17 @@ def build_demo() -> gr.Blocks:
         chooser.wire(
             chosen,
             opened=demo.load,
-            tabs=(
-                ("align", tour_tab),
-                ("answer", ask_tab),
-                ("align", align_tab),
-                ("answer", explain_tab),
-                ("answer", compose_tab),
-                ("match", foils_tab),
-                ("fill", masks_tab),
-                ("compare", pairs_tab),
-                ("match", find_tab),
-            ),
+            tabs={
+                "tour": tour_tab,
+                "ask": ask_tab,
+                "align": align_tab,
+                "explain": explain_tab,
+                "compose": compose_tab,
+                "foils": foils_tab,
+                "masks": masks_tab,
+                "pairs": pairs_tab,
+                "find": find_tab,
+            },
             offer=card.offer,
             footer=footer,
         )

@@ -256,7 +256,13 @@ def build(speaker: gr.State) -> None:
             trigger_mode="multiple",
             **quiet,
         ),
-        suggestions.pick(suggest, asked[1:], [text, suggestions, *answer, stop], **quiet),
+        suggestions.pick(
+            suggest,
+            asked[1:],
+            [text, suggestions, *answer, stop],
+            trigger_mode="multiple",
+            **quiet,
+        ),
     ]
     stop.click(
         lambda: (finds.nothing(STOPPED), gr.Button(visible=False)),
