@@ -1,9 +1,11 @@
 """The Gradio application: one file a tab, and services.py behind them."""
 
+from typing import Any
+
 import gradio as gr
 
 from app import endpoints, services, theme
-from app.components import chooser, frame
+from app.components import chooser, frame, polite
 from app.tabs import (
     align,
     ask,
@@ -18,10 +20,17 @@ from app.tabs import (
     tour,
 )
 
+_LOOKS, _KEPT = 3600, 24 * 3600  # seconds: how often old pictures of visitors go, and how old
+
 
 def build_demo() -> gr.Blocks:
     """The whole page, and the named endpoints behind it. Loads no model."""
-    with gr.Blocks(title="ViLT Lab", analytics_enabled=False, fill_width=True) as demo:
+    with polite.Door(
+        title="ViLT Lab",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(_LOOKS, _KEPT),
+    ) as demo:
         frame.header()
         chosen = chooser.build()
         with gr.Tabs(elem_classes="lab-tabs") as tabs:
@@ -70,10 +79,14 @@ def build_demo() -> gr.Blocks:
     return demo
 
 
-def launch(demo: gr.Blocks) -> None:
+def launch(demo: gr.Blocks, **settings: Any) -> None:
     """Serve the page; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT are honoured.
 
     The model loads beside the server, so that the page need not wait for it.
+
+    Args:
+        demo: what ``build_demo`` made.
+        settings: further ones of Gradio's ``launch``.
     """
     services.warm_up()
     demo.queue(default_concurrency_limit=2).launch(
@@ -83,5 +96,7 @@ def launch(demo: gr.Blocks) -> None:
         footer_links=["api"],
         run_history=False,
         ssr_mode=False,
+        enable_monitoring=False,
         max_file_size="30mb",
+        **settings,
     )
