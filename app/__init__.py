@@ -97,6 +97,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
         run_history=False,
         ssr_mode=False,
         enable_monitoring=False,
+        app_kwargs={"exception_handlers": {Exception: polite.sorry}},
         max_file_size="30mb",
         **settings,
     )

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
+from fastapi import Request
+from fastapi.responses import JSONResponse
 from gradio.block_function import BlockFunction
 
 _LOG = logging.getLogger(__name__)
@@ -13,6 +15,12 @@ OURS = (
     "Something went wrong on this server, not with you: it was written down there. "
     "Nothing is lost; try again, or something else."
 )
+
+
+async def sorry(_: Request, error: Exception) -> JSONResponse:
+    """What is answered where Gradio itself failed: no such event, for one."""
+    _LOG.info("a request failed: %r", error)
+    return JSONResponse({"detail": OURS}, status_code=500)
 
 
 class Door(gr.Blocks):

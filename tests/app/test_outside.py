@@ -5,6 +5,7 @@ import json
 import math
 import random
 import re
+import struct
 import threading
 import time
 import zlib
@@ -244,9 +245,7 @@ def test_uploads_stay_in_the_folder_of_uploads(client):
         if reply.status_code == 200:
             kept = Path(reply.json()[0]).resolve()
             assert "gradio" in kept.parts
-            assert not {"evil.png"} & {
-                path.name for path in (ROOT / "evil.png", Path("/etc/evil.png")) if path.exists()
-            }
+            assert not any(path.exists() for path in (ROOT / "evil.png", Path("/etc/evil.png")))
         assert not LEAKS.search(reply.text) or reply.status_code == 200
 
 
@@ -320,25 +319,12 @@ def long_gif(frames):
 
 def long_tiff(frames):
     """As many directories as frames, each of which points to the next."""
-    fields = (
-        (256, 1),
-        (257, 1),
-        (258, 8),
-        (259, 1),
-        (262, 1),
-        (273, 8),
-        (277, 1),
-        (278, 1),
-        (279, 1),
-    )
+    values = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 1}
     data = bytearray(b"II*\x00" + (16).to_bytes(4, "little") + b"\x00" * 8)
     for frame in range(frames):
-        data += len(fields).to_bytes(2, "little")
-        for tag, value in fields:
-            data += (
-                tag.to_bytes(2, "little") + (4).to_bytes(2, "little") + (1).to_bytes(4, "little")
-            )
-            data += value.to_bytes(4, "little")
+        data += len(values).to_bytes(2, "little")
+        for tag, value in values.items():
+            data += struct.pack("<HHII", tag, 4, 1, value)
         last = frame == frames - 1
         data += (0 if last else len(data) + 4).to_bytes(4, "little")
     return bytes(data)
@@ -423,9 +409,9 @@ def test_every_event_that_may_wait_for_a_model_shows_its_place_in_the_queue(demo
     }  # fmt: skip
     hidden: dict[str, set[str]] = {}
     for function in demo.fns.values():
-        if function.show_progress == "hidden" and function.api_visibility == "private":
-            if function.fn is not None and not function.is_cancel_function:
-                name = function.fn.__qualname__.rpartition(".")[2]
-                hidden.setdefault(function.fn.__module__, set()).add(name)
+        private = function.show_progress == "hidden" and function.api_visibility == "private"
+        if private and function.fn is not None and not function.is_cancel_function:
+            name = function.fn.__qualname__.rpartition(".")[2]
+            hidden.setdefault(function.fn.__module__, set()).add(name)
     hidden = {module: names for module, names in hidden.items() if module.startswith("app.")}
     assert hidden == light
