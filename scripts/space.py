@@ -6,8 +6,9 @@ As root on Linux. Into a folder that is deleted afterwards go: an environment as
 it (minutes; ``--python`` names one that is there), and a copy of the repository that nobody may
 write. A user without a name, without rights and with nothing but a home then starts ``python
 app.py``, on two processors and with 16 GB of addresses, where no network is but the machine itself.
-One question is asked by gradio_client. What is told: how long it took, how much memory, what was
-written where, and what was tried to be written elsewhere. It fails where anything did.
+A question is asked by gradio_client, and a sentence aligned. What is told: how long it took, how
+much memory, what was written where, and what was tried to be written elsewhere. It fails where
+anything did.
 """
 
 import argparse
@@ -34,13 +35,14 @@ USER = 1000
 MEMORY = 16 * 2**30  # bytes
 PROCESSORS = 2
 PATIENCE = 300.0  # seconds
-QUESTION = "what is above the camel?"  # about docs/scene.png, where a fox is
+QUESTION, SENTENCE = "what is above the camel?", "a fox above a camel"  # of docs/scene.png
 ASK = """
 import json, sys
 from gradio_client import Client, handle_file
 lab = Client(sys.argv[1], verbose=False)
 found = lab.predict(handle_file(sys.argv[2]), sys.argv[3], api_name="/answer")
-print(json.dumps(found["answers"][0]["text"]))
+print(json.dumps(found["answers"][0]["text"]), flush=True)
+lab.predict(handle_file(sys.argv[2]), sys.argv[4], api_name="/align")
 """
 # Python tells of every file that is opened to be written, and of every folder that is made.
 WATCH = """
@@ -54,13 +56,17 @@ def _watch(event, given):
         writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) if flags else 0
         if not writes and not set(mode or "") & set("wax+"):
             return
-    elif event in ("os.mkdir", "os.rename", "os.remove", "os.symlink", "os.link"):
-        path = given[0] if event != "os.symlink" else given[1]
+        folder = -1
+    elif event in ("os.mkdir", "os.remove"):
+        path, folder = given[0], given[-1]
+    elif event in ("os.rename", "os.symlink", "os.link"):
+        path, folder = given[1], given[-1]
     else:
         return
     try:
-        os.write(_LOG, (os.path.abspath(os.fsdecode(path)) + "\\n").encode())
-    except (TypeError, ValueError):
+        at = os.getcwd() if folder == -1 else os.readlink(f"/proc/self/fd/{folder}")
+        os.write(_LOG, (os.path.abspath(os.path.join(at, os.fsdecode(path))) + "\\n").encode())
+    except (OSError, TypeError, ValueError):
         pass
 sys.addaudithook(_watch)
 """
@@ -72,7 +78,7 @@ class Found:
 
     Attributes:
         page: seconds to the first page.
-        answer: seconds to the first answer, from the same beginning.
+        answer: seconds until both answers were there, from the same beginning.
         said: the answer.
         memory: MiB that were held at most.
         kept: files that are in the home and among the temporary ones afterwards.
@@ -226,9 +232,12 @@ def wait_for_page(url: str, server: subprocess.Popen, log: Path) -> None:
 
 
 def elsewhere(tried: str, *allowed: Path) -> tuple[str, ...]:
-    """Paths, a line each, that lie in none of the folders; /dev is no folder of files."""
-    folders = (*allowed, Path("/dev"), Path("/proc/self"))
-    paths = sorted(set(filter(None, tried.splitlines())))
+    """Paths, a line each, that lie in none of the folders.
+
+    /dev is no folder of files, and Python goes on where it may not keep its bytecode.
+    """
+    folders = (*allowed, Path("/dev"), Path("/proc"))
+    paths = sorted({path for path in tried.splitlines() if path and "__pycache__" not in path})
     return tuple(p for p in paths if not any(Path(p).is_relative_to(f) for f in folders))
 
 
@@ -258,14 +267,13 @@ def rehearse(folder: Path, python: Path, *, port: int) -> Found:
         page = time.monotonic() - begun
         picture = str(code / "docs" / "scene.png")
         asked = subprocess.run(
-            [str(python), "-c", ASK, url, picture, QUESTION],
+            [str(python), "-c", ASK, url, picture, QUESTION, SENTENCE],
             capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         answer = time.monotonic() - begun
         if asked.returncode != 0:
             raise RuntimeError(f"nothing was answered:\n{asked.stderr}\n{log.read_text()}")
-        time.sleep(5)  # what is loaded beside the server
-        held = memory(server.pid)
+        held, said = memory(server.pid), log.read_text()
     kept = [path for place in (home, spare) for path in place.rglob("*") if path.is_file()]
     return Found(
         page=page,
@@ -274,8 +282,8 @@ def rehearse(folder: Path, python: Path, *, port: int) -> Found:
         memory=held,
         kept=tuple(str(path.relative_to(folder)) for path in kept if path != watched),
         bytes=sum(path.stat().st_size for path in kept if path != watched),
-        tried=elsewhere(watched.read_text(), home, spare),
-        log=log.read_text(),
+        tried=elsewhere(watched.read_text(), home, spare, python.parents[1]),
+        log=said,
     )
 
 

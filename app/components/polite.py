@@ -39,8 +39,6 @@ class Door(gr.Blocks):
         """
         try:
             return await super().preprocess_data(block_fn, *args, **kwargs)
-        except gr.Error:
-            raise
         except Exception as error:
             _LOG.info("refused what came for %s: %s", block_fn.name, error)
             raise gr.Error(_misfit(block_fn), print_exception=False) from error

@@ -63,7 +63,7 @@ def test_settings_are_read(space):
 
 
 def test_what_is_written_elsewhere_is_told(space):
-    tried = "/home/a/x\n/tmp/y\n/dev/null\n/code/z\n/code/z\n/homes/b\n"
+    tried = "/home/a/x\n/tmp/y\n/dev/null\n/code/z\n/code/z\n/code/__pycache__/q\n/homes/b\n"
     assert space.elsewhere(tried, Path("/home/a"), Path("/tmp")) == ("/code/z", "/homes/b")
 
 
