@@ -3,8 +3,9 @@
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
-from app import endpoints, services, theme
+from app import endpoints, errands, services, theme
 from app.components import chooser, frame, polite
 from app.tabs import (
     align,
@@ -97,7 +98,10 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
         run_history=False,
         ssr_mode=False,
         enable_monitoring=False,
-        app_kwargs={"exception_handlers": {Exception: polite.sorry}},
+        app_kwargs={
+            "exception_handlers": {Exception: polite.sorry},
+            "middleware": [Middleware(errands.NoErrands)],
+        },
         max_file_size="30mb",
         **settings,
     )

@@ -287,6 +287,12 @@ def test_no_address_inside_the_house_is_fetched(client, picture):
     assert hits == []
 
 
+@pytest.mark.parametrize("where", ["file=", "proxy=", "file=/", "FILE="])
+def test_no_address_outside_is_fetched_for_others(client, where):
+    reply = client.get(where + "https://example.com/a.png", follow_redirects=False)
+    assert reply.status_code in (403, 404)
+
+
 def test_what_is_uploaded_never_runs_in_a_page(client):
     page = b"<html><script>alert(1)</script></html>"
     drawing = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'

@@ -33,9 +33,7 @@ def visible(buttons):
 def test_stop_is_there_while_work_lasts_and_what_was_shown_stays(demo):
     [work] = [fn.fn for fn in demo.fns.values() if fn.name == "run"]
     seen = list(work(3))
-    assert [row[:2] for row in seen] == [(0, "0 of 3"), (1, "1 of 3"), (2, "2 of 3")] + [
-        (2, "2 of 3")
-    ]
+    assert [row[:2] for row in seen] == [(0, "0 of 3"), (1, "1 of 3"), (2, "2 of 3"), (2, "2 of 3")]
     assert [[button.visible for button in row[2:]] for row in seen] == [[False, True]] * 3 + [
         [True, False]
     ]
