@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 def lent(function: Callable[Given, Result]) -> Callable[Given, Result]:
     """A function that runs with a GPU where one is lent, and elsewhere as it is."""
     try:
-        import spaces
+        import spaces  # pyright: ignore[reportMissingImports]
     except ImportError:
         return function
     return spaces.GPU(function, duration=SECONDS)

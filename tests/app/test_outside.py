@@ -152,13 +152,13 @@ def given(name, picture):
 @pytest.mark.parametrize("name", sorted(VALID))
 def test_whatever_a_program_sends_is_answered_in_one_sentence(client, picture, name):
     draw = random.Random(f"hostile/{name}")
-    cases = [[*given(name, picture)[:at], evil] for at in range(2) for evil in EVIL[::7]]
+    cases = [[*given(name, picture)[:at], evil] for at in range(2) for evil in EVIL[::14]]
     for at in range(len(VALID[name])):
-        for evil in draw.sample(EVIL, 5):
+        for evil in draw.sample(EVIL, 3):
             case = given(name, picture)
             case[at] = evil
             cases.append(case)
-    cases += [[draw.choice(EVIL) for _ in VALID[name]] for _ in range(8)]
+    cases += [[draw.choice(EVIL) for _ in VALID[name]] for _ in range(4)]
     cases += [given(name, picture) * 2, []]
     with ThreadPoolExecutor(8) as people:
         replies = list(people.map(lambda case: called(client, name, case), cases))
@@ -233,16 +233,18 @@ def test_no_file_of_the_server_is_served(client, path):
         assert not re.search("root:|import |OMP_NUM", reply.text)
 
 
-@pytest.mark.parametrize("path", FORBIDDEN)
-@pytest.mark.parametrize("name", ["answer", "retrieve"])
-def test_no_file_of_the_server_is_read_for_a_program(client, picture, path, name):
-    for file in ({"path": path}, {"path": path, "url": f"/gradio_api/file={path}"}):
-        file["meta"] = {"_type": "gradio.FileData"}
+@pytest.mark.parametrize(("name", "at"), [("answer", 0), ("compare", 1), ("retrieve", 4)])
+def test_no_file_of_the_server_is_read_for_a_program(client, picture, name, at):
+    def tried(path):
+        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
         data = given(name, picture)
-        data[VALID[name].index("picture")] = file
-        found, said = called(client, name, data)
-        assert found is None
-        assert polite(said)
+        data[at] = [file] if at == 4 else file | {"url": f"/gradio_api/file={path}"}
+        return called(client, name, data)
+
+    with ThreadPoolExecutor(8) as people:
+        for found, said in people.map(tried, FORBIDDEN):
+            assert found is None
+            assert polite(said)
 
 
 def test_uploads_stay_in_the_folder_of_uploads(client):

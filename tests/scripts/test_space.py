@@ -67,6 +67,26 @@ def test_what_is_written_elsewhere_is_told(space):
     assert space.elsewhere(tried, Path("/home/a"), Path("/tmp")) == ("/code/z", "/homes/b")
 
 
+@pytest.mark.parametrize(
+    ("changed", "well"),
+    [
+        ({}, True),
+        ({"said": "cat"}, False),
+        ({"tried": ("/code/x",)}, False),
+        ({"log": "Traceback (most recent call last):\nKeyError: 1\n"}, False),
+    ],
+)
+def test_all_is_well_or_it_is_told(space, capsys, changed, well):
+    forgotten = (
+        "Exception ignored in: <function BaseEventLoop.__del__ at 0x7f>\n"
+        "Traceback (most recent call last):\nValueError: Invalid file descriptor: -1\n"
+    )
+    known = {"page": 3.0, "answer": 5.0, "said": "fox", "memory": 900.0, "kept": (), "bytes": 0}
+    found = space.Found(**(known | {"tried": (), "log": forgotten} | changed))
+    assert space.tell(found) is well
+    assert found.said in capsys.readouterr().out
+
+
 def test_the_copy_is_whole_and_nobody_may_write_it(space, tmp_path):
     space.copy_repository(tmp_path / "code")
     for name in ("app.py", "requirements.txt", "assets/models/vilt-mini/model.safetensors"):
