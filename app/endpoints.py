@@ -113,7 +113,7 @@ def align(
         alignments.check_iterations(rounds)
         picture = _bytes(image)
         found = services.predictor(model, "align").align(
-            picture, text, beta=beta, iterations=rounds
+            picture, text, beta=_number("beta", beta), iterations=rounds
         )
     return {
         "words": [asdict(word) for word in found.words],
@@ -186,6 +186,20 @@ def _whole(name: str, value: Any) -> int:
     if not whole or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {value!r:.60}")
     return int(value)
+
+
+def _number(name: str, value: Any) -> float:
+    """Any number.
+
+    Raises:
+        ValueError: it is none, or too large to reckon with.
+    """
+    try:
+        if isinstance(value, int | float):
+            return float(value)
+    except OverflowError:
+        pass
+    raise ValueError(f"{name} must be a number, got {value!r:.60}")
 
 
 def _texts(texts: Any) -> list[str]:

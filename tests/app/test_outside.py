@@ -21,6 +21,7 @@ from PIL import Image
 
 import app
 from app import masks, services
+from app.components.polite import OURS
 from app.library import Library
 from app.models import catalogue
 
@@ -163,7 +164,7 @@ def test_whatever_a_program_sends_is_answered_in_one_sentence(client, picture, n
     with ThreadPoolExecutor(8) as people:
         replies = list(people.map(lambda case: called(client, name, case), cases))
     for case, (found, said) in zip(cases, replies, strict=True):
-        assert isinstance(found, dict) or polite(said), (case, said)
+        assert isinstance(found, dict) or (polite(said) and said != OURS), (case, said)
     assert called(client, name, given(name, picture))[0] is not None
 
 
