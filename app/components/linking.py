@@ -74,6 +74,8 @@ def arrived(query: Mapping[str, str], tabs: Sequence[str], visit: chooser.Visit)
     if found is None:
         return None, links.NOTHING, visit, ""
     tab, fields = found
+    first = tab if tab in chooser.TABS else None
+    visit = chooser.arrived(tab=first)  # on show at once: no other tab opens first
     wanted, trouble = fields.get("model"), ""
     if wanted and not chooser.is_here(wanted):
         trouble = (
@@ -81,7 +83,7 @@ def arrived(query: Mapping[str, str], tabs: Sequence[str], visit: chooser.Visit)
             "one speaks. Choose it on the line of the tabs."
         )
     elif wanted:
-        visit = chooser.arrived(wanted)
+        visit = chooser.arrived(wanted, first)
     return tab, fields, visit, trouble
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app import composing, services
-from app.components import chips, composer, picker, reply, sight, whatif
+from app.components import chips, composer, picker, progress, reply, sight, whatif
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.services import EXAMPLES
@@ -230,7 +230,7 @@ def build(speaker: gr.State, place: Place) -> None:
 
     desk = gr.State(None)
     outputs = [desk, editor, card, turned, seen, questions, sentences, question, text]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = progress.waiting(card)
     said = [question, text, speaker]
 
     def arrive(model: str | None, event: gr.EventData) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ import gradio as gr
 
 from app import comparison, links, services
 from app.comparison import Found, Measure
-from app.components import picker, plain, progress
+from app.components import picker, plain, progress, stoppable
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -195,7 +195,7 @@ def build(tab: gr.Tab, place: Place) -> None:
         begin,
         [state, measure, chosen.keys, chosen.key, chosen.image],
         [measure, *figures, history, first, second, text, question, *chosen.outputs],
-        **quiet,
+        **progress.waiting(told),
     )
     place.carries(
         [chosen.key, chosen.image, measure, text, question, first, second],
@@ -209,11 +209,14 @@ def build(tab: gr.Tab, place: Place) -> None:
         },
     )
     measure.change(switched, [state, measure], [boxes, bars], **quiet)
-    _stoppable(button, stop, told, measured, [measure], [state, told, *figures], quiet)
-    _stoppable(
-        watch, halt, status, watched,
-        [chosen.image, text, question, chosen.key, first, second], [status, view], quiet,
+    stoppable.wire(
+        button, stop, measured, [measure], [state, told, *figures], told=told,
+        one_at_a_time="measuring",
     )  # fmt: skip
+    looked = [chosen.image, text, question, chosen.key, first, second]
+    stoppable.wire(
+        watch, halt, watched, looked, [status, view], told=status, one_at_a_time="measuring"
+    )
     _wire_pictures(chosen, [text, question], quiet)
 
 
@@ -233,20 +236,3 @@ def _wire_pictures(chosen: picker.Picker, words: list[gr.Textbox], quiet: dict[s
     chosen.strip.pick(pick, [chosen.keys], [*words, *chosen.outputs], **quiet)
     chosen.strip.fresh(fresh, [chosen.keys], [*words, *chosen.outputs], **quiet)
     chosen.image.input(brought, [chosen.keys], [chosen.strip, chosen.key], **quiet)
-
-
-def _stoppable(button, stop, status, work, inputs, outputs, quiet: dict[str, Any]) -> None:
-    """A button that gives way to another while its work lasts; one visitor measures at a time."""
-
-    def turned(working: bool) -> tuple[Any, ...]:
-        return gr.Button(visible=not working), gr.Button(visible=working)
-
-    begun = button.click(lambda: turned(True), None, [button, stop], **quiet)
-    running = begun.then(
-        work, inputs, outputs, concurrency_limit=1, concurrency_id="measuring", **quiet
-    )
-    running.then(lambda: turned(False), None, [button, stop], **quiet)
-    halted = stop.click(lambda: None, None, None, cancels=[running], **quiet)
-    halted.then(
-        lambda: (*turned(False), progress.note("Stopped.")), None, [button, stop, status], **quiet
-    )

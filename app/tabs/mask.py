@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from app import links, masks, services
-from app.components import chips, cloze, picker, plain, progress, reply
+from app.components import chips, cloze, picker, plain, progress, reply, stoppable
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -269,33 +269,6 @@ def build(speaker: gr.State, place: Place) -> None:
     unit.input(
         hidden_from, [chosen.image, text, hidden, unit, chosen.key, speaker], looked, **quiet
     )
-    _stoppable(button, stop, told, [captions, speaker], bars)
-
-
-def _stoppable(button, stop, told, inputs, bars) -> None:
-    """A button that gives way to another while its work lasts."""
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-
-    def turned(working: bool) -> tuple[Any, ...]:
-        return gr.Button(visible=not working), gr.Button(visible=working)
-
-    # One event that may be asked for again at any time: the page takes one that was stopped for
-    # one that still runs, and would swallow the next click.
-    def work(captions: float, model: str) -> Iterator[tuple[Any, ...]]:
-        for step in measured(captions, model):
-            yield *step, *turned(True)
-        yield gr.skip(), gr.skip(), *turned(False)
-
-    running = button.click(
-        work,
-        inputs,
-        [told, bars, button, stop],
-        concurrency_limit=1,
-        concurrency_id="masks",
-        trigger_mode="multiple",
-        **quiet,
-    )
-    halted = stop.click(lambda: None, None, None, cancels=[running], **quiet)
-    halted.then(
-        lambda: (*turned(False), progress.note("Stopped.")), None, [button, stop, told], **quiet
+    stoppable.wire(
+        button, stop, measured, [captions, speaker], [told, bars], told=told, one_at_a_time="masks"
     )

@@ -289,7 +289,13 @@ def build(speaker: gr.State, place: Place) -> None:
             trigger_mode="multiple",
             **quiet,
         ),
-        suggestions.pick(suggest, asked[1:], [text, suggestions, *answer, stop], **quiet),
+        suggestions.pick(
+            suggest,
+            asked[1:],
+            [text, suggestions, *answer, stop],
+            trigger_mode="multiple",
+            **quiet,
+        ),
         begun.then(follow, [wanted, way, *asked, *looked], [*answer, stop], **quiet),
     ]
     stop.click(

@@ -180,7 +180,7 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
     current = gr.State(0)
     given = [chosen.image, text, chosen.key, speaker]
     every = [component for stage in stages for component in stage.everything]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = progress.waiting(told)
 
     def enter(place: int, *given: Any) -> tuple[Any, ...]:
         if given[3] is None:  # no model was chosen yet

@@ -123,7 +123,7 @@ def test_a_model_that_is_not_here_is_named_and_not_fetched(hub):
     query = {"tab": "ask", "model": "ViLT-B/32"}
     tab, _, visit, trouble = linking.arrived(query, TABS, chooser.arrived())
     assert tab == "ask"
-    assert visit == chooser.arrived()
+    assert visit == chooser.arrived(tab="ask")
     assert "not loaded here" in trouble
     assert hub.asked == []
 
@@ -144,7 +144,7 @@ def test_tabs_open_as_the_link_says(tiny):
     assert message["word"] == 1
     _, _, shown, _, text, _ = tour.introduced(TINY, None, "", None, {"sentence": "a dog"})
     assert (shown, text) == (EXAMPLES[0], "a dog")
-    *_, subject = explain.introduced(TINY, None, "", None, None, {"picture": key, "answer": "no"})
+    *_, subject = explain.introduced(TINY, None, "", None, {"picture": key, "answer": "no"})
     assert (subject.key, subject.answer) == (key, "no")
 
 
