@@ -16,6 +16,7 @@ from app.tabs import (
     preprocess,
     retrieve,
     tour,
+    train,
 )
 
 
@@ -45,6 +46,8 @@ def build_demo() -> gr.Blocks:
                 preprocess.build(pixels_tab)
             with gr.Tab("Find", id="find") as find_tab:
                 retrieve.build(chosen.speakers["match"])
+            with gr.Tab("Train", id="train"):
+                train.build()
             with gr.Tab("Compare", id="compare") as compare_tab:
                 families.build(compare_tab)
         footer = frame.footer()

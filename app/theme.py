@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gradio import themes
 
+from vilt_core.viz.emergence import styles as emergence_styles
 from vilt_core.viz.explanations import style as explanation_styles
 from vilt_core.viz.stepper import styles
 
@@ -70,7 +71,7 @@ def head() -> str:
     """What goes into the page's head. Gradio's own way for style sheets rewrites their rules."""
     return f"""
     <meta name="description" content="See, question and take apart a vision-language transformer.">
-    <style>{static("lab.css")}{static("compose.css")}{styles()}{explanation_styles()}</style>
+    <style>{static("lab.css")}{static("compose.css")}{styles()}{explanation_styles()}{emergence_styles()}</style>
     """
 
 

@@ -54,7 +54,7 @@ class Choices:
     @property
     def corner(self) -> Corner:
         """Of the world, where it learns."""
-        return Corner(kinds=self.kinds, crowd=min(3, self.kinds))
+        return Corner(kinds=self.kinds)
 
 
 def _check(name: str, value: float, span: tuple[float, float]) -> None:

@@ -24,9 +24,14 @@ from vilt_core.training.onlooker import Onlooker, Snapshot
 from vilt_core.training.stages import Recipe, Stage
 
 
+def words() -> Tokenizer:
+    """Those of the shipped model: long nouns fall into several pieces."""
+    return Tokenizer.from_file(SHIPPED / "vilt-mini" / "tokenizer.json")
+
+
 def begun(choices: Choices) -> Bundle:
-    """The model before its first step, the same for the same choices; the words of vilt-mini."""
-    tokenizer = Tokenizer.from_file(SHIPPED / "vilt-mini" / "tokenizer.json")
+    """The model before its first step, the same for the same choices."""
+    tokenizer = words()
     heads = (("itm", choices.itm), ("mlm", choices.mlm))
     config = vilt_small(
         vocab_size=len(tokenizer), tasks=tuple(name for name, wanted in heads if wanted)
