@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 ROOT = Path(__file__).parents[1]
+COMMAND = (sys.executable, "-m", "vilt_core", "emerge")
 SNAPSHOTS = 14  # of a run, and the one before its first step
 KEPT = 8  # runs that the server remembers; the oldest gives way
 PICTURE_SIDE = 256
+_PREFIX = "vilt-lab-training-"
+_STALE = 2 * 24 * 3600  # seconds after which a folder that a killed server left behind is removed
 _PATIENCE = 20.0  # seconds that a process has to keep what it has when it is told to stop
 _BEAT = 0.5  # seconds between two looks at what it has told
 
@@ -67,7 +70,7 @@ class Run:
 
     def __init__(self, choices: Choices):
         try:
-            self.folder = Path(tempfile.mkdtemp(prefix="vilt-lab-training-"))
+            self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         except OSError as error:
             raise ValueError(
                 f"this server has no room to keep a training: {error.strerror}"
@@ -127,6 +130,10 @@ _RUNS: list[Run] = []
 
 def _remember(run: Run) -> None:
     _RUNS.append(run)
+    for folder in run.folder.parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _STALE:
+                shutil.rmtree(folder, ignore_errors=True)
     while len(_RUNS) > KEPT:
         _RUNS.pop(0).forget()
 
@@ -346,7 +353,7 @@ class Pupil:
 def _pupil(run: Run) -> Iterator[Pupil]:
     """The process at work; it is gone at the end, whatever happened."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "vilt_core", "emerge", *_arguments(run)],
+        [*COMMAND, *_arguments(run)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -16,8 +16,8 @@ INTRODUCTION = """
 <div class="lab-intro"><h2>Watch an alignment come into being</h2><p>A ViLT of 300,000 parameters
 starts from nothing in a corner of the sticker world: a few kinds of stickers, two in a picture, and
 sentences about them. Nobody tells it where anything is. Masked words, matching and word-patch
-alignment are all it learns by, and after some hundred steps its words lie on their stickers.</p>
-</div>
+alignment are all that it learns by, and within some hundred steps most words find their
+stickers.</p></div>
 """
 OBJECTIVES = [
     ("Masked words (MLM)", "mlm"),
@@ -56,7 +56,7 @@ def started(
             )
         )
     except ValueError as error:
-        yield gr.skip(), _wrong(error), *(gr.skip(),) * 8
+        yield gr.skip(), _wrong(error), *(gr.skip(),) * 9
         return
     yield from followed(run)
 
@@ -68,7 +68,7 @@ def continued(run: Run | None, steps: float) -> Iterator[tuple[Any, ...]]:
             raise ValueError("there is nothing to go on from: start a training")
         training.further(run, int(steps))
     except ValueError as error:
-        yield gr.skip(), _wrong(error), *(gr.skip(),) * 8
+        yield gr.skip(), _wrong(error), *(gr.skip(),) * 9
         return
     yield from followed(run)
 
@@ -88,7 +88,7 @@ def followed(run: Run) -> Iterator[tuple[Any, ...]]:
             losses, scores, view = _drawn(run)
         elif run.steps and time.monotonic() - drawn > _REDRAWN:
             losses, drawn = training.losses(run), time.monotonic()
-        yield run, _status(told), losses, scores, view, *_turned(not told.ended, run)
+        yield run, _status(told), losses, scores, view, *_turned(not told.ended, run), gr.skip()
 
 
 def _drawn(run: Run) -> tuple[Any, Any, dict[str, Any]]:
@@ -160,18 +160,21 @@ def build() -> None:
             with gr.Row(elem_classes="lab-controls"):
                 file = gr.DownloadButton("Download", visible=False, elem_id="train-file")
             opens = plain.html(elem_id="train-opens")
-    plain.heading(
-        "On scenes that it never saw",
-        "Dotted: by guessing. The gap between hidden nouns with and without the picture is what it "
-        "has learned to see.",
-    )
-    scores = plain.plot("train-scores", "lab-fit")
-    plain.heading("Losses", "Dotted: a model that knows nothing. Alignment may fall below zero.")
-    losses = plain.plot("train-losses", "lab-fit")
+    with gr.Column(visible=False) as curves:
+        plain.heading(
+            "On scenes that it never saw",
+            "Dotted: by guessing. The gap between hidden nouns with and without the picture is "
+            "what it has learned to see.",
+        )
+        scores = plain.plot("train-scores", "lab-fit")
+        plain.heading(
+            "Losses", "Dotted: a model that knows nothing. Alignment may fall below zero."
+        )
+        losses = plain.plot("train-losses", "lab-fit")
 
     run = gr.State(None, time_to_live=24 * 3600, delete_callback=_left)
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    shown = [run, told, losses, scores, view, start, stop, on, file, opens]
+    shown = [run, told, losses, scores, view, start, stop, on, file, opens, curves]
     waiting: dict[str, Any] = {"concurrency_limit": _OTHERS, "concurrency_id": "training"}
     start.click(started, choices, shown, **waiting, **quiet)
     on.click(continued, [run, choices[0]], shown, **waiting, **quiet)

@@ -13,7 +13,11 @@ from vilt_core.viz.palette import SERIES
 
 # The objectives and the scores: what a person calls them. Each keeps its colour.
 LOSSES = {"mlm": "masked words (MLM)", "itm": "matching (ITM)", "wpa": "alignment (WPA)"}
-SCORES = {"matching": "true or false?", "masked": "hidden nouns found", "pointing": "heat points"}
+SCORES = {
+    "matching": "sentences told apart",
+    "masked": "hidden nouns found",
+    "pointing": "words on their sticker",
+}
 _COLORS = {
     "mlm": SERIES[1], "masked": SERIES[1],
     "itm": SERIES[2], "matching": SERIES[2],
@@ -58,6 +62,7 @@ def loss_curves(
     quiet(figure, height=90 + 130 * max(len(names), 1))
     figure.update_annotations(font={"size": 13, "color": SOFT}, x=0, xanchor="left")
     figure.update_layout(showlegend=False, margin={"t": 30})
+    figure.update_yaxes(rangemode="tozero")
     figure.update_xaxes(range=[0, total])
     figure.update_xaxes(title={"text": "step", "standoff": 4}, row=max(len(names), 1), col=1)
     return figure
@@ -122,7 +127,7 @@ def score_curves(
             )
         )
     quiet(figure, height=370)
-    figure.update_layout(margin={"t": 76})
+    figure.update_layout(margin={"t": 60})
     figure.update_xaxes(range=[0, total], title={"text": "step", "standoff": 4})
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
     return figure

@@ -153,8 +153,9 @@ function emergenceView(root) {
     parts.slider.setAttribute("aria-valuetext", `step ${moment.step}`);
     parts.step.textContent = `step ${moment.step}`;
     parts.body.replaceChildren(sentenceLine(),
-      make("div", { className: "ve-main" }, ...nouns().map((word, place) => noun(moment, word, place))),
-      facts(moment), film(), note(moment), keep(moment));
+      make("div", { className: "ve-top" },
+        make("div", { className: "ve-main" }, ...nouns().map((word, place) => noun(moment, word, place))), facts(moment)),
+      film(), note(moment), keep(moment));
     const held = root.querySelector(".ve-film"), now = held.querySelector("thead .ve-now");
     held.scrollLeft = left;
     const overlap = now.getBoundingClientRect().right - held.getBoundingClientRect().right;
