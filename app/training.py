@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -190,7 +190,7 @@ def further(run: Run, steps: int) -> None:
     run.halted.clear()
 
 
-def trained(run: Run) -> Iterator[Told]:
+def trained(run: Run) -> Generator[Told]:
     """Wait for a turn, then train until the end or until ``run.stop()``; told every second.
 
     Whoever stops listening ends the process, and what is kept stays.

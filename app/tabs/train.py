@@ -163,8 +163,8 @@ def build() -> None:
     with gr.Column(visible=False) as curves:
         plain.heading(
             "On scenes that it never saw",
-            "Dotted: by guessing. The gap between hidden nouns with and without the picture is "
-            "what it has learned to see.",
+            "Dotted: by guessing. Dashed: nouns found without the picture, and words that lie on "
+            "any sticker: what is above it was learned by looking.",
         )
         scores = plain.plot("train-scores", "lab-fit")
         plain.heading(

@@ -129,6 +129,12 @@ def test_looking_leaves_the_model_as_it_was(tmp_path):
     )
 
 
+def test_words_on_any_sticker_score_between_an_even_plan_and_the_truth(uninterrupted):
+    for shown in snapshots(uninterrupted[0]):
+        assert 0 < shown.chance["pointing"] < shown.chance["sticker"] < 0.75
+        assert shown.chance["sticker"] >= 0.4  # two stickers in every scene, of one size
+
+
 def test_the_false_sentence_is_false_and_the_true_one_names_all():
     tokenizer = begun(CHOICES).tokenizer
     for one in watched(CHOICES.corner):

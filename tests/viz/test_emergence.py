@@ -48,10 +48,10 @@ def test_heat_of_nothing_is_nothing():
 
 
 def test_everything_that_is_shown_is_sent():
-    sent = payload([SENTENCE], moments(0, 5), chance={"pointing": 0.1}, steps=9)
+    sent = payload([SENTENCE], moments(0, 5), chance={"pointing": 0.1, "sticker": 0.5}, steps=9)
     assert [one["step"] for one in sent["moments"]] == [0, 5]
     assert sent["sentences"][0]["nouns"] == {"1": [[0.1, 0.2, 0.5, 0.6]]}
-    assert sent["chance"] == {"pointing": 0.1}
+    assert sent["chance"] == {"pointing": 0.1, "sticker": 0.5}
     told = sent["moments"][0]["views"][0]
     assert (told["distance"], told["falseDistance"], told["trueChance"]) == (0.5, 0.9, 0.8)
     assert told["guesses"] == [
@@ -93,7 +93,9 @@ def test_no_losses_yet_are_an_empty_figure():
 
 def test_every_score_stands_beside_its_chance():
     scores = {"matching": [0.5, 0.9], "masked": [0.1, 0.7], "blind": [0.1, 0.2]}
-    figure = score_curves([0, 9], scores, chance={"matching": 0.5, "masked": 0.2}, total=20)
+    figure = score_curves(
+        [0, 9], scores, chance={"matching": 0.5, "masked": 0.2, "sticker": 0.6}, total=20
+    )
     lines = {line.name: list(line.y) for line in figure.data}
     assert lines == {
         "sentences told apart": [0.5, 0.9],
@@ -101,4 +103,5 @@ def test_every_score_stands_beside_its_chance():
         "hidden nouns found": [0.1, 0.7],
         "hidden nouns found, by guessing": [0.2, 0.2],
         "the same without the picture": [0.1, 0.2],
+        "on any sticker": [0.6, 0.6],
     }

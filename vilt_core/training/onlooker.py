@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from vilt_core.data.text import Tokenizer
-from vilt_core.evaluation.alignment import even, ipot_plan, mean_of, measured, mention_batches
+from vilt_core.evaluation.alignment import even, ipot_plan, mention_batches
 from vilt_core.evaluation.hidden_words import guessed, words_to_hide
 from vilt_core.evaluation.inference import evaluating, pixels_of
-from vilt_core.evaluation.localisation import patches_in_boxes
+from vilt_core.evaluation.localisation import patches_in_boxes, pointing
 from vilt_core.evaluation.matching import CHANCE, judged, match_probabilities
 from vilt_core.evaluation.sources import EVALUATION_SEED, Captioned, Paired, draw_of
 from vilt_core.explain.align import align
@@ -78,9 +77,11 @@ class Snapshot:
     step: int
     folder: str
     # "matching": right verdicts on true and false sentences; "masked": hidden nouns that are found;
-    # "blind": the same without the picture; "pointing": nouns whose strongest patch is their own.
+    # "blind": the same without the picture; "pointing": nouns whose strongest patch is on the right
+    # sticker, of two or more.
     scores: dict[str, float]
-    chance: dict[str, float]  # what guessing scores, likewise
+    # What guessing scores, likewise; "sticker": pointing at any sticker, whichever is meant.
+    chance: dict[str, float]
     heard: tuple[Heard, ...]  # of each watched sentence
 
 
@@ -128,14 +129,27 @@ class Onlooker:
         return Snapshot(step=step, folder=str(folder), scores=scores, chance=chance, heard=heard)
 
     def _pointing(self, bundle: Bundle) -> tuple[dict[str, float], dict[str, float]]:
-        """How often the plan's strongest patch is right, and how often an even one's would be."""
-        hits: list[Tensor] = []
-        guesses: list[Tensor] = []
+        """How often the plan's strongest patch is right, where there is more than one sticker.
+
+        Beside it what an even plan scores, and one that lies evenly on all stickers, whichever is
+        meant: to find the stickers is not to know their names.
+        """
+        several = [one for one in self.captions if len(one.boxes) > 1]
         with evaluating(bundle.model):
-            for batch in mention_batches(bundle, self.captions):
-                hits.append(measured(batch, ipot_plan(batch.output))["pointing"])
-                guesses.append(measured(batch, even(batch.output))["pointing"])
-        return {"pointing": mean_of(hits)}, {"pointing": mean_of(guesses)}
+            (batch,) = mention_batches(bundle, several, batch_size=len(several))
+        boxes = [torch.tensor(several[row].boxes) for row in batch.rows.tolist()]
+        grid = batch.output.grid
+        stickers = torch.stack([patches_in_boxes(own, grid=grid).any(dim=0) for own in boxes])
+        found = {
+            "pointing": batch.heat(ipot_plan(batch.output)),
+            "even": batch.heat(even(batch.output)),
+            "sticker": stickers.float(),
+        }
+        shares = {name: float(pointing(heat, batch.inside).mean()) for name, heat in found.items()}
+        return (
+            {"pointing": shares["pointing"]},
+            {"pointing": shares["even"], "sticker": shares["sticker"]},
+        )
 
 
 def watched(corner: Corner) -> tuple[Watched, ...]:

@@ -88,7 +88,8 @@ def score_curves(
     Args:
         steps: of the snapshots.
         scores: by name, one a snapshot; "blind" is drawn dashed, in the colour of "masked".
-        chance: by the same names.
+        chance: by the same names; "sticker", which words score that lie on any sticker, is drawn
+            dashed, in the colour of "pointing".
         total: steps of the whole run.
     """
     figure = go.Figure()
@@ -124,6 +125,17 @@ def score_curves(
                 mode="lines",
                 line={"color": _COLORS["masked"], "dash": "dash", "width": 1.5},
                 hovertemplate="step %{x}: %{y:.0%}<extra>without the picture</extra>",
+            )
+        )
+    if "sticker" in chance:
+        figure.add_trace(
+            go.Scatter(
+                x=[0, total],
+                y=[chance["sticker"]] * 2,
+                name="on any sticker",
+                mode="lines",
+                line={"color": _COLORS["pointing"], "dash": "dash", "width": 1.5},
+                hovertemplate="%{y:.0%}<extra>on any sticker</extra>",
             )
         )
     quiet(figure, height=370)

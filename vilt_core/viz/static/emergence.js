@@ -103,9 +103,9 @@ function emergenceView(root) {
     return line;
   };
   const note = (moment) => {
-    const share = moment.scores.pointing, chance = data.chance.pointing;
+    const share = percent(moment.scores.pointing), { pointing, sticker } = data.chance;
     return make("p", { className: "ve-note", textContent:
-      `Heat is the mass that the word's row of the transport plan lays on each patch; the white frame is where the thing truly is. Over the nouns of 96 scenes that no training showed, the strongest patch is on the thing in ${percent(share)} (${percent(chance)} by chance). The false sentence here: “${told().false}”.` });
+      `Heat is the mass that the word’s row of the transport plan lays on each patch; the white frame is where the thing truly is. In scenes of two stickers that no training showed, the strongest patch of a noun is on the right one in ${share} (anywhere: ${percent(pointing)}; on either sticker: ${percent(sticker)}). The false sentence here: “${told().false}”.` });
   };
   const keep = (moment) => {
     const button = make("button", { type: "button", className: "ve-keep", textContent: `Keep the model of step ${moment.step}` });
