@@ -439,7 +439,8 @@ def _moment(snapshot: dict[str, Any]) -> Any:
                 true_chance=heard["true_chance"],
                 false_chance=heard["false_chance"],
                 guesses=[
-                    (guess["word"], guess["likeliest"], guess["true"]) for guess in heard["guesses"]
+                    (guess["word"], [tuple(one) for one in guess["likeliest"]], guess["true"])
+                    for guess in heard["guesses"]
                 ],
             )
             for heard in snapshot["heard"]

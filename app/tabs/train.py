@@ -76,23 +76,17 @@ def continued(run: Run | None, steps: float) -> Iterator[tuple[Any, ...]]:
 def followed(run: Run) -> Iterator[tuple[Any, ...]]:
     """What the page shows of a run, again and again until it ends."""
     drawn = 0.0
-    yield (
-        run,
-        progress.bar("Starting", run.reached, run.choices.steps),
-        *_drawn(run),
-        *_turned(True),
-    )
+    begun = progress.bar("Starting", run.reached, run.choices.steps)
+    curves = gr.skip(), gr.skip()  # they take longer to draw
+    yield run, begun, *curves, training.view(run), *_turned(True), gr.Column(visible=True)
     for told in training.trained(run):
         losses, scores, view = gr.skip(), gr.skip(), gr.skip()
-        if told.fresh:
-            losses, scores, view = _drawn(run)
+        if told.fresh or not drawn:
+            losses, scores, view = training.losses(run), training.scores(run), training.view(run)
+            drawn = time.monotonic()
         elif run.steps and time.monotonic() - drawn > _REDRAWN:
             losses, drawn = training.losses(run), time.monotonic()
         yield run, _status(told), losses, scores, view, *_turned(not told.ended, run), gr.skip()
-
-
-def _drawn(run: Run) -> tuple[Any, Any, dict[str, Any]]:
-    return training.losses(run), training.scores(run), training.view(run)
 
 
 def _status(told: Told) -> str:

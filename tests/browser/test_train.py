@@ -23,7 +23,7 @@ def test_a_run_is_watched_stopped_gone_through_and_kept(turn):
         number.press("Tab")
     page.locator("#train-start").click()
     told = page.locator("#train-told")
-    expect(told.locator("[role=progressbar]")).to_be_visible()
+    expect(told.locator("[role=progressbar]")).to_be_visible(timeout=30_000)
     columns = page.locator(".ve-film thead button")
     expect(columns.nth(1)).to_be_visible(timeout=120_000)
     for plot in ("train-losses", "train-scores"):

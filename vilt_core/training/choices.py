@@ -8,7 +8,7 @@ from typing import Literal
 
 from vilt_core.world.corner import Corner
 
-STEPS = (10, 4000)  # of a run: at least, at most
+STEPS = (1, 4000)  # of a run: at least, at most
 RATES = (1e-5, 1e-2)  # learning rates
 BATCHES = (8, 256)
 SNAPSHOTS = 100  # of a run at most: each is two megabytes
@@ -57,7 +57,7 @@ class Choices:
         return Corner(kinds=self.kinds)
 
 
-def _check(name: str, value: float, span: tuple[float, float]) -> None:
+def _check(name: str, value: float | int, span: tuple[float | int, float | int]) -> None:
     low, high = span
     if not low <= value <= high:
         raise ValueError(f"{name} must lie in {low:g} to {high:g}, got {value:g}")
