@@ -19,6 +19,7 @@ from app.tabs import (
     preprocess,
     retrieve,
     tour,
+    train,
 )
 
 _LOOKS, _KEPT = 3600, 24 * 3600  # seconds: how often old pictures of visitors go, and how old
@@ -55,6 +56,8 @@ def build_demo() -> gr.Blocks:
                 preprocess.build(pixels_tab, link.place("pixels"))
             with gr.Tab("Find", id="find") as find_tab:
                 retrieve.build(chosen.speakers["find"], link.place("find"))
+            with gr.Tab("Train", id="train"):
+                train.build()
             with gr.Tab("Compare", id="compare") as compare_tab:
                 families.build(compare_tab, link.place("compare"))
         glossary.introduce(tabs)

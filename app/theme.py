@@ -11,6 +11,7 @@ from gradio import themes
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+from vilt_core.viz.emergence import styles as emergence_styles
 from vilt_core.viz.explanations import style as explanation_styles
 from vilt_core.viz.foils import script as foil_script
 from vilt_core.viz.heads import script as head_script
@@ -74,7 +75,8 @@ def lab() -> themes.Base:
 
 def head() -> str:
     """What goes into the page's head. Gradio's own way for style sheets rewrites their rules."""
-    ours = static("lab.css") + static("compose.css") + styles() + explanation_styles()
+    sheets = static("lab.css"), static("compose.css"), styles(), explanation_styles()
+    ours = "".join((*sheets, emergence_styles()))
     return f"""
     <meta name="description" content="See, question and take apart a vision-language transformer.">
     <style id="lab-styles">{ours}</style>
