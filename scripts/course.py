@@ -119,6 +119,7 @@ def executed(source: Path) -> nbformat.NotebookNode:
         notebook,
         timeout=PATIENCE,
         record_timing=False,
+        coalesce_streams=True,  # however a slow cell's words arrive
         kernel_name="python3",
         resources={"metadata": {"path": str(FOLDER)}},
     )

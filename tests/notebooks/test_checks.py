@@ -4,11 +4,16 @@ The solutions in the notebooks are run by scripts/course.py; here are other righ
 that students hand in.
 """
 
+import json
+from collections import Counter
+from itertools import combinations, product
+
 import numpy as np
 import pytest
 import torch
 
 from lesson.checking import check, verdict
+from vilt_core.evaluation.answers import normalise_answer
 from vilt_core.predictor import load
 
 
@@ -137,6 +142,47 @@ def homed(heat, places, grid):
     return home
 
 
+def asked_line(*answers, image="images/1.png", question="can you eat it?", key="answers"):
+    """A line of a data set, and what students make of it."""
+    return json.dumps({"image": image, "question": question, key: list(answers)})
+
+
+def always(questions, *, rank=None, mean=len, score=None, meant=normalise_answer):
+    """The best constant answer, and its usual mistakes."""
+    worth = score or (lambda said, answer: min(said[answer] * 0.3, 1.0))
+    counts = [Counter(map(meant, ten)) for ten in questions]
+    total = {
+        answer: sum(worth(said, answer) for said in counts) for answer in sum(counts, Counter())
+    }
+    best = max(sorted(total), key=(lambda a: sum(c[a] for c in counts)) if rank else total.get)
+    return best, total[best] / mean(questions)
+
+
+def split_freely(one, other, *, least=lambda gap, real: abs(gap) >= abs(real) - 1e-9, of=np.mean):
+    """A permutation test over all splits, and its usual mistakes."""
+    scores, n = [*one, *other], len(one)
+    gaps = []
+    for chosen in combinations(range(2 * n), n):
+        rest = [scores[k] for k in range(2 * n) if k not in chosen]
+        gaps.append(np.mean(rest) - np.mean([scores[k] for k in chosen]))
+    return of([least(gap, np.mean(other) - np.mean(one)) for gap in gaps])
+
+
+def flipped(one, other):
+    """A test of sign flips, where a permutation test is asked for."""
+    d = np.subtract(other, one)
+    means = [np.mean(d * signs) for signs in product((1, -1), repeat=len(d))]
+    return np.mean(np.abs(means) >= abs(d.mean()) - 1e-9)
+
+
+def key_rows(query, key, value, head, heads, *, part=1, high=None, more=0):
+    """Where the keys of a head lie, and the usual mistakes."""
+    d = query.shape[1]
+    high = high or d // heads
+    first = part * d + head * high
+    return first, first + high + more
+
+
 RIGHT = [
     ("01.1", 252),
     ("01.1", np.array([252.0])),
@@ -165,6 +211,20 @@ RIGHT = [
     ("06.2", lambda curve, steps: np.trapezoid(curve, np.divide(steps, 64))),
     ("06.3", pointed),
     ("06.4", 0.1),
+    ("09.1", asked_line(*["yes"] * 7, *["no"] * 3)),
+    ("09.1", asked_line(*["No."] * 3, *["Yes"] * 7) + "\n"),
+    ("09.2", np.log(2) + np.log1p(np.exp(-2))),
+    ("09.3", always),
+    ("09.4", {"b", "c"}),
+    ("11.1", 6),
+    ("11.2", split_freely),
+    ("11.3", {"words", "words-patches"}),
+    ("11.3", ("words-patches", "words")),
+    ("11.4", 1.16),
+    ("12.1", 199),
+    ("12.2", 769 * 1536 + 2 * 1536 + 1537 * 3129),
+    ("12.3", key_rows),
+    ("12.4", {"a", "c", "e"}),
     ("13.1", homed),
     ("13.2", 1),
     ("13.3", {"c", "e"}),
@@ -295,6 +355,93 @@ WRONG = [
     ("06.4", 0.05, "nothing is halved there"),
     ("06.4", 0, "mixes the patch in"),
     ("06.4", 1, "with A1 = I"),
+    ("09.1", {"image": "images/1.png"}, "A line of text"),
+    ("09.1", asked_line("yes", "no").replace(", ", ",\n"), "without line breaks"),
+    ("09.1", "{'image': 'images/1.png'}", "not readable JSON"),
+    ("09.1", asked_line("yes", image="1.png"), "expected an image at 1.png"),
+    ("09.1", asked_line("yes", key="answer"), "expected \"answer\": a word"),
+    ("09.1", asked_line("yes", question="is it food?"), "The question is"),
+    ("09.1", '{"image": "images/1.png", "question": "can you eat it?", "answer": "yes"}', "a list"),
+    ("09.1", asked_line("yes", "no"), "your line has 2 answers"),
+    ("09.1", asked_line(*["yes"] * 3, *["no"] * 7), "other way round"),
+    ("09.1", asked_line(*["yes"] * 5, *["no"] * 5), "Seven times yes"),
+    ("09.2", (np.log(2) + np.log1p(np.exp(-2))) / 2, "only questions are averaged"),
+    ("09.2", -np.log(2) - np.log1p(np.exp(-2)), "The sign"),
+    ("09.2", 1 + np.log2(1 + np.exp(-2)), "natural logarithm"),
+    ("09.2", 0.6 * np.log(2) + np.log1p(np.exp(-2)), "The other side"),
+    ("09.2", 0.6 * np.log1p(np.exp(2)) + np.log1p(np.exp(-2)), "That is a softmax"),
+    ("09.2", 7, "then add"),
+    ("09.3", lambda q: always(q, rank="count"), "is said more often"),
+    ("09.3", lambda q: ("green", 0.6), "it is \"blue\""),
+    ("09.3", lambda q: always(q, mean=lambda _: 1), "Divide by the number"),
+    ("09.3", lambda q: (always(q)[0], 100 * always(q)[1]), "not in percent"),
+    ("09.3", lambda q: ("blue", 0.24), "how many people say it"),
+    ("09.3", lambda q: ("blue", 0.5), "yours says 0.500"),
+    ("09.3", lambda q: always(q, meant=str.lower), "normalise before"),
+    ("09.3", lambda q: ("blue", 0.6) if len(q) == 5 else ("2", 0.4), "on average"),
+    ("09.3", lambda q: "blue", "A pair is wanted"),
+    ("09.4", {"a", "b", "c"}, "is then too high"),
+    ("09.4", {"d"}, "no longer tells"),
+    ("09.4", {"c"}, "b is honest"),
+    ("09.4", {"b"}, "c is honest"),
+    ("09.4", {"x"}, "There is no x"),
+    ("09.4", 4, "A set of letters"),
+    ("11.1", 5, "both ends count"),
+    ("11.1", 3, "two of eight"),
+    ("11.1", 64, "a number of combinations"),
+    ("11.1", 100, "for which n"),
+    ("11.2", lambda a, b: split_freely(a, b, least=lambda g, r: g >= r - 1e-9), "one side only"),
+    (
+        "11.2",
+        lambda a, b: split_freely(a, b, least=lambda g, r: abs(g) > abs(r) + 1e-9),
+        "at least as far",
+    ),
+    ("11.2", lambda a, b: split_freely(a, b, of=np.sum), "A share is wanted"),
+    ("11.2", flipped, "sign flips"),
+    ("11.2", lambda a, b: 0.5, "2 of the 20"),
+    (
+        "11.2",
+        lambda a, b: split_freely(a, b, least=lambda g, r: abs(g) >= r - 1e-9),
+        "absolute values on both sides",
+    ),
+    (
+        "11.2",
+        lambda a, b: split_freely(a, b, least=lambda g, r: abs(g) >= max(abs(r), 0.1) - 1e-9),
+        "the p-value is 1",
+    ),
+    ("11.3", {"words", "words-augmented"}, "is the same"),
+    ("11.3", {"whole", "words-patches"}, "something else besides"),
+    ("11.3", {"words", "mpp"}, "There is no row mpp"),
+    ("11.3", "words", "A set of two names"),
+    ("11.4", 0, "the mean of all five"),
+    ("11.4", -1.16, "the worst of five"),
+    ("11.4", 2.33, "from the worst to the best"),
+    ("11.4", 5, "the mean of their maxima"),
+    ("12.1", 12 * 24 + 9, "held at 639"),
+    ("12.1", 12 * 19 + 9, "shrinks with it"),
+    ("12.1", 190, "Those are the patches"),
+    ("12.1", 197, "You miss 2"),
+    ("12.1", 500_000, "not pixels"),
+    ("12.1", 3, "Patches (rows x columns)"),
+    ("12.2", 769 * 1536 + 1537 * 3129, "The norm is missing"),
+    ("12.2", 769 * 1536 + 1536 + 1537 * 3129, "a scale *and* a shift"),
+    ("12.2", 768 * 1536 + 2 * 1536 + 1536 * 3129, "have biases"),
+    ("12.2", 769 * 3129, "a layer between"),
+    ("12.2", 6_000_000, "Two linear layers"),
+    ("12.3", lambda *a: key_rows(*a, part=0), "the queries of the head"),
+    ("12.3", lambda *a: key_rows(*a, part=2), "its values"),
+    ("12.3", lambda *a: key_rows(*a, more=-1), "as slices have it"),
+    ("12.3", lambda q, k, v, h, n: (len(q), 2 * len(q)), "the keys of all heads"),
+    ("12.3", lambda *a: key_rows(*a, high=3), "d / heads rows high"),
+    ("12.3", lambda *a: (0, 4), "not 0 to 3"),
+    ("12.3", lambda *a: (16, 20), "wrong for one"),
+    ("12.3", lambda *a: 16, "must have shape (2,)"),
+    ("12.4", {"a", "b"}, "lists them"),
+    ("12.4", {"d"}, "another shape"),
+    ("12.4", {"c", "e"}, "an exchange fits"),
+    ("12.4", {"a", "c"}, "e: loading sees weights only"),
+    ("12.4", {"f"}, "There is no f"),
+    ("12.4", 1, "A set of letters"),
     ("13.1", lambda h, p, g: h.reshape(g), "in which they came"),
     ("13.1", lambda h, p, g: h[p[:, 0] * g[1] + p[:, 1]].reshape(g), "The inverse"),
     ("13.1", lambda h, p, g: homed(h, p, g)[::-1], "Upside down"),
