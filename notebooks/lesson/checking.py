@@ -140,3 +140,14 @@ def shaped(answer: Any, shape: tuple[int, ...], *, what: str = "the result") -> 
     if found.shape != shape:
         raise Off(f"{what[0].upper()}{what[1:]} must have shape {shape}, yours has {found.shape}.")
     return found
+
+
+def chosen(answer: Any, letters: str) -> set[str]:
+    """The letters of an answer, out of those that there are, or Off."""
+    if not isinstance(answer, set | list | tuple | str):
+        raise Off('A set of letters is wanted, such as {"a", "b"}.')
+    found = {str(letter).lower() for letter in answer}
+    if strange := found - set(letters):
+        first, last = letters[0], letters[-1]
+        raise Off(f"There is no {', '.join(sorted(strange))}: choose from {first} to {last}.")
+    return found

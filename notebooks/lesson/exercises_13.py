@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lesson.checking import Off, close, exercise, number, run, shaped
+from lesson.checking import Off, chosen, close, exercise, number, run, shaped
 
 
 @exercise("13.1")
@@ -43,11 +43,7 @@ def stay(answer: Any) -> str:
 @exercise("13.3")
 def changed(answer: Any) -> str:
     """What a shuffle changes."""
-    if not isinstance(answer, set | list | tuple | str):
-        raise Off('A set of letters is wanted, such as {"a", "b"}.')
-    found = {str(letter).lower() for letter in answer}
-    if strange := found - set("abcde"):
-        raise Off(f"There is no {', '.join(sorted(strange))}: choose from a to e.")
+    found = chosen(answer, "abcde")
     if "a" in found:
         raise Off("a: the answer is read off [CLS], which listens to patches as a set.")
     if found & {"b", "d"}:

@@ -183,6 +183,86 @@ def key_rows(query, key, value, head, heads, *, part=1, high=None, more=0):
     return first, first + high + more
 
 
+def hinges(scores, margin, *, own=False, ways=(1, 0), worst=False, over=None, cut=True):
+    """VSE's loss, and its usual mistakes."""
+    wrong = torch.ones_like(scores) if own else 1 - torch.eye(len(scores))
+    total = 0.0
+    for way in ways:
+        pair = scores.diagonal().unsqueeze(way)
+        paid = margin + scores - pair
+        paid = (paid.clamp(min=0) if cut else paid) * wrong
+        total += (paid.amax(dim=way) if worst else paid).sum()
+    return total / (over or len(scores))
+
+
+def into_zeros(scores, margin):
+    scores.zero_()
+    return scores.sum()
+
+
+def soft_maximum(cosines, steepness=6.0, *, over=6.0, mean=False):
+    raised = np.exp(steepness * np.array(cosines))
+    return np.log(raised.mean() if mean else raised.sum()) / over
+
+
+def quarters(weights, l, *, by=lambda part, whole: part.sum(axis=1).mean()):
+    """The four blocks of a matrix of attention."""
+    sides = slice(0, l), slice(l, None)
+    return np.array([[by(weights[a, b], weights) for b in sides] for a in sides])
+
+
+def crossed_out(scores, l, *, own=True, fill=-torch.inf, after=False, axis=-1, image=True):
+    """Co-attention from joint scores, and its usual mistakes."""
+    side = torch.arange(len(scores)) >= l
+    hit = (side[:, None] == side) if own else (side[:, None] != side)
+    if not image:
+        hit = hit & ~side
+    if after:
+        return scores.softmax(dim=-1).masked_fill(hit, 0.0)
+    return scores.masked_fill(hit, fill).softmax(dim=axis)
+
+
+def into_place(scores, l):
+    scores[:l, :l] = scores[l:, l:] = -torch.inf
+    return scores.softmax(dim=-1)
+
+
+def divergence(p, logits):
+    q = np.exp(logits) / np.exp(logits).sum()
+    return sum(a * np.log(a / b) for a, b in zip(p, q, strict=True) if a > 0)
+
+
+def shares_of(logits):
+    return np.exp(logits) / np.exp(logits).sum()
+
+
+def staged(cosines, scores, K, *, place=True, upwards=False, judge=True, reached=False):
+    """Shortlist and judge, and the usual mistakes."""
+    found = 0
+    for row, (near, score) in enumerate(zip(cosines, scores, strict=True)):
+        short = np.argsort(near if upwards else -near)[:K]
+        best = int(score[short].argmax()) if judge else 0
+        found += row in short if reached else (short[best] if place else best) == row
+    return found / len(cosines)
+
+
+def over_all(cosines, scores, K):
+    return np.mean(scores.argmax(axis=1) == np.arange(len(scores)))
+
+
+def spoiled(cosines, scores, K):
+    scores[:] = 0
+    return 0.5
+
+
+def shortlist(places, wanted, *, more=0, strict=False):
+    for K in range(1, max(places) + 3):
+        reached = np.mean(np.array(places) < K)
+        if reached > wanted or (reached == wanted and not strict):
+            return K + more
+    return None
+
+
 RIGHT = [
     ("01.1", 252),
     ("01.1", np.array([252.0])),
@@ -211,6 +291,19 @@ RIGHT = [
     ("06.2", lambda curve, steps: np.trapezoid(curve, np.divide(steps, 64))),
     ("06.3", pointed),
     ("06.4", 0.1),
+    ("07.1", {"a", "c"}),
+    ("07.1", "CA"),
+    ("07.2", hinges),
+    ("07.3", 1.0152),
+    ("07.4", soft_maximum([0.2, 0.9, 0.5])),
+    ("08.1", quarters),
+    ("08.2", 0.7558),
+    ("08.3", crossed_out),
+    ("08.4", divergence),
+    ("10.1", staged),
+    ("10.2", 8.064),
+    ("10.3", shortlist),
+    ("10.4", 20.48),
     ("09.1", asked_line(*["yes"] * 7, *["no"] * 3)),
     ("09.1", asked_line(*["No."] * 3, *["Yes"] * 7) + "\n"),
     ("09.2", np.log(2) + np.log1p(np.exp(-2))),
@@ -355,6 +448,85 @@ WRONG = [
     ("06.4", 0.05, "nothing is halved there"),
     ("06.4", 0, "mixes the patch in"),
     ("06.4", 1, "with A1 = I"),
+    ("07.1", {"a", "c", "e"}, "d and e are out"),
+    ("07.1", {"a", "b", "c"}, "many vectors"),
+    ("07.1", {"a"}, "c reads each side alone"),
+    ("07.1", {"f"}, "choose from a to e"),
+    ("07.1", 1, "A set of letters"),
+    ("07.2", lambda s, m: hinges(s, m, worst=True), "VSE++ still"),
+    ("07.2", lambda s, m: hinges(s, m, own=True), "The diagonal counts too"),
+    ("07.2", lambda s, m: hinges(s, m, ways=(1,)), "Only one direction"),
+    ("07.2", lambda s, m: hinges(s, m, ways=(0,)), "Only one direction"),
+    ("07.2", lambda s, m: hinges(s, m, over=1), "That is the sum"),
+    ("07.2", lambda s, m: hinges(s, m, over=6), "by nothing else"),
+    ("07.2", lambda s, m: hinges(s, m, cut=False), "cut off"),
+    ("07.2", lambda s, m: hinges(s, 0.2), "wrong with another"),
+    ("07.2", into_zeros, "work on a copy"),
+    ("07.3", 10, "Ten times is the transformer alone"),
+    ("07.3", 886.5 / 900, "Old time over new"),
+    ("07.3", 900 / 885, "takes no time"),
+    ("07.3", 900 / 103.5, "not the seeing"),
+    ("07.3", 2, "a tenth of the rest"),
+    ("07.4", soft_maximum([0.2, 0.9, 0.5], over=1), "Divide by lambda"),
+    ("07.4", 1.6 / 3, "That is the mean"),
+    ("07.4", 0.9, "hard maximum"),
+    ("07.4", soft_maximum([0.2, 0.9, 0.5], steepness=1, over=1), "before the exponential"),
+    ("07.4", soft_maximum([0.2, 0.9, 0.5], mean=True), "not their mean"),
+    ("07.4", soft_maximum([0.2, 0.9, 0.5]) / np.log(10), "natural logarithm"),
+    ("07.4", 3, "over 6"),
+    ("08.1", lambda w, l: quarters(w, l).T, "exchanged"),
+    ("08.1", lambda w, l: quarters(w, l, by=lambda b, w: b.mean()), "mean weight"),
+    ("08.1", lambda w, l: quarters(w, l, by=lambda b, w: b.sum()), "take their mean"),
+    ("08.1", lambda w, l: quarters(w, l, by=lambda b, w: b.sum() / len(w)), "that block alone"),
+    ("08.1", lambda w, l: quarters(w.T, l), "each row's columns"),
+    ("08.1", lambda w, l: np.zeros((2, 2)), "The first row of blocks"),
+    ("08.1", lambda w, l: quarters(w, 3 if len(w) == 7 else 2), "is l fixed"),
+    ("08.1", lambda w, l: w, "must have shape (2, 2)"),
+    ("08.2", 0.2442, "That is what it keeps"),
+    ("08.2", 75.58, "between 0 and 1"),
+    ("08.2", 59_681, "how many"),
+    ("08.2", 241**2 / 281**2, "The text's own block"),
+    ("08.2", 40 * 241 / 281**2, "one of the two blocks"),
+    ("08.2", 0.5, "over 281 x 281"),
+    ("08.3", lambda s, l: crossed_out(s, l, own=False), "The other two blocks"),
+    ("08.3", lambda s, l: crossed_out(s, l, after=True), "after the softmax"),
+    ("08.3", lambda s, l: crossed_out(s, l, fill=0.0), "not silence"),
+    ("08.3", lambda s, l: crossed_out(s, l, axis=0), "over the queries"),
+    ("08.3", lambda s, l: crossed_out(s, l, image=False), "still asks the image"),
+    ("08.3", lambda s, l: (s - torch.inf).softmax(dim=-1), "NaNs"),
+    ("08.3", lambda s, l: s, "Minus infinity in text to text"),
+    ("08.3", into_place, "work on a copy"),
+    ("08.4", lambda p, x: -(p * np.log(shares_of(x))).sum(), "cross-entropy"),
+    ("08.4", lambda p, x: (shares_of(x) * np.log(shares_of(x) / p)).sum(), "other way round"),
+    ("08.4", lambda p, x: -divergence(p, x), "The sign"),
+    ("08.4", lambda p, x: divergence(p, x) / len(p), "over regions alone"),
+    ("08.4", lambda p, x: (p * (np.log(p) - x)).sum(), "softmax them first"),
+    ("08.4", lambda p, x: 0.0, "Of [0.6"),
+    ("08.4", lambda p, x: (p * np.log((p + 1e-30) / shares_of(x))).sum() + (0 in p), "0 log 0"),
+    ("10.1", lambda c, s, K: 100 * staged(c, s, K), "between 0 and 1"),
+    ("10.1", lambda c, s, K: 5 * staged(c, s, K), "how many sentences"),
+    ("10.1", over_all, "K has no effect"),
+    ("10.1", lambda c, s, K: staged(c, s, K, judge=False), "do not decide"),
+    ("10.1", lambda c, s, K: staged(c, s, K, reached=True), "not whether ViLT has it first"),
+    ("10.1", lambda c, s, K: staged(c, s, K, place=False), "counts within the shortlist"),
+    ("10.1", lambda c, s, K: staged(c, s, K, upwards=True), "K farthest"),
+    ("10.1", lambda c, s, K: 0.123, "At K = 1 to 5"),
+    ("10.1", spoiled, "work on copies"),
+    ("10.2", 8.064 / 8, "multiply by 8"),
+    ("10.2", 8.064 / 64, "do not divide"),
+    ("10.2", 0.008064, "Those are seconds"),
+    ("10.2", 35 * 3600 * 8000 / 30_000, "How many pairs"),
+    ("10.2", 50, "over 5,000 x 25,000"),
+    ("10.3", lambda p, w: shortlist(p, w, more=-1), "Off by one"),
+    ("10.3", lambda p, w: shortlist(p, w, more=1), "One too long"),
+    ("10.3", lambda p, w: shortlist(p, w, strict=True) or 31, "exactly 60 %"),
+    ("10.3", lambda p, w: 2, "K must be 1"),
+    ("10.4", 5.12, "4 bytes"),
+    ("10.4", 20_480, "megabytes"),
+    ("10.4", 20.48e9, "Those are bytes"),
+    ("10.4", 163.84, "gigabits"),
+    ("10.4", 2.048, "Ten million"),
+    ("10.4", 1, "over 10^9"),
     ("09.1", {"image": "images/1.png"}, "A line of text"),
     ("09.1", asked_line("yes", "no").replace(", ", ",\n"), "without line breaks"),
     ("09.1", "{'image': 'images/1.png'}", "not readable JSON"),

@@ -82,6 +82,23 @@ def test_differences_name_the_cell(course):
     assert "image/png" in told
 
 
+def test_of_what_a_clock_told_the_words_alone_count(course):
+    def timed(*outputs):
+        found = notebook(*outputs)
+        found.cells[0].metadata["tags"] = ["timed"]
+        return found
+
+    one, other = (drawn(**{"image/png": png(shade)}) for shade in (9, 200))
+    old = timed(said("judge:   254.5 ms\n"), one)
+    assert course.differences(timed(said("judge: 9.1 ms\n"), other), old) == []
+    (told,) = course.differences(timed(said("nearest: 9.1 ms\n"), one), old)
+    assert told.startswith("cell 0: 'judge:")
+    (told,) = course.differences(timed(said("judge: 9.1 ms\n")), old)
+    assert "cell 0 has 2 outputs" in told
+    (told,) = course.differences(timed(said("judge: 9.1 ms\n"), drawn(**{"text/plain": "x"})), old)
+    assert "['image/png'] is saved" in told
+
+
 SOURCE = """# %% [markdown]
 # # 90. A trial
 # <details><summary>Solution</summary>

@@ -3,6 +3,7 @@ import plotly.graph_objects as go
 import pytest
 
 from vilt_core.viz.curves import trace_curves
+from vilt_core.viz.families import Parts, proportions, stacked_costs
 from vilt_core.viz.plan import plan_matrix
 from vilt_core.viz.sheet import sheet
 from vilt_core.viz.still import still
@@ -57,6 +58,68 @@ def test_bars_of_several_traces_stand_side_by_side_unless_laid_over_one_another(
         0.6,
         0.6,
     ]
+
+
+def test_bars_stand_on_one_another_where_they_are_stacked():
+    figure = go.Figure([go.Bar(x=["a", "b"], y=[1, 2]), go.Bar(x=["b", "a"], y=[3, 4])])
+    figure.update_layout(barmode="stack")
+    patches = still(figure).axes[0].patches
+    assert [(round(p.get_x() + 0.4), p.get_y(), p.get_height()) for p in patches] == [
+        (0, 0, 1),
+        (1, 0, 2),
+        (1, 2, 3),
+        (0, 1, 4),
+    ]
+
+
+MODELS = [
+    Parts(name="One", kind="a", visual=6.0, text=2.0, interaction=2.0),
+    Parts(name="Two & a half", kind="d", visual=1.0, text=1.0, interaction=3.0, paper=15.0),
+]
+
+
+def test_the_costs_keep_their_panels_their_sums_and_their_words():
+    drawn = still(stacked_costs(MODELS, unit="ms", here="here", paper="there"))
+    left, right = drawn.axes
+    widths = [patch.get_width() for patch in left.patches]
+    assert widths == [6, 1, 2, 1, 2, 3]
+    assert max(patch.get_x() + patch.get_width() for patch in left.patches) == 10
+    assert (left.get_title(), right.get_title()) == ("here", "there")
+    assert left.get_xlim() == pytest.approx((0, 13))
+    assert left.yaxis_inverted()
+    assert next(label.get_text() for label in left.get_yticklabels()) == "(a)  One "
+    assert not right.yaxis.get_tick_params()["labelleft"]
+    assert [text.get_text() for text in left.texts] == ["  10 ms", "  5 ms"]
+    assert [text.get_text() for text in right.texts] == ["  not in it", "  ~15 ms"]
+    assert right.texts[1].get_position() == (15.0, 1)
+    (legend,) = drawn.legends
+    assert next(text.get_text() for text in legend.get_texts()) == "visual embedding"
+    ratios = left.get_subplotspec().get_gridspec().get_width_ratios()
+    assert ratios[0] / ratios[1] == pytest.approx(0.62 / 0.38)
+
+
+def test_the_proportions_keep_their_places_bases_and_notes():
+    drawn = still(proportions(MODELS, kinds={"a": "VE > MI", "d": "MI > VE"}, unit="ms"))
+    (axes,) = drawn.axes
+    boxes = [(p.get_x() + p.get_width() / 2, p.get_y(), p.get_height()) for p in axes.patches]
+    assert boxes[0] == pytest.approx((-0.2, 0, 0.6))
+    assert boxes[4] == pytest.approx((0, 0.63, 0.2))  # the interaction stands on the larger one
+    said = {text.get_text(): text for text in axes.texts}
+    assert said["VE\n60%"].get_position() == pytest.approx((-0.2, 0.3))
+    assert "(a)\nVE > MI" in said
+    assert len(axes.lines) == 2  # over the kinds
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["One", "Two\n& a half"]
+    assert not axes.yaxis.get_visible()
+
+
+def test_ranges_and_ticks_are_kept():
+    figure = go.Figure(go.Scatter(x=[1, 2, 32], y=[0.5, 0.6, 0.7]))
+    figure.update_yaxes(range=[0, 1])
+    figure.update_xaxes(type="log", tickvals=[1, 32])
+    (axes,) = still(figure).axes
+    assert axes.get_ylim() == (0, 1)
+    assert axes.get_xscale() == "log"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "32"]
 
 
 def test_markers_lines_and_plotly_colours():

@@ -4,6 +4,7 @@ What is worth hovering lives in plotly; a saved notebook, a mail or a document n
 """
 
 import re
+from html import unescape
 from itertools import chain
 from typing import Any
 
@@ -37,48 +38,104 @@ def still(figure: go.Figure, *, width: float = 8.0) -> Figure:
     layout = said["layout"]
     drawn = Figure(figsize=(width, layout.get("height", 320) / _PIXELS), layout="constrained")
     names = list(dict.fromkeys(_axis(trace, "xaxis") for trace in traces))
-    for column, name in enumerate(names, start=1):
-        axes = drawn.add_subplot(1, len(names), column)
+    outside = layout.get("legend", {}).get("yref") == "container"
+    shares = [np.ptp(layout.get(name, {}).get("domain") or (0, 1)) for name in names]
+    panels = drawn.add_gridspec(1, len(names), width_ratios=shares)
+    for column, name in enumerate(names):
+        axes = drawn.add_subplot(panels[column])
         own = [trace for trace in traces if _axis(trace, "xaxis") == name]
         for trace in own:
             if trace.type == "heatmap":
                 _heatmap(drawn, axes, trace)
         bars = [trace for trace in own if trace.type == "bar"]
-        _bars(axes, bars, side_by_side=layout.get("barmode", "group") == "group")
+        _bars(axes, bars, mode=layout.get("barmode", "group"))
         for trace in own:
-            if trace.type == "scatter":
+            if trace.type == "scatter" and trace.mode == "text":
+                _texts(axes, trace)
+            elif trace.type == "scatter":
                 _lines(axes, trace)
         across, up = layout.get(name, {}), layout.get(_axis(own[0], "yaxis"), {})
         _dress(axes, across, up)
         for shape in layout.get("shapes", ()):
             if _axis_name(shape.get("yref", "y").removesuffix(" domain")) == _axis(own[0], "yaxis"):
                 axes.axhline(shape["y0"], color=PLAIN, linestyle="--", linewidth=1.2)
-        if len(own) > 1 and any(trace.name and trace.showlegend is not False for trace in own):
+            elif shape.get("yref") == "paper" and _axis_name(shape.get("xref", "x")) == name:
+                ends = [shape["x0"], shape["x1"]], [shape["y0"], shape["y1"]]
+                above = axes.get_xaxis_transform()
+                axes.plot(*ends, color=PLAIN, linewidth=1.2, transform=above, clip_on=False)
+        named = any(trace.name and trace.showlegend is not False for trace in own)
+        if len(own) > 1 and named and not outside:
             axes.legend(fontsize=8, frameon=False)
     if title := _words(layout.get("title", {})):
         drawn.suptitle(title, fontsize=11)
-    for note, axes in zip(layout.get("annotations", ()), drawn.axes, strict=False):
-        axes.set_title(_TAG.sub("", note["text"]), fontsize=10)
+    if outside:
+        drawn.legend(loc="outside upper center", ncols=4, fontsize=8, frameon=False)
+    notes = layout.get("annotations", ())
+    titles = [note for note in notes if note.get("xref", "x").endswith(("domain", "paper"))]
+    for note, axes in zip(titles, drawn.axes, strict=False):
+        axes.set_title(_text(note["text"]), fontsize=10)
+    for note in notes:
+        if note not in titles:
+            _note(drawn.axes[names.index(_axis_name(note.get("xref", "x")))], note)
     return drawn
 
 
-def _bars(axes: Axes, traces: list[Any], *, side_by_side: bool) -> None:
-    """Bars over named places, those of several traces beside one another as plotly has them."""
+def _bars(axes: Axes, traces: list[Any], *, mode: str) -> None:
+    """Bars at numbers or at named places, in a group, stacked or over one another as plotly has."""
     if not traces:
         return
     lie = traces[0].orientation == "h"
+    draw = axes.barh if lie else axes.bar
     named = [list(trace.y if lie else trace.x) for trace in traces]
+    if not isinstance(named[0][0], str):
+        for trace, at in zip(traces, named, strict=True):
+            ends, thick, base = list(trace.x if lie else trace.y), trace.width, trace.base
+            thick, base = 0.8 if thick is None else thick, 0.0 if base is None else base
+            draw(at, ends, thick, base, color=trace.marker.color or PLAIN, label=trace.name)
+        return
     places = {name: at for at, name in enumerate(dict.fromkeys(chain(*named)))}
-    thick = 0.8 / len(traces) if side_by_side else 0.8
+    thick = 0.8 / len(traces) if mode == "group" else 0.8
+    base = np.zeros(len(places))
     for rank, (trace, names) in enumerate(zip(traces, named, strict=True)):
-        shift = (rank - (len(traces) - 1) / 2) * thick if side_by_side else 0.0
-        at = [places[name] + shift for name in names]
-        ends = list(trace.x if lie else trace.y)
-        (axes.barh if lie else axes.bar)(
-            at, ends, thick, color=trace.marker.color or PLAIN, label=trace.name
+        shift = (rank - (len(traces) - 1) / 2) * thick if mode == "group" else 0.0
+        own = [places[name] for name in names]
+        ends = np.asarray(trace.x if lie else trace.y, dtype=float)
+        draw(
+            np.add(own, shift),
+            ends,
+            thick,
+            base[own],
+            color=trace.marker.color or PLAIN,
+            label=trace.name,
         )
+        if mode == "stack":
+            base[own] += ends
     (axes.set_yticks if lie else axes.set_xticks)(
         range(len(places)), [str(name) for name in places]
+    )
+
+
+def _texts(axes: Axes, trace: Any) -> None:
+    """Words at points, to the right of them; the named places are those of the bars there."""
+    named = zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)
+    rows = {label.get_text(): at for label, at in named}
+    for x, y, text in zip(trace.x, trace.y, trace.text, strict=True):
+        place = rows[y] if isinstance(y, str) else y
+        axes.text(x, place, text, va="center", fontsize=8, color=trace.textfont.color)
+
+
+def _note(axes: Axes, note: Any) -> None:
+    """Words at a point of the axes, or above a place on them."""
+    high = note.get("yref") == "paper"
+    axes.text(
+        note["x"],
+        note["y"],
+        _text(note["text"]),
+        transform=axes.get_xaxis_transform() if high else axes.transData,
+        ha="center",
+        va={"middle": "center"}.get(note.get("yanchor", "middle"), note.get("yanchor")),
+        fontsize=7,
+        color=note.get("font", {}).get("color"),
     )
 
 
@@ -122,9 +179,21 @@ def _dress(axes: Axes, across: dict, up: dict) -> None:
         axes.set_xscale("log")
     if up.get("type") == "log":
         axes.set_yscale("log")
+    for side, bounds, ticks in (
+        (across, axes.set_xlim, axes.set_xticks),
+        (up, axes.set_ylim, axes.set_yticks),
+    ):
+        if side.get("range") and side.get("type") != "log":
+            bounds(*side["range"])
+        at = side.get("tickvals") or ()
+        if len(at) and not isinstance(at[0], str):  # named places have their ticks already
+            ticks(at, [_text(str(words)) for words in side.get("ticktext") or at])
+            ticks([], minor=True)
+    axes.xaxis.set_visible(across.get("visible") is not False)
+    axes.yaxis.set_visible(up.get("visible") is not False)
     if up.get("autorange") == "reversed" and not axes.yaxis_inverted():
         axes.invert_yaxis()
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=8, labelleft=up.get("showticklabels") is not False)
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -145,4 +214,9 @@ def _axis_name(short: str) -> str:
 
 def _words(title: Any) -> str:
     text = title if isinstance(title, str) else (title or {}).get("text", "")
-    return _TAG.sub("", text or "")
+    return _text(text or "")
+
+
+def _text(marked: str) -> str:
+    """Without tags and entities; a break is a line's end."""
+    return unescape(_TAG.sub("", marked.replace("<br>", "\n")))
