@@ -1,9 +1,12 @@
 """The Gradio application: one file a tab, and services.py behind them."""
 
-import gradio as gr
+from typing import Any
 
-from app import endpoints, services, theme
-from app.components import chooser, frame
+import gradio as gr
+from starlette.middleware import Middleware
+
+from app import endpoints, errands, services, theme
+from app.components import chooser, frame, glossary, linking, polite
 from app.tabs import (
     align,
     ask,
@@ -16,64 +19,79 @@ from app.tabs import (
     preprocess,
     retrieve,
     tour,
+    train,
 )
+
+_LOOKS, _KEPT = 3600, 24 * 3600  # seconds: how often old pictures of visitors go, and how old
 
 
 def build_demo() -> gr.Blocks:
     """The whole page, and the named endpoints behind it. Loads no model."""
-    with gr.Blocks(title="ViLT Lab", analytics_enabled=False, fill_width=True) as demo:
-        frame.header()
+    with polite.Door(
+        title="ViLT Lab",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(_LOOKS, _KEPT),
+    ) as demo:
+        link = linking.Linking(header=frame.header())
         chosen = chooser.build()
         with gr.Tabs(elem_classes="lab-tabs") as tabs:
             with gr.Tab("Tour", id="tour") as tour_tab:
-                tour.build(chosen.speakers["align"], tour_tab)
+                tour.build(chosen.speakers["tour"], tour_tab, link.place("tour"))
             with gr.Tab("Ask", id="ask") as ask_tab:
-                card = ask.build(chosen.speakers["answer"])
+                card = ask.build(chosen.speakers["ask"], link.place("ask"))
             with gr.Tab("Align", id="align") as align_tab:
-                align.build(chosen.speakers["align"])
-            with gr.Tab(explain.TITLE, id="explain") as explain_tab:
-                explain.build(tabs, chosen.speakers["answer"])
+                align.build(chosen.speakers["align"], link.place("align"))
+            with gr.Tab("Explain", id="explain") as explain_tab:
+                explain.build(chosen.speakers["explain"], link.place("explain"))
             with gr.Tab("Compose", id="compose") as compose_tab:
-                compose.build(chosen.speakers["answer"])
+                compose.build(chosen.speakers["compose"], link.place("compose"))
             with gr.Tab("Foils", id="foils") as foils_tab:
-                foil.build(chosen.speakers["match"])
+                foil.build(chosen.speakers["foils"], link.place("foils"))
             with gr.Tab("Masks", id="masks") as masks_tab:
-                mask.build(chosen.speakers["fill"])
+                mask.build(chosen.speakers["masks"], link.place("masks"))
             with gr.Tab("Pairs", id="pairs") as pairs_tab:
-                pair.build(chosen.speakers["compare"])
+                pair.build(chosen.speakers["pairs"], link.place("pairs"))
             with gr.Tab("Pixels", id="pixels") as pixels_tab:
-                preprocess.build(pixels_tab)
+                preprocess.build(pixels_tab, link.place("pixels"))
             with gr.Tab("Find", id="find") as find_tab:
-                retrieve.build(chosen.speakers["match"])
+                retrieve.build(chosen.speakers["find"], link.place("find"))
+            with gr.Tab("Train", id="train"):
+                train.build()
             with gr.Tab("Compare", id="compare") as compare_tab:
-                families.build(compare_tab)
+                families.build(compare_tab, link.place("compare"))
+        glossary.introduce(tabs)
         footer = frame.footer()
         endpoints.build()
-        demo.load(compose.linked, None, tabs, show_progress="hidden", api_visibility="private")
+        arrived = linking.wire(link, demo=demo, tabs=tabs, visit=chosen.visit)
         chooser.wire(
             chosen,
-            opened=demo.load,
-            tabs=(
-                ("align", tour_tab),
-                ("answer", ask_tab),
-                ("align", align_tab),
-                ("answer", explain_tab),
-                ("answer", compose_tab),
-                ("match", foils_tab),
-                ("fill", masks_tab),
-                ("compare", pairs_tab),
-                ("match", find_tab),
-            ),
+            opened=arrived.then,
+            tabs={
+                "tour": tour_tab,
+                "ask": ask_tab,
+                "align": align_tab,
+                "explain": explain_tab,
+                "compose": compose_tab,
+                "foils": foils_tab,
+                "masks": masks_tab,
+                "pairs": pairs_tab,
+                "find": find_tab,
+            },
             offer=card.offer,
             footer=footer,
         )
     return demo
 
 
-def launch(demo: gr.Blocks) -> None:
+def launch(demo: gr.Blocks, **settings: Any) -> None:
     """Serve the page; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT are honoured.
 
     The model loads beside the server, so that the page need not wait for it.
+
+    Args:
+        demo: what ``build_demo`` made.
+        settings: further ones of Gradio's ``launch``.
     """
     services.warm_up()
     demo.queue(default_concurrency_limit=2).launch(
@@ -83,5 +101,12 @@ def launch(demo: gr.Blocks) -> None:
         footer_links=["api"],
         run_history=False,
         ssr_mode=False,
+        enable_monitoring=False,
+        app_kwargs={
+            "routes": theme.routes(),
+            "exception_handlers": {Exception: polite.sorry},
+            "middleware": [Middleware(errands.NoErrands)],
+        },
         max_file_size="30mb",
+        **settings,
     )

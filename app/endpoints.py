@@ -20,6 +20,7 @@ from app.components.picker import own_picture
 from app.components.polite import polite
 
 _AT_ONCE = 8  # calls of one endpoint: one that waits for a model must not hold up the others
+_MOST_TEXTS = 1000
 
 
 def answer(
@@ -34,7 +35,7 @@ def answer(
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
     """
     with polite():
-        reply = services.ask(image, question, top_k=int(top_k), model=model)
+        reply = services.ask(image, question, top_k=_whole("top_k", top_k), model=model)
     return {
         "answers": [asdict(found) for found in reply.answers],
         "milliseconds": round(reply.milliseconds, 1),
@@ -69,8 +70,8 @@ def fill(
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
     """
     with polite():
-        given = None if image is None else _bytes(image)
-        masks = services.predictor(model, "fill").fill(given, text, top_k=int(top_k))
+        given, count = None if image is None else _bytes(image), _whole("top_k", top_k)
+        masks = services.predictor(model, "fill").fill(given, text, top_k=count)
     return {"masks": [[asdict(found) for found in mask] for mask in masks]}
 
 
@@ -108,10 +109,11 @@ def align(
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
     """
     with polite():
-        alignments.check_iterations(int(iterations))
+        rounds = _whole("iterations", iterations)
+        alignments.check_iterations(rounds)
         picture = _bytes(image)
         found = services.predictor(model, "align").align(
-            picture, text, beta=float(beta), iterations=int(iterations)
+            picture, text, beta=_number("beta", beta), iterations=rounds
         )
     return {
         "words": [asdict(word) for word in found.words],
@@ -150,11 +152,12 @@ def retrieve(
         shortlist: How many candidates the model reads one by one.
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
     """
-    chosen = gallery or (galleries.UPLOADS if pictures else _gallery(model))
     with polite():
+        chosen = gallery or (galleries.UPLOADS if pictures else _gallery(model))
+        count, candidates = _whole("top_k", top_k), _whole("shortlist", shortlist)
         if image is not None:
             said = galleries.captions_of(chosen, model) if texts is None else _texts(texts)
-            found = galleries.find_sentences(image, said, shortlist=int(shortlist), model=model)
+            found = galleries.find_sentences(image, said, shortlist=candidates, model=model)
         else:
             for _ in galleries.prepare(chosen, model):
                 pass
@@ -162,10 +165,10 @@ def retrieve(
                 text or "",
                 chosen,
                 uploads=pictures or (),
-                shortlist=int(shortlist),
+                shortlist=candidates,
                 model=model,
             )
-    return found.json(top=int(top_k))
+    return found.json(top=count)
 
 
 def _gallery(model: str | None) -> str:
@@ -173,15 +176,43 @@ def _gallery(model: str | None) -> str:
     return galleries.fitting(galleries.first(), model or services.LIBRARY.default)
 
 
+def _whole(name: str, value: Any) -> int:
+    """A number that counts something; JSON knows no whole numbers.
+
+    Raises:
+        ValueError: it is none, or below 1.
+    """
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if not whole or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r:.60}")
+    return int(value)
+
+
+def _number(name: str, value: Any) -> float:
+    """Any number.
+
+    Raises:
+        ValueError: it is none, or too large to reckon with.
+    """
+    try:
+        if isinstance(value, int | float):
+            return float(value)
+    except OverflowError:
+        pass
+    raise ValueError(f"{name} must be a number, got {value!r:.60}")
+
+
 def _texts(texts: Any) -> list[str]:
     """A text or several.
 
     Raises:
-        ValueError: anything else.
+        ValueError: anything else, or too many to answer at once.
     """
     several = [texts] if isinstance(texts, str) else texts
     if not isinstance(several, list) or not all(isinstance(text, str) for text in several):
         raise ValueError(f"expected a text or a list of texts, got {texts!r:.60}")
+    if len(several) > _MOST_TEXTS:
+        raise ValueError(f"at most {_MOST_TEXTS} texts are taken at once, got {len(several):,}")
     return several
 
 

@@ -1,6 +1,7 @@
 """What can be searched and how: galleries, their indexes, the shortlist and who judges it.
 
-Indexes lie in runs/indexes, or in the folder that VILT_LAB_INDEXES names.
+Indexes lie in the folder that VILT_LAB_INDEXES names; otherwise in runs/indexes, or in the cache of
+whoever runs the lab where they may not write there, as on a Space.
 """
 
 import hashlib
@@ -272,9 +273,19 @@ def _index_of_files(entries, asked: "DualEncoder") -> "Index":
 
 def _folder(album: "Album", asked: "DualEncoder") -> Path:
     """Where an index lies: one folder an album and a model."""
-    home = Path(os.environ.get("VILT_LAB_INDEXES") or "runs/indexes")
     digest = hashlib.sha256(f"{album.name} {asked.fingerprint}".encode()).hexdigest()
-    return home / digest[:20]
+    return _home() / digest[:20]
+
+
+def _home() -> Path:
+    named = os.environ.get("VILT_LAB_INDEXES")
+    if named:
+        return Path(named)
+    here = Path("runs/indexes")
+    there = next(path for path in (here.absolute(), *here.absolute().parents) if path.exists())
+    if os.access(there, os.W_OK):
+        return here
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vilt-lab" / "indexes"
 
 
 # Searching.

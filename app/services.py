@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app import models
+from app import accelerator, models
 from app.library import Library, Progress
 from app.models import Checkpoint, Task
 from app.photographs import PHOTOGRAPHS, Photograph
@@ -66,7 +66,8 @@ def open_checkpoint(checkpoint: Checkpoint, progress: Progress) -> "Predictor":
     """Load weights, from the Hugging Face Hub if they are not on this machine."""
     import vilt_core
 
-    return vilt_core.load(checkpoint.source, progress=progress)
+    found = vilt_core.load(checkpoint.source, progress=progress)
+    return accelerator.borrowing(found, checkpoint.source)
 
 
 LIBRARY = Library(models.catalogue(), open_checkpoint)

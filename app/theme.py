@@ -3,11 +3,18 @@
 The colours themselves are variables in static/lab.css, once for light and once for dark.
 """
 
+import json
+from importlib.util import find_spec
 from pathlib import Path
 
 from gradio import themes
+from starlette.responses import FileResponse
+from starlette.routing import Route
 
+from vilt_core.viz.emergence import styles as emergence_styles
 from vilt_core.viz.explanations import style as explanation_styles
+from vilt_core.viz.foils import script as foil_script
+from vilt_core.viz.heads import script as head_script
 from vilt_core.viz.stepper import styles
 
 OWN = Path(__file__).parent / "static"
@@ -68,10 +75,29 @@ def lab() -> themes.Base:
 
 def head() -> str:
     """What goes into the page's head. Gradio's own way for style sheets rewrites their rules."""
+    sheets = static("lab.css"), static("compose.css"), styles(), explanation_styles()
+    ours = "".join((*sheets, emergence_styles()))
     return f"""
     <meta name="description" content="See, question and take apart a vision-language transformer.">
-    <style>{static("lab.css")}{static("compose.css")}{styles()}{explanation_styles()}</style>
+    <style id="lab-styles">{ours}</style>
+    <script>{saving()}</script>
     """
+
+
+def saving() -> str:
+    """What keeps figures and tables as files, with the code of views that can be touched."""
+    heads = f"{head_script()} headsView(element.querySelector('.vx-heads')).show(payload);"
+    live = json.dumps({".vf": foil_script(), ".vx-heads": heads}).replace("</", "<\\/")
+    return static("save.js").replace("/*LIVE*/ {}", live)
+
+
+def routes() -> list[Route]:
+    """What a saved figure of plotly's takes along: the library itself, whole."""
+    found = find_spec("plotly")
+    assert found is not None
+    assert found.origin is not None
+    library = Path(found.origin).parent / "package_data" / "plotly.min.js"
+    return [Route("/lab/plotly.min.js", lambda _: FileResponse(library))]
 
 
 def static(name: str) -> str:

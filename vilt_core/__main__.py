@@ -7,6 +7,7 @@ import tyro
 from vilt_core.commands.ablate import Ablate
 from vilt_core.commands.asking import Align, Answer
 from vilt_core.commands.detector import TrainDetector
+from vilt_core.commands.emerge import Emerge
 from vilt_core.commands.files import Convert, Data, World
 from vilt_core.commands.finetune import Finetune
 from vilt_core.commands.measuring import Bench, Compare, Evaluate
@@ -29,6 +30,7 @@ def main() -> None:
             "compare": Compare,
             "data": Data,
             "world": World,
+            "emerge": Emerge,
             "ablate": Ablate,
             "detector": TrainDetector,
             "index": Index,

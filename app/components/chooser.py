@@ -1,10 +1,11 @@
 """Choosing a model: what each knows, how far it is, and which one speaks in each tab.
 
+A tab is told of its model when it is looked at, and not before: being told is what it opens with.
 A model that is not there yet loads beside the page. Until it is there, and if it fails, the model
 that spoke before goes on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +17,18 @@ from app.library import State
 from app.models import Checkpoint, Task
 from app.theme import static
 
-# What is done in the tabs: in Ask, in Align, in Find and Foils, in Masks, in Pairs.
-TABS: tuple[Task, ...] = ("answer", "align", "match", "fill", "compare")
+# What a model does in each tab; the page opens with the first.
+TABS: Mapping[str, Task] = {
+    "tour": "align",
+    "ask": "answer",
+    "align": "align",
+    "explain": "answer",
+    "compose": "answer",
+    "foils": "match",
+    "masks": "fill",
+    "pairs": "compare",
+    "find": "match",
+}
 _SECONDS = 0.5  # between two looks at a model that loads
 _VERBS: Mapping[Task, str] = {
     "answer": "answer",
@@ -32,34 +43,48 @@ _VERBS: Mapping[Task, str] = {
 class Visit:
     """What one visitor sees."""
 
-    task: Task  # of the tab on show
-    wanted: Mapping[Task, str]  # models, by their names
-    speaking: Mapping[Task, str]  # differs from ``wanted`` while that is not there
+    tab: str  # on show
+    wanted: Mapping[str, str]  # models by their names, one a tab
+    speaking: Mapping[str, str]  # of tabs looked at; not the one wanted while that is not there
     trouble: tuple[str, str] | None = None  # a model that could not be loaded, and why
+
+    @property
+    def task(self) -> Task:
+        """What is done in the tab on show."""
+        return TABS[self.tab]
 
     @property
     def speaker(self) -> str:
         """The model of the tab on show."""
-        return self.speaking.get(self.task, services.LIBRARY.first)
+        return self.speaking.get(self.tab, services.LIBRARY.first)
 
     @property
     def awaited(self) -> str | None:
         """The model that will speak in the tab on show as soon as it is there."""
-        wanted = self.wanted[self.task]
+        wanted = self.wanted[self.tab]
         return None if wanted == self.speaker else wanted
 
 
 # What a visitor may do. ``visitor`` tells one from another: they share what is loaded.
 
 
-def arrived() -> Visit:
-    """Nothing chosen, no tab opened."""
-    return Visit(task=TABS[0], wanted=dict.fromkeys(TABS, services.LIBRARY.default), speaking={})
+def arrived(name: str | None = None, tab: str | None = None) -> Visit:
+    """No tab opened; nothing chosen, unless an address named a model or a tab of ``TABS``."""
+    wanted = dict.fromkeys(TABS, name or services.LIBRARY.default)
+    first = next(iter(TABS))
+    return Visit(tab=first if tab is None else tab, wanted=wanted, speaking={})
 
 
-def turned(visit: Visit, task: Task, visitor: object) -> Visit:
+def is_here(name: str) -> bool:
+    """Whether there is such a model and nothing of it need be fetched."""
+    return name in services.LIBRARY.models and any(
+        _state(name, task).kind == "ready" for task in TABS.values()
+    )
+
+
+def turned(visit: Visit, tab: str, visitor: object) -> Visit:
     """A tab put on show: it too needs the model that was chosen."""
-    return _settled(_demanded(replace(visit, task=task), visitor), visitor)
+    return _settled(_demanded(replace(visit, tab=tab), visitor), visitor)
 
 
 def picked(visit: Visit, name: str, visitor: object) -> Visit:
@@ -74,8 +99,8 @@ def stopped(visit: Visit, visitor: object) -> Visit:
     """No longer waiting, or told often enough what went wrong: all stays as it is."""
     for name in visit.wanted.values():
         services.LIBRARY.leave(name, visitor)
-    speaking = {task: visit.speaking.get(task, services.LIBRARY.first) for task in TABS}
-    return replace(visit, wanted=speaking, trouble=None)
+    wanted = {tab: visit.speaking.get(tab, services.LIBRARY.first) for tab in TABS}
+    return replace(visit, wanted=wanted, trouble=None)
 
 
 def looked(visit: Visit, visitor: object) -> Visit:
@@ -93,11 +118,11 @@ def _settled(visit: Visit, visitor: object) -> Visit:
     """The tab on show speaks with the model awaited, if that is there; or hears why it is not."""
     awaited = visit.awaited
     if awaited is None:
-        return replace(visit, speaking={**visit.speaking, visit.task: visit.speaker})
+        return replace(visit, speaking={**visit.speaking, visit.tab: visit.speaker})
     state = _state(awaited, visit.task)
     if state.kind == "ready":
-        return replace(visit, speaking={**visit.speaking, visit.task: awaited}, trouble=None)
-    visit = replace(visit, speaking={**visit.speaking, visit.task: visit.speaker})
+        return replace(visit, speaking={**visit.speaking, visit.tab: awaited}, trouble=None)
+    visit = replace(visit, speaking={**visit.speaking, visit.tab: visit.speaker})
     if state.kind in ("waiting", "loading"):
         return visit
     trouble = (awaited, state.sentence) if state.kind == "failed" else None
@@ -150,7 +175,7 @@ def _sizes(name: str) -> str:
     """What each tab needs, where that is not the same."""
     found = services.LIBRARY.models[name].checkpoints
     shared: dict[Checkpoint, list[Task]] = {}
-    for task in TABS:
+    for task in _VERBS:
         shared.setdefault(found[task], []).append(task)
     if len(shared) == 1:
         return ""
@@ -167,7 +192,7 @@ class Chooser:
     box: gr.HTML
     visit: gr.State
     clock: gr.Timer
-    speakers: Mapping[Task, gr.State]
+    speakers: Mapping[str, gr.State]
 
 
 def build() -> Chooser:
@@ -183,7 +208,7 @@ def build() -> Chooser:
         box=box,
         visit=gr.State(arrived()),
         clock=gr.Timer(_SECONDS, active=False),
-        speakers={task: gr.State(None) for task in TABS},
+        speakers={tab: gr.State(None) for tab in TABS},
     )
 
 
@@ -191,7 +216,7 @@ def wire(
     chooser: Chooser,
     *,
     opened: Callable[..., Any],
-    tabs: Sequence[tuple[Task, gr.Tab]],
+    tabs: Mapping[str, gr.Tab],
     offer: Callable[..., Any],
     footer: gr.HTML,
 ) -> None:
@@ -200,7 +225,7 @@ def wire(
     Args:
         chooser: the components.
         opened: the event of a page opened.
-        tabs: what a model does there, and the tab; the page opens with the first.
+        tabs: those of ``TABS``, by their names there.
         offer: the event of the offer of a model, ``name``.
         footer: says who speaks.
     """
@@ -222,7 +247,7 @@ def wire(
         return (
             visit,
             value(visit),
-            *(visit.speaking.get(task) for task in chooser.speakers),
+            *(visit.speaking.get(tab) for tab in chooser.speakers),
             frame.speaks(visit.speaker, visit.task),
             gr.Timer(active=visit.awaited is not None),
         )
@@ -236,9 +261,12 @@ def wire(
     def look(visit: Visit, request: gr.Request) -> tuple[Any, ...]:
         return everything(looked(visit, request.session_hash))
 
-    def turn_to(task: Task) -> Callable[..., Any]:
+    def open_page(visit: Visit, request: gr.Request) -> tuple[Any, ...]:
+        return everything(turned(visit, visit.tab, request.session_hash))
+
+    def turn_to(tab: str) -> Callable[..., Any]:
         def turn(visit: Visit, request: gr.Request) -> tuple[Any, ...]:
-            return everything(turned(visit, task, request.session_hash))
+            return everything(turned(visit, tab, request.session_hash))
 
         return turn
 
@@ -246,6 +274,6 @@ def wire(
     on(offer, pick)
     on(chooser.box.stop, stop)
     on(chooser.clock.tick, look)
-    on(opened, turn_to(tabs[0][0]))
-    for task, tab in tabs:
-        on(tab.select, turn_to(task))
+    on(opened, open_page)
+    for tab in TABS:
+        on(tabs[tab].select, turn_to(tab))

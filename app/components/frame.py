@@ -15,12 +15,18 @@ _TRAINED = {
 }
 
 
-def header() -> None:
-    """The name, one line of what this is, links, and the switch between light and dark."""
-    gr.HTML(
+def header() -> gr.HTML:
+    """The name, one line of what this is, links, and the switch between light and dark.
+
+    Its event ``link`` asks for the address of what is on show: of which ``tab``, and which ``word``
+    of it is chosen. Its value is a ``linking.value``.
+    """
+    return gr.HTML(
+        value={},
         html_template=static("header.html"),
         js_on_load=static("header.js"),
         apply_default_css=False,
+        elem_id="header",
     )
 
 

@@ -1,9 +1,67 @@
-"""What a user did wrong becomes one sentence."""
+"""What went wrong becomes one sentence, wherever it did."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import gradio as gr
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from gradio.block_function import BlockFunction
+
+_LOG = logging.getLogger(__name__)
+OURS = (
+    "Something went wrong on this server, not with you: it was written down there. "
+    "Nothing is lost; try again, or something else."
+)
+
+
+async def sorry(_: Request, error: Exception) -> JSONResponse:
+    """What is answered where Gradio itself failed: no such event, for one."""
+    _LOG.info("a request failed: %r", error)
+    return JSONResponse({"detail": OURS}, status_code=500)
+
+
+class Door(gr.Blocks):
+    """A page whose every event is answered, if not by a result then by one sentence.
+
+    Whoever calls over the wire may send anything to any event, also to those that the page alone
+    is meant to use. What is no input of the event is refused here, and an error that nobody foresaw
+    goes to the log, with its traceback, instead of to the caller.
+    """
+
+    async def preprocess_data(self, block_fn: BlockFunction, *args: Any, **kwargs: Any) -> list:
+        """What was sent, as the event's function takes it.
+
+        Raises:
+            gr.Error: it does not fit the components that it is for.
+        """
+        try:
+            return await super().preprocess_data(block_fn, *args, **kwargs)
+        except Exception as error:
+            _LOG.info("refused what came for %s: %s", block_fn.name, error)
+            raise gr.Error(_misfit(block_fn), print_exception=False) from error
+
+    async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The answer to one call.
+
+        Raises:
+            gr.Error: with one sentence.
+        """
+        try:
+            return await super().process_api(*args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as error:
+            _LOG.exception("an event failed")
+            raise gr.Error(OURS, print_exception=False) from error
+
+
+def _misfit(block_fn: BlockFunction) -> str:
+    names = [getattr(block, "label", None) or block.get_block_name() for block in block_fn.inputs]
+    wanted = f"{len(names)} values ({', '.join(names)})" if names else "no values"
+    return f"What was sent does not fit: expected {wanted}, each of its own kind."
 
 
 @contextmanager

@@ -1,6 +1,18 @@
-"""How far a work of several steps is, as HTML."""
+"""How far a work of several steps is, as HTML; and how long one waits for it to begin."""
 
 from html import escape
+from typing import Any
+
+import gradio as gr
+
+
+def waiting(at: gr.HTML) -> dict[str, Any]:
+    """Settings of an event that shows the place in the queue, where one has to wait, and no more.
+
+    Args:
+        at: where; it may be empty.
+    """
+    return {"show_progress": "minimal", "show_progress_on": at, "api_visibility": "private"}
 
 
 def bar(says: str, done: int, total: int) -> str:

@@ -4,9 +4,11 @@ from typing import Any
 
 import gradio as gr
 
-from app import alignments, services
+from app import alignments, links, services
 from app.components import chips, picker, plan
+from app.components.linking import Place
 from app.components.polite import sentence
+from app.links import NOTHING, Fields
 from app.services import Key
 
 GENERAL = {
@@ -36,10 +38,15 @@ def aligned(
 
 
 def opened(
-    keys: tuple[Key, ...], key: Key, beta: float, iterations: float, model: str
+    keys: tuple[Key, ...],
+    key: Key,
+    beta: float,
+    iterations: float,
+    model: str,
+    caption: str | None = None,
 ) -> tuple[Any, ...]:
-    """A picture of ours put on show with its first caption, aligned."""
-    caption = services.captions_of(key)[0]
+    """A picture of ours put on show with a sentence, its first caption unless given, aligned."""
+    caption = caption or services.captions_of(key)[0]
     suggestions = chips.value(services.captions_of(key), caption)
     message = aligned(None, caption, beta, iterations, key, model)
     return *picker.shown(keys, key), caption, suggestions, message
@@ -57,11 +64,14 @@ def introduced(
     beta: float,
     iterations: float,
     key: Key | None,
+    link: Fields = NOTHING,
 ) -> tuple[Any, ...]:
     """Another model speaks: it opens with a picture of its world, or looks at the user's own."""
     keys = services.examples(model)
     if image is None or key is not None:
-        return opened(keys, keys[0], beta, iterations, model)
+        shown = link.get("picture", keys[0])
+        *rest, message = opened(keys, shown, beta, iterations, model, link.get("sentence"))
+        return *rest, message | ({"word": link["word"] - 1} if "word" in link else {})
     suggestions = chips.value(_suggestions(None, model), text)
     message = aligned(image, text, beta, iterations, None, model)
     return picker.strip_value(keys, None), gr.skip(), None, keys, text, suggestions, message
@@ -73,11 +83,12 @@ def _suggestions(key: Key | None, model: str) -> tuple[str, ...]:
     return GENERAL["photographs" if services.knows_photographs(model) else "stickers"]
 
 
-def build(speaker: gr.State) -> None:
+def build(speaker: gr.State, place: Place) -> None:
     """Lay out the tab.
 
     Args:
         speaker: the model that aligns, by its name; the tab opens when it is first given one.
+        place: its side of links.
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
@@ -128,11 +139,29 @@ def build(speaker: gr.State) -> None:
         return event.text, chips.value(_suggestions(key, model), event.text), message
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
-    speaker.change(
-        introduced,
+
+    def introduce(
+        model, image, text, beta, iterations, key, link: Fields = NOTHING
+    ) -> tuple[Any, ...]:
+        beta, iterations = link.get("beta", beta), link.get("iterations", iterations)
+        shown = introduced(model, image, text, beta, iterations, key, link)
+        return *shown, beta, iterations
+
+    place.opens(
+        speaker.change,
+        introduce,
         [speaker, chosen.image, text, *settings, chosen.key],
-        everything,
+        [*everything, *settings],
         **quiet,
+    )
+    place.carries(
+        [chosen.key, chosen.image, text, *settings],
+        lambda key, image, text, beta, iterations: {
+            "picture": links.shown(key, image),
+            "sentence": text,
+            "beta": beta,
+            "iterations": int(iterations),
+        },
     )
     chosen.strip.pick(pick, [chosen.keys, *settings, speaker], everything, **quiet)
     chosen.strip.fresh(fresh, [chosen.keys, *settings, speaker], everything, **quiet)

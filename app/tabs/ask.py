@@ -4,9 +4,11 @@ from typing import Any
 
 import gradio as gr
 
-from app import services
+from app import links, services
 from app.components import chips, picker, reply
+from app.components.linking import Place
 from app.components.polite import sentence
+from app.links import NOTHING, Fields
 from app.services import Key
 from app.theme import static
 
@@ -45,9 +47,11 @@ def suggested(image: str | None, question: str, key: Key | None, model: str) -> 
     return question, *asked(image, question, key, model)
 
 
-def opened(keys: tuple[Key, ...], key: Key, model: str) -> tuple[Any, ...]:
-    """A picture of ours put on show with its suggestions, the first of them answered."""
-    question, *_ = _suggestions(key, model)
+def opened(
+    keys: tuple[Key, ...], key: Key, model: str, question: str | None = None
+) -> tuple[Any, ...]:
+    """A picture of ours put on show, and a question answered: the first suggestion unless given."""
+    question = question or _suggestions(key, model)[0]
     card, suggestions = asked(None, question, key, model)
     return *picker.shown(keys, key), question, card, suggestions
 
@@ -58,11 +62,13 @@ def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
     return picker.strip_value(keys, None), None, reply.WAITING, suggestions
 
 
-def introduced(model: str, image: str | None, question: str, key: Key | None) -> tuple[Any, ...]:
+def introduced(
+    model: str, image: str | None, question: str, key: Key | None, link: Fields = NOTHING
+) -> tuple[Any, ...]:
     """Another model speaks: it opens with a picture of its world, or looks at the user's own."""
     keys = services.examples(model)
     if image is None or key is not None:
-        return opened(keys, keys[0], model)
+        return opened(keys, link.get("picture", keys[0]), model, link.get("question"))
     card, suggestions = asked(image, question, None, model)
     return picker.strip_value(keys, None), gr.skip(), None, keys, question, card, suggestions
 
@@ -73,11 +79,12 @@ def _suggestions(key: Key | None, model: str) -> tuple[str, ...]:
     return GENERAL["photographs" if services.knows_photographs(model) else "stickers"]
 
 
-def build(speaker: gr.State) -> gr.HTML:
+def build(speaker: gr.State, place: Place) -> gr.HTML:
     """Lay out the tab.
 
     Args:
         speaker: the model to ask, by its name; the tab opens when it is first given one.
+        place: its side of links.
 
     Returns:
         The reply; its event ``offer`` carries the ``name`` of a model.
@@ -119,7 +126,17 @@ def build(speaker: gr.State) -> gr.HTML:
         return suggested(image, event.text, key, model)
 
     quiet: dict[str, Any] = {"show_progress_on": card, "api_visibility": "private"}
-    speaker.change(introduced, [speaker, chosen.image, question, chosen.key], everything, **quiet)
+    place.opens(
+        speaker.change,
+        introduced,
+        [speaker, chosen.image, question, chosen.key],
+        everything,
+        **quiet,
+    )
+    place.carries(
+        [chosen.key, chosen.image, question],
+        lambda key, image, text: {"picture": links.shown(key, image), "question": text},
+    )
     chosen.strip.pick(pick, [chosen.keys, speaker], everything, **quiet)
     chosen.strip.fresh(fresh, [chosen.keys, speaker], everything, **quiet)
     chosen.image.input(

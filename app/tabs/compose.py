@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app import composing, services
-from app.components import chips, composer, picker, reply, sight, whatif
+from app.components import chips, composer, picker, progress, reply, sight, whatif
+from app.components.linking import Place
 from app.components.polite import sentence
 from app.services import EXAMPLES
 
@@ -202,16 +203,17 @@ def _skipped(count: int) -> tuple[Any, ...]:
     return tuple(gr.skip() for _ in range(count))
 
 
-def linked(request: gr.Request) -> Any:
-    """The tabs, turned to this one where the address carries a scene."""
-    return gr.Tabs(selected="compose") if "scene" in request.query_params else gr.skip()
+def carried(desk: Desk | None, question: str, text: str) -> dict[str, str]:
+    """The link to what lies there."""
+    return {} if desk is None else {"link": composing.link(desk.scene, question, text)}
 
 
-def build(speaker: gr.State) -> None:
+def build(speaker: gr.State, place: Place) -> None:
     """Lay out the tab.
 
     Args:
         speaker: the model chosen, by its name; where that is not small, the lab's own speaks here.
+        place: its side of links.
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=320, elem_classes="lab-left"):
@@ -228,7 +230,7 @@ def build(speaker: gr.State) -> None:
 
     desk = gr.State(None)
     outputs = [desk, editor, card, turned, seen, questions, sentences, question, text]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = progress.waiting(card)
     said = [question, text, speaker]
 
     def arrive(model: str | None, event: gr.EventData) -> tuple[Any, ...]:
@@ -277,6 +279,7 @@ def build(speaker: gr.State) -> None:
     def keep(desk, question, text, model) -> tuple[Any, ...]:
         return kept(desk, question, text, composing.speaker(model))
 
+    place.carries([desk, question, text], carried)
     editor.arrive(arrive, speaker, [strip, *outputs], **quiet)
     strip.pick(show, speaker, [strip, *outputs], **quiet)
     strip.fresh(fresh, speaker, [strip, *outputs], **quiet)

@@ -7,10 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from app import explanations, services
+from app import explanations, links, services
 from app.components import chips, picker, plain, progress, reply
+from app.components.linking import Place
 from app.components.polite import sentence
 from app.explanations import Subject
+from app.links import NOTHING, Fields
 from app.services import Key, SceneKey
 from app.theme import static
 
@@ -18,13 +20,12 @@ GENERAL = {
     "stickers": ("What is this?", "How many stickers are there?", "Is there an animal?"),
     "photographs": ("What is this?", "How many people are there?", "Was this taken indoors?"),
 }
-TITLE = "Explain"
 _WAITING = (
     '<div class="lab-reply lab-waiting"><p>Ask something: the answer is then explained six ways, '
     "each judged; its layers and heads can be looked into, and parts knocked out.</p></div>"
 )
 _KNOCK = "Click on a word, a type, a layer, a head or a patch: the answers without it stand here."
-_PICTURE, _RESULTS = 7, 8  # components that a picture and a question fill, and the work
+_RESULTS = 8  # components that the work fills
 
 
 @dataclass(slots=True, eq=False)
@@ -91,10 +92,11 @@ def suggestions_of(key: Key | None, model: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=plain))
 
 
-def opened(keys: tuple[Key, ...], key: Key, model: str) -> tuple[Any, ...]:
+def opened(keys: tuple[Key, ...], key: Key, model: str, link: Fields = NOTHING) -> tuple[Any, ...]:
     """A picture of ours put on show with a question about it; what is explained comes last."""
-    question, *_ = found = suggestions_of(key, model)
-    subject = _wish(None, question, key, model)
+    found = suggestions_of(key, model)
+    question = link.get("question", found[0])
+    subject = replace(_wish(None, question, key, model), answer=link.get("answer"))
     return *picker.shown(keys, key), question, chips.value(found, question), subject
 
 
@@ -116,22 +118,18 @@ def asked(image: str | None, question: str, key: Key | None, model: str) -> tupl
 
 
 def introduced(
-    model: str, image: str | None, question: str, key: Key | None, subject: Subject | None
+    model: str,
+    image: str | None,
+    question: str,
+    key: Key | None,
+    link: Fields = NOTHING,
 ) -> tuple[Any, ...]:
-    """The tab on show, perhaps for another model: with a picture of its world, or one's own."""
-    if subject is not None and subject.model == model:
-        return _skipped(_PICTURE)
+    """A model speaks: it opens with a picture of its world, or looks at the user's own."""
     keys = services.examples(model)
     if image is None or key is not None:
-        return opened(keys, keys[3 % len(keys)], model)
-    return (
-        picker.strip_value(keys, None),
-        gr.skip(),
-        None,
-        keys,
-        question,
-        *asked(image, question, None, model),
-    )
+        return opened(keys, link.get("picture", keys[3 % len(keys)]), model, link)
+    rest = asked(image, question, None, model)
+    return picker.strip_value(keys, None), gr.skip(), None, keys, question, *rest
 
 
 def _wish(image: str | None, question: str, key: Key | None, model: str) -> Subject:
@@ -163,12 +161,12 @@ def _note(says: str) -> str:
     return f'<div class="lab-reply lab-waiting"><p>{says}</p></div>'
 
 
-def build(tabs: gr.Tabs, speaker: gr.State) -> None:
+def build(speaker: gr.State, place: Place) -> None:
     """Lay out the tab.
 
     Args:
-        tabs: it opens when its own is selected, and again when the model changes meanwhile.
-        speaker: the model that answers, by its name.
+        speaker: the model that answers, by its name; the tab opens when it is first given one.
+        place: its side of links.
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
@@ -218,19 +216,9 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
     subject = gr.State(None)  # what is explained
     wish = gr.State(None)  # what shall be
     running = gr.State(None)  # the work under way
-    on_show = gr.State(False)
     results = [card, answers, told, shown, curves, heads, lens, board]
     picture = [*chosen.outputs, question, suggestions, wish]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    view = [speaker, chosen.image, question, chosen.key, subject]
-
-    def select(model: str | None, image, text, key, subject, event: gr.SelectData):
-        if event.value != TITLE or model is None:
-            return event.value == TITLE, *_skipped(_PICTURE)
-        return True, *introduced(model, image, text, key, subject)
-
-    def change(model: str, image, text, key, subject, showing: bool):
-        return introduced(model, image, text, key, subject) if showing else _skipped(_PICTURE)
 
     def pick(keys: tuple[Key, ...], model: str, event: gr.EventData) -> tuple[Any, ...]:
         return opened(keys, keys[event.place], model)
@@ -249,8 +237,17 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
     def knock(subject: Subject | None, event: gr.EventData) -> str:
         return knocked(subject, event.parts)
 
-    tabs.select(select, view, [on_show, *picture], **quiet)
-    speaker.change(change, [*view, on_show], picture, **quiet)
+    place.opens(
+        speaker.change, introduced, [speaker, chosen.image, question, chosen.key], picture, **quiet
+    )
+    place.carries(
+        [chosen.key, chosen.image, question, subject],
+        lambda key, image, text, subject: {
+            "picture": links.shown(key, image),
+            "question": text,
+            "answer": subject and subject.question == text and subject.answer,
+        },
+    )
     chosen.strip.pick(pick, [chosen.keys, speaker], picture, **quiet)
     chosen.strip.fresh(fresh, [chosen.keys, speaker], picture, **quiet)
     suggestions.pick(
@@ -267,7 +264,9 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
     buttons = [button, stop]
     taken = wish.change(_taken, [wish, running], [subject, running, *buttons, compared], **quiet)
     # "multiple": work that was superseded may still be at its last step.
-    work = taken.then(explained, [wish, running], results, trigger_mode="multiple", **quiet)
+    work = taken.then(
+        explained, [wish, running], results, trigger_mode="multiple", **progress.waiting(told)
+    )
     work.then(_freed, running, buttons, **quiet)
     chosen.image.input(
         brought,

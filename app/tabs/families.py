@@ -1,18 +1,17 @@
 """Compare: the four kinds of models of the paper's figure 2, what they cost, and two at work."""
 
-import csv
-import io
-from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 import gradio as gr
 
-from app import comparison, services
+from app import comparison, links, services
 from app.comparison import Found, Measure
-from app.components import picker, plain, progress
+from app.components import picker, plain, progress, stoppable
+from app.components.linking import Place
 from app.components.polite import sentence
+from app.links import NOTHING, Fields
 from app.services import Key
 
 INTRODUCTION = """
@@ -56,18 +55,12 @@ def where(found: Found) -> str:
 
 
 def notes(found: Found) -> str:
-    """Why numbers differ from the paper's, and the table to take home, as HTML."""
+    """Why numbers differ from the paper's, as HTML."""
     told = "".join(
         f"<li><b>{escape(title)}</b> {escape(says)}</li>"
         for title, says in comparison.differences(found)
     )
-    file = io.StringIO()
-    csv.writer(file).writerows([comparison.HEADERS, *comparison.table(found)])
-    data = b64encode(file.getvalue().encode()).decode()
-    return (
-        f'<ul class="lab-notes">{told}</ul><p class="lab-where"><a download="table-6.csv" '
-        f'href="data:text/csv;base64,{data}">Download the table (CSV)</a></p>'
-    )
+    return f'<ul class="lab-notes">{told}</ul>'
 
 
 def measured(measure: Measure) -> Iterator[tuple[Any, ...]]:
@@ -97,7 +90,12 @@ def watched(
 
 
 def opened(
-    found: Found | None, measure: Measure, keys: tuple[Key, ...], key: Key | None, image: str | None
+    found: Found | None,
+    measure: Measure,
+    keys: tuple[Key, ...],
+    key: Key | None,
+    image: str | None,
+    link: Fields = NOTHING,
 ) -> tuple[Any, ...]:
     """The tab put on show: with a picture of ours, unless one is there."""
     drawn = *shown(found, measure), comparison.history()
@@ -105,9 +103,12 @@ def opened(
         return *drawn, *(gr.skip() for _ in range(8))
     keys = keys or services.EXAMPLES
     choices = comparison.choices()
-    first = gr.Dropdown(choices, value="clip")
-    second = gr.Dropdown(choices, value="vilt")
-    return *drawn, first, second, *said(keys[0]), *picker.shown(keys, keys[0])
+    first = gr.Dropdown(choices, value=link.get("one", "clip"))
+    second = gr.Dropdown(choices, value=link.get("other", "vilt"))
+    shown_first = link.get("picture", keys[0])
+    text, question = said(shown_first)
+    words = link.get("sentence", text), link.get("question", question)
+    return *drawn, first, second, *words, *picker.shown(keys, shown_first)
 
 
 def said(key: Key) -> tuple[str, str]:
@@ -115,11 +116,12 @@ def said(key: Key) -> tuple[str, str]:
     return services.captions_of(key)[0], next(iter(services.suggestions(key)), "")
 
 
-def build(tab: gr.Tab) -> None:
+def build(tab: gr.Tab, place: Place) -> None:
     """Lay out the tab.
 
     Args:
         tab: it opens when this is selected.
+        place: its side of links.
     """
     gr.HTML(INTRODUCTION, js_on_load=None, apply_default_css=False)
     with gr.Row(elem_classes="lab-controls"):
@@ -134,7 +136,7 @@ def build(tab: gr.Tab) -> None:
         button = gr.Button("Measure on this machine", variant="primary", elem_id="measure-here")
         stop = gr.Button("Stop", visible=False, elem_id="stop-measuring")
     told = plain.html(elem_id="measuring")
-    place = plain.html(elem_id="measured-where")
+    machine = plain.html(elem_id="measured-where")
     plain.heading(
         "Figure 2: which part is the largest?", "Boxes are as high as shares of the cost."
     )
@@ -181,20 +183,40 @@ def build(tab: gr.Tab) -> None:
     history = plain.plot("history")
 
     state = gr.State(None)
-    figures = [boxes, bars, growing, rows, notes_shown, place]
+    figures = [boxes, bars, growing, rows, notes_shown, machine]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    tab.select(
-        opened,
+
+    def begin(found, measure, keys, key, image, link: Fields = NOTHING) -> tuple[Any, ...]:
+        measure = link.get("measure", measure)
+        return measure, *opened(found, measure, keys, key, image, link)
+
+    place.opens(
+        tab.select,
+        begin,
         [state, measure, chosen.keys, chosen.key, chosen.image],
-        [*figures, history, first, second, text, question, *chosen.outputs],
-        **quiet,
+        [measure, *figures, history, first, second, text, question, *chosen.outputs],
+        **progress.waiting(told),
+    )
+    place.carries(
+        [chosen.key, chosen.image, measure, text, question, first, second],
+        lambda key, image, measure, text, question, first, second: {
+            "measure": measure,
+            "picture": links.shown(key, image),
+            "sentence": text,
+            "question": question,
+            "one": first,
+            "other": second,
+        },
     )
     measure.change(switched, [state, measure], [boxes, bars], **quiet)
-    _stoppable(button, stop, told, measured, [measure], [state, told, *figures], quiet)
-    _stoppable(
-        watch, halt, status, watched,
-        [chosen.image, text, question, chosen.key, first, second], [status, view], quiet,
+    stoppable.wire(
+        button, stop, measured, [measure], [state, told, *figures], told=told,
+        one_at_a_time="measuring",
     )  # fmt: skip
+    looked = [chosen.image, text, question, chosen.key, first, second]
+    stoppable.wire(
+        watch, halt, watched, looked, [status, view], told=status, one_at_a_time="measuring"
+    )
     _wire_pictures(chosen, [text, question], quiet)
 
 
@@ -214,20 +236,3 @@ def _wire_pictures(chosen: picker.Picker, words: list[gr.Textbox], quiet: dict[s
     chosen.strip.pick(pick, [chosen.keys], [*words, *chosen.outputs], **quiet)
     chosen.strip.fresh(fresh, [chosen.keys], [*words, *chosen.outputs], **quiet)
     chosen.image.input(brought, [chosen.keys], [chosen.strip, chosen.key], **quiet)
-
-
-def _stoppable(button, stop, status, work, inputs, outputs, quiet: dict[str, Any]) -> None:
-    """A button that gives way to another while its work lasts; one visitor measures at a time."""
-
-    def turned(working: bool) -> tuple[Any, ...]:
-        return gr.Button(visible=not working), gr.Button(visible=working)
-
-    begun = button.click(lambda: turned(True), None, [button, stop], **quiet)
-    running = begun.then(
-        work, inputs, outputs, concurrency_limit=1, concurrency_id="measuring", **quiet
-    )
-    running.then(lambda: turned(False), None, [button, stop], **quiet)
-    halted = stop.click(lambda: None, None, None, cancels=[running], **quiet)
-    halted.then(
-        lambda: (*turned(False), progress.note("Stopped.")), None, [button, stop, status], **quiet
-    )

@@ -4,9 +4,11 @@ from typing import Any
 
 import gradio as gr
 
-from app import foils, services
+from app import foils, links, services
 from app.components import chips, picker, reply
+from app.components.linking import Place
 from app.components.polite import sentence
+from app.links import NOTHING, Fields
 from app.services import Key, SceneKey
 from vilt_core.viz.foils import script
 
@@ -46,18 +48,24 @@ def offers(key: Key | None, turn: int, model: str, false: str = "") -> dict[str,
     return chips.value([foil.label for foil in found], shown)
 
 
-def turned(key: Key | None, turn: int, how: str, model: str) -> tuple[Any, ...]:
+def turned(
+    key: Key | None, turn: int, how: str, model: str, link: Fields = NOTHING
+) -> tuple[Any, ...]:
     """Another true sentence about a picture of ours, its first foil and its first sticker."""
     foil = foils.offered(key, turn, model=model)[0]
+    true, false = link.get("sentence", foil.true), link.get("foil", foil.false)
     board, names, named, thing = "", (), None, None
     if isinstance(key, SceneKey):
         names, at = foils.stickers(key), foils.spoken_of(key, turn)
-        named, thing = names[at], foils.another_thing(key, at)
-    board = compared(how, None, foil.true, foil.false, named or "", thing or "", key, model)
+        named = link["sticker"] if link.get("sticker") in names else names[at]
+        thing = link.get("thing")
+        if thing not in foils.things():
+            thing = foils.another_thing(key, names.index(named))
+    board = compared(how, None, true, false, named or "", thing or "", key, model)
     return (
-        foil.true,
-        foil.false,
-        offers(key, turn, model, foil.false),
+        true,
+        false,
+        offers(key, turn, model, false),
         gr.Dropdown(choices=list(names), value=named),
         gr.Dropdown(choices=list(foils.things()), value=thing),
         turn,
@@ -65,9 +73,11 @@ def turned(key: Key | None, turn: int, how: str, model: str) -> tuple[Any, ...]:
     )
 
 
-def opened(keys: tuple[Key, ...], key: Key, how: str, model: str) -> tuple[Any, ...]:
+def opened(
+    keys: tuple[Key, ...], key: Key, how: str, model: str, link: Fields = NOTHING
+) -> tuple[Any, ...]:
     """A picture of ours put on show with a sentence and its foil."""
-    return *picker.shown(keys, key), *turned(key, 0, how, model)
+    return *picker.shown(keys, key), *turned(key, 0, how, model, link)
 
 
 def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
@@ -76,22 +86,34 @@ def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
 
 
 def introduced(
-    model: str, how: str, image: str | None, true: str, false: str, key: Key | None
+    model: str,
+    how: str,
+    image: str | None,
+    true: str,
+    false: str,
+    key: Key | None,
+    link: Fields = NOTHING,
 ) -> tuple[Any, ...]:
     """Another model speaks: it opens with a picture of its world, or looks at the user's own."""
     keys = services.examples(model)
     if image is None or key is not None:
-        return opened(keys, keys[0], how, model)
+        return opened(keys, link.get("picture", keys[0]), how, model, link)
     board = compared(WORD, image, true, false, "", "", None, model)
     kept = (gr.skip(), gr.skip(), offers(None, 0, model, false), gr.skip(), gr.skip(), 0, board)
     return picker.strip_value(keys, None), gr.skip(), None, keys, *kept
 
 
-def build(speaker: gr.State) -> None:
+def columns(how: str) -> tuple[gr.Column, gr.Column]:
+    """What is filled in for a change of a word, and of a sticker: one of the two is there."""
+    return gr.Column(visible=how == WORD), gr.Column(visible=how == STICKER)
+
+
+def build(speaker: gr.State, place: Place) -> None:
     """Lay out the tab.
 
     Args:
         speaker: the model that matches, by its name; the tab opens when it is first given one.
+        place: its side of links.
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
@@ -149,17 +171,32 @@ def build(speaker: gr.State) -> None:
         return turned(key, turn + 1, how, model)
 
     def switch(how: str, *rest) -> tuple[Any, ...]:
-        columns = gr.Column(visible=how == WORD), gr.Column(visible=how == STICKER)
-        return *columns, compared(how, *rest)
+        return *columns(how), compared(how, *rest)
+
+    def introduce(model, how: str, image, true, false, key, link: Fields = NOTHING) -> Any:
+        how = {"word": WORD, "sticker": STICKER}.get(link.get("change", ""), how)
+        shown = introduced(model, how, image, true, false, key, link)
+        return *shown, gr.Radio(value=how), *columns(how)
+
+    def carry(key, image, how, true, false, sticker, thing) -> Fields:
+        found = {"picture": links.shown(key, image), "sentence": true}
+        if how == WORD:
+            return found | {"foil": false}
+        return found | {"change": "sticker", "sticker": sticker, "thing": thing}
 
     def show(how, image, true, false, sticker, thing, key, turn, model) -> tuple[Any, ...]:
         board = compared(how, image, true, false, sticker, thing, key, model)
         return offers(key, turn, model, false), board
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
-    speaker.change(
-        introduced, [speaker, how, chosen.image, true, false, chosen.key], everything, **quiet
+    place.opens(
+        speaker.change,
+        introduce,
+        [speaker, how, chosen.image, true, false, chosen.key],
+        [*everything, how, by_word, by_sticker],
+        **quiet,
     )
+    place.carries([chosen.key, chosen.image, how, true, false, sticker, thing], carry)
     chosen.strip.pick(pick, [chosen.keys, how, speaker], everything, **quiet)
     chosen.strip.fresh(fresh, [chosen.keys, how, speaker], everything, **quiet)
     chosen.image.input(

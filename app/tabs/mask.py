@@ -5,9 +5,11 @@ from typing import Any
 
 import gradio as gr
 
-from app import masks, services
-from app.components import chips, cloze, picker, plain, progress, reply
+from app import links, masks, services
+from app.components import chips, cloze, picker, plain, progress, reply, stoppable
+from app.components.linking import Place
 from app.components.polite import sentence
+from app.links import NOTHING, Fields
 from app.services import Key
 
 WORDS, PIECES = "whole words", "single pieces"
@@ -68,10 +70,16 @@ def clicked(
     return hidden_from(image, text, hidden, unit, key, model)
 
 
-def opened(keys: tuple[Key, ...], key: Key, unit: str, model: str) -> tuple[Any, ...]:
+def opened(
+    keys: tuple[Key, ...], key: Key, unit: str, model: str, link: Fields = NOTHING
+) -> tuple[Any, ...]:
     """A picture of ours put on show with its first caption, a word of it hidden."""
-    text = services.captions_of(key)[0]
-    return *picker.shown(keys, key), text, *written(None, text, unit, key, model)
+    text = link.get("sentence", services.captions_of(key)[0])
+    shown = *picker.shown(keys, key), text
+    if "hidden" in link:
+        found = hidden_from(None, text, link["hidden"], unit, key, model)
+        return *shown, _suggested(key, model, text), *found
+    return *shown, *written(None, text, unit, key, model)
 
 
 def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
@@ -80,12 +88,17 @@ def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
 
 
 def introduced(
-    model: str, image: str | None, text: str, unit: str, key: Key | None
+    model: str,
+    image: str | None,
+    text: str,
+    unit: str,
+    key: Key | None,
+    link: Fields = NOTHING,
 ) -> tuple[Any, ...]:
     """Another model speaks: it opens with a picture of its world, or looks at the user's own."""
     keys = services.examples(model)
     if image is None or key is not None:
-        return *opened(keys, keys[0], unit, model), *taught(model)
+        return *opened(keys, link.get("picture", keys[0]), unit, model, link), *taught(model)
     rest = written(image, text, unit, None, model)
     return picker.strip_value(keys, None), gr.skip(), None, keys, text, *rest, *taught(model)
 
@@ -132,11 +145,12 @@ def _suggested(key: Key | None, model: str, chosen: str | None = None) -> dict[s
     return chips.value(GENERAL[known] if key is None else services.captions_of(key), chosen)
 
 
-def build(speaker: gr.State) -> None:
+def build(speaker: gr.State, place: Place) -> None:
     """Lay out the tab.
 
     Args:
         speaker: the model that fills, by its name; the tab opens when it is first given one.
+        place: its side of links.
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
@@ -213,11 +227,27 @@ def build(speaker: gr.State) -> None:
         return taught(model, event.text)
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
-    speaker.change(
-        introduced,
+
+    def introduce(model, image, text, unit, key, link: Fields = NOTHING) -> tuple[Any, ...]:
+        if "unit" in link:
+            unit = next(label for label, one in UNITS.items() if one == link["unit"])
+        return *introduced(model, image, text, unit, key, link), unit
+
+    place.opens(
+        speaker.change,
+        introduce,
         [speaker, chosen.image, text, unit, chosen.key],
-        [*everything, broken, giraffe],
+        [*everything, broken, giraffe, unit],
         **quiet,
+    )
+    place.carries(
+        [chosen.key, chosen.image, text, hidden, unit],
+        lambda key, image, text, hidden, unit: {
+            "picture": links.shown(key, image),
+            "sentence": text,
+            "hidden": tuple(hidden),
+            "unit": UNITS[unit],
+        },
     )
     broken.pick(teach, speaker, [broken, giraffe], **{**quiet, "show_progress_on": giraffe})
     chosen.strip.pick(pick, [chosen.keys, unit, speaker], everything, **quiet)
@@ -239,33 +269,6 @@ def build(speaker: gr.State) -> None:
     unit.input(
         hidden_from, [chosen.image, text, hidden, unit, chosen.key, speaker], looked, **quiet
     )
-    _stoppable(button, stop, told, [captions, speaker], bars)
-
-
-def _stoppable(button, stop, told, inputs, bars) -> None:
-    """A button that gives way to another while its work lasts."""
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-
-    def turned(working: bool) -> tuple[Any, ...]:
-        return gr.Button(visible=not working), gr.Button(visible=working)
-
-    # One event that may be asked for again at any time: the page takes one that was stopped for
-    # one that still runs, and would swallow the next click.
-    def work(captions: float, model: str) -> Iterator[tuple[Any, ...]]:
-        for step in measured(captions, model):
-            yield *step, *turned(True)
-        yield gr.skip(), gr.skip(), *turned(False)
-
-    running = button.click(
-        work,
-        inputs,
-        [told, bars, button, stop],
-        concurrency_limit=1,
-        concurrency_id="masks",
-        trigger_mode="multiple",
-        **quiet,
-    )
-    halted = stop.click(lambda: None, None, None, cancels=[running], **quiet)
-    halted.then(
-        lambda: (*turned(False), progress.note("Stopped.")), None, [button, stop, told], **quiet
+    stoppable.wire(
+        button, stop, measured, [captions, speaker], [told, bars], told=told, one_at_a_time="masks"
     )

@@ -4,9 +4,11 @@ from typing import Any
 
 import gradio as gr
 
-from app import pairs
+from app import links, pairs
 from app.components import chips, picker, reply
+from app.components.linking import Place
 from app.components.polite import sentence
+from app.links import NOTHING, Fields
 from app.pairs import Ours, Pair
 from app.theme import static
 
@@ -48,12 +50,14 @@ def asked(
     return suggestions, compared(left_image, right_image, statement, left, right, model)
 
 
-def opened(strip: tuple[Pair, ...], both: Pair, model: str) -> tuple[Any, ...]:
-    """A pair of ours put on show with its first statement, judged."""
+def opened(
+    strip: tuple[Pair, ...], both: Pair, model: str, statement: str | None = None
+) -> tuple[Any, ...]:
+    """A pair of ours put on show with a statement, its first unless given, judged."""
     if both not in strip:
         strip = (both, *strip)[:_MOST]
     left, right = both
-    statement = pairs.suggested(left, right, model)[0]
+    statement = statement or pairs.suggested(left, right, model)[0]
     return (
         strip_value(strip, both),
         strip,
@@ -97,12 +101,15 @@ def introduced(
     statement: str,
     left: Ours | None,
     right: Ours | None,
+    link: Fields = NOTHING,
 ) -> tuple[Any, ...]:
     """Another model speaks: it opens with pictures of its world, or looks at the user's own."""
     strip = pairs.examples(model)
     own = (left_image and left is None) or (right_image and right is None)
     if not own:
-        return opened(strip, strip[0], model)
+        first, second = strip[0]
+        both = link.get("left", first), link.get("right", second)
+        return opened(strip, both, model, link.get("statement"))
     rest = asked(left_image, right_image, statement, left, right, model)
     return strip_value(strip, None), strip, *(gr.skip(),) * 4, statement, *rest
 
@@ -120,11 +127,12 @@ def strip_value(strip: tuple[Pair, ...], shown: Pair | None) -> dict[str, Any]:
     }
 
 
-def build(speaker: gr.State) -> None:
+def build(speaker: gr.State, place: Place) -> None:
     """Lay out the tab.
 
     Args:
         speaker: the model that compares, by its name; the tab opens when it is first given one.
+        place: its side of links.
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=320, elem_classes="lab-left"):
@@ -173,7 +181,15 @@ def build(speaker: gr.State) -> None:
         return event.text, *asked(one, other, event.text, left, right, model)
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
-    speaker.change(introduced, [speaker, *inputs[:-1]], everything, **quiet)
+    place.opens(speaker.change, introduced, [speaker, *inputs[:-1]], everything, **quiet)
+    place.carries(
+        inputs[:-1],
+        lambda one, other, text, left, right: {
+            "left": links.shown(left, one),
+            "right": links.shown(right, other),
+            "statement": text,
+        },
+    )
     strip.pick(pick, [shown, speaker], everything, **quiet)
     strip.fresh(fresh, [shown, speaker], everything, **quiet)
     for image, own, other in ((left_image, left, right), (right_image, right, left)):

@@ -5,9 +5,11 @@ from typing import Any
 
 import gradio as gr
 
-from app import peculiar, preparing, services
+from app import links, peculiar, preparing, services
 from app.components import chips, picker, plain, progress, touch
+from app.components.linking import Place
 from app.components.polite import sentence
+from app.links import NOTHING, Fields
 from app.photographs import PHOTOGRAPHS
 from app.preparing import Geometry, Prepared
 from app.services import Key
@@ -279,11 +281,12 @@ def _pixels(one: Prepared) -> Any:
     return np.asarray(one.seen)
 
 
-def build(tab: gr.Tab) -> None:
+def build(tab: gr.Tab, place: Place) -> None:
     """Lay out the tab.
 
     Args:
         tab: it opens when this is selected.
+        place: its side of links.
     """
     gr.HTML(INTRODUCTION, js_on_load=None, apply_default_css=False)
     with gr.Row(elem_classes="lab-columns"):
@@ -321,16 +324,25 @@ def build(tab: gr.Tab) -> None:
     source = [chosen.image, chosen.key, button]
     steps = [told, opened, resized, cut, places, before, after, padded, sampled, number, limit]
     pressed = [odd, broken]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = progress.waiting(told)
 
     def draw(image, key, button, name, number, seed) -> Any:
         return shown((image, key, button), name, number, None, seed)
 
-    def begin(image, key, button, name, number, seed) -> tuple[Any, ...]:
+    def begin(image, key, button, name, number, seed, link: Fields = NOTHING) -> tuple[Any, ...]:
         if image is not None or key is not None or button is not None:
             return tuple(gr.skip() for _ in range(7 + len(steps)))
-        first = PHOTOGRAPHS[1]
+        number, file = link.get("number", number), link.get("file")
+        if file is not None:
+            found = draw(None, None, file, name, number, seed)
+            strip = picker.strip_value(PHOTOGRAPHS, None)
+            return strip, None, None, PHOTOGRAPHS, file, *_pressed(file), *found
+        first = link.get("picture", PHOTOGRAPHS[1])
         return *put(PHOTOGRAPHS, first), *draw(None, first, None, name, number, seed)
+
+    def carry(key, image, button, number) -> Fields:
+        shown = None if button is not None else links.shown(key, image)
+        return {"picture": shown, "file": button, "number": int(number)}
 
     def put(keys: tuple[Key, ...], key: Key) -> tuple[Any, ...]:
         return *picker.shown(keys, key), None, *_pressed(None)
@@ -352,7 +364,14 @@ def build(tab: gr.Tab) -> None:
         return seed + 1, resampled((image, key, button), name, limit, seed + 1)
 
     settings = [name, number, seed]
-    tab.select(begin, [*source, *settings], [*chosen.outputs, button, *pressed, *steps], **quiet)
+    place.opens(
+        tab.select,
+        begin,
+        [*source, *settings],
+        [*chosen.outputs, button, *pressed, *steps],
+        **quiet,
+    )
+    place.carries([chosen.key, chosen.image, button, number], carry)
     chosen.strip.pick(
         pick, [chosen.keys, *settings], [*chosen.outputs, button, *pressed, *steps], **quiet
     )

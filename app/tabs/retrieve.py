@@ -6,9 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from app import alignments, galleries, services
+from app import alignments, galleries, links, services
 from app.components import chips, finds, picker, plan
+from app.components.linking import Place
 from app.components.polite import sentence
+from app.links import NOTHING, Fields
 from app.services import Key
 from vilt_core.viz.meter import search_meter
 
@@ -91,14 +93,14 @@ def turned(gallery: str) -> tuple[Any, ...]:
     return gr.File(visible=gallery == galleries.UPLOADS), _suggestions(gallery), *_none()
 
 
-def introduced(model: str, gallery: str) -> tuple[Any, ...]:
+def introduced(model: str, gallery: str, link: Fields = NOTHING) -> tuple[Any, ...]:
     """Another model speaks: suggestions of its world, in a gallery of it."""
     keys = services.examples(model)
-    chosen = galleries.fitting(gallery, model)
+    chosen = link.get("among") or galleries.fitting(gallery, model)
     return (
         gr.Radio(value=chosen),
         _suggestions(chosen),
-        *picker.shown(keys, keys[0]),
+        *picker.shown(keys, link.get("picture", keys[0])),
         *_none(),
     )
 
@@ -117,11 +119,12 @@ def _meter(found: Any, reach: Sequence[tuple[int, float]]) -> str:
     )
 
 
-def build(speaker: gr.State) -> None:
+def build(speaker: gr.State, place: Place) -> None:
     """Lay out the tab.
 
     Args:
         speaker: the model that judges, by its name; the tab opens when it is first given one.
+        place: its side of links.
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
@@ -229,12 +232,42 @@ def build(speaker: gr.State) -> None:
         return aligned(pairs, event.place, model)
 
     quiet: dict[str, Any] = {"show_progress_on": shown, "api_visibility": "private"}
-    speaker.change(
-        introduced,
-        [speaker, gallery],
-        [gallery, suggestions, *chosen.outputs, *answer],
+
+    def introduce(model, gallery, text, shortlist, link: Fields = NOTHING) -> tuple[Any, ...]:
+        wanted = "sentence" in link or "picture" in link
+        return (
+            *introduced(model, gallery, link),
+            SENTENCES if "picture" in link else gr.skip(),
+            link.get("sentence", text),
+            link.get("shortlist", shortlist),
+            wanted,
+        )
+
+    def follow(wanted: bool, way: str, *given: Any) -> Iterator[tuple[Any, ...]]:
+        """What a link asks for, once it was put into the boxes."""
+        if wanted and way == SENTENCES:
+            image, key, lines, *rest = given[5:]  # a box that was never on show has no text
+            yield *found_sentences(image, key, lines or "", *rest), gr.Button(visible=False)
+        elif wanted:
+            yield from search(*given[:5])
+
+    def carry(way, key, image, text, gallery, shortlist) -> Fields:
+        if gallery == galleries.UPLOADS:
+            raise ValueError(links.OWN)
+        chosen = {"among": gallery, "shortlist": int(shortlist)}
+        if way == SENTENCES:
+            return chosen | {"picture": links.shown(key, image)}
+        return chosen | {"sentence": text}
+
+    wanted = gr.State(False)
+    begun = place.opens(
+        speaker.change,
+        introduce,
+        [speaker, gallery, text, shortlist],
+        [gallery, suggestions, *chosen.outputs, *answer, way, text, shortlist, wanted],
         **quiet,
     )
+    place.carries([way, chosen.key, chosen.image, text, gallery, shortlist], carry)
     way.change(
         lambda way: (
             gr.Column(visible=way == PICTURES),
@@ -256,7 +289,14 @@ def build(speaker: gr.State) -> None:
             trigger_mode="multiple",
             **quiet,
         ),
-        suggestions.pick(suggest, asked[1:], [text, suggestions, *answer, stop], **quiet),
+        suggestions.pick(
+            suggest,
+            asked[1:],
+            [text, suggestions, *answer, stop],
+            trigger_mode="multiple",
+            **quiet,
+        ),
+        begun.then(follow, [wanted, way, *asked, *looked], [*answer, stop], **quiet),
     ]
     stop.click(
         lambda: (finds.nothing(STOPPED), gr.Button(visible=False)),

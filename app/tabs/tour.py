@@ -7,9 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from app import journey, services
+from app import journey, links, services
 from app.components import chips, picker, plain, progress, touch
+from app.components.linking import Place
 from app.components.polite import sentence as one_sentence
+from app.links import NOTHING, Fields
 from app.services import Key
 from app.stops import STOPS, Choice, Stop, begun
 
@@ -122,17 +124,20 @@ def _suggestions(key: Key | None, model: str) -> tuple[str, ...]:
     return _GENERAL["photographs" if services.knows_photographs(model) else "stickers"]
 
 
-def opened(keys: tuple[Key, ...], key: Key) -> tuple[Any, ...]:
-    """A picture of ours put on show, with its first caption."""
+def opened(keys: tuple[Key, ...], key: Key, text: str | None = None) -> tuple[Any, ...]:
+    """A picture of ours put on show with a sentence, its first caption unless given."""
     captions = services.captions_of(key)
-    return *picker.shown(keys, key), captions[0], chips.value(captions, captions[0])
+    text = text or captions[0]
+    return *picker.shown(keys, key), text, chips.value(captions, text)
 
 
-def introduced(model: str, image: str | None, text: str, key: Key | None) -> tuple[Any, ...]:
+def introduced(
+    model: str, image: str | None, text: str, key: Key | None, link: Fields = NOTHING
+) -> tuple[Any, ...]:
     """Another model speaks: it opens with a picture of its world, or travels with the user's."""
     keys = services.examples(model)
     if image is None or key is not None:
-        return opened(keys, keys[0])
+        return opened(keys, link.get("picture", keys[0]), link.get("sentence"))
     suggestions = chips.value(_suggestions(None, model), text)
     return picker.strip_value(keys, None), gr.skip(), None, keys, text, suggestions
 
@@ -143,12 +148,13 @@ def brought(keys: tuple[Key, ...], text: str, model: str) -> tuple[Any, ...]:
     return picker.strip_value(keys, None), None, suggestions
 
 
-def build(speaker: gr.State, tab: gr.Tab) -> None:
+def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
     """Lay out the tab.
 
     Args:
         speaker: the model that travels, by its name; the tab opens when it is first given one.
         tab: on being selected it fits its figures to the page.
+        place: its side of links.
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
@@ -166,15 +172,15 @@ def build(speaker: gr.State, tab: gr.Tab) -> None:
             told = touch.html(elem_id="tour-told")
             with gr.Walkthrough(selected=0, elem_id="tour-stops", elem_classes="lab-walk") as walk:
                 steps, stages, turns = [], [], []
-                for place, stop in enumerate(STOPS):
-                    with gr.Step(stop.name, id=place) as step:
-                        stages.append(_stage(stop, place))
-                        turns.append(_turns(place))
+                for at, stop in enumerate(STOPS):
+                    with gr.Step(stop.name, id=at) as step:
+                        stages.append(_stage(stop, at))
+                        turns.append(_turns(at))
                     steps.append(step)
     current = gr.State(0)
     given = [chosen.image, text, chosen.key, speaker]
     every = [component for stage in stages for component in stage.everything]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = progress.waiting(told)
 
     def enter(place: int, *given: Any) -> tuple[Any, ...]:
         if given[3] is None:  # no model was chosen yet
@@ -203,7 +209,29 @@ def build(speaker: gr.State, tab: gr.Tab) -> None:
         return event.text, chips.value(_suggestions(key, model), event.text)
 
     shown = [*chosen.outputs, text, suggestions]
-    entering(speaker.change(introduced, [speaker, chosen.image, text, chosen.key], shown, **quiet))
+
+    def introduce(model, image, text, key, current, link: Fields = NOTHING) -> tuple[Any, ...]:
+        stop = link.get("stop", current + 1) - 1
+        walked = gr.Walkthrough(selected=stop) if stop != current else gr.skip()
+        return *introduced(model, image, text, key, link), stop, walked
+
+    entering(
+        place.opens(
+            speaker.change,
+            introduce,
+            [speaker, chosen.image, text, chosen.key, current],
+            [*shown, current, walk],
+            **quiet,
+        )
+    )
+    place.carries(
+        [chosen.key, chosen.image, text, current],
+        lambda key, image, text, current: {
+            "picture": links.shown(key, image),
+            "sentence": text,
+            "stop": current + 1,
+        },
+    )
     entering(chosen.strip.pick(pick, chosen.keys, shown, **quiet))
     entering(
         chosen.strip.fresh(
@@ -228,14 +256,12 @@ def build(speaker: gr.State, tab: gr.Tab) -> None:
     )
     # What was drawn while another tab was on show took no notice of the room that there is.
     tab.select(None, None, None, js=_RESIZE, api_visibility="private")
-    for place, (stop, step, stage) in enumerate(zip(STOPS, steps, stages, strict=True)):
+    for at, (stop, step, stage) in enumerate(zip(STOPS, steps, stages, strict=True)):
         _wire(stop, stage, given, told, quiet)
-        entering(step.select(lambda place=place: place, None, current, **quiet))
+        entering(step.select(lambda at=at: at, None, current, **quiet))
         for leads in turns:
-            if place in leads:  # the step that this selects is entered by its own event
-                leads[place].click(
-                    lambda place=place: gr.Walkthrough(selected=place), None, walk, **quiet
-                )
+            if at in leads:  # the step that this selects is entered by its own event
+                leads[at].click(lambda at=at: gr.Walkthrough(selected=at), None, walk, **quiet)
 
 
 def _stage(stop: Stop, place: int) -> _Stage:

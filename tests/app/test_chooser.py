@@ -10,7 +10,7 @@ MINI, B32 = "vilt-mini", "ViLT-B/32"
 
 @pytest.fixture
 def visit(hub):
-    return turned(arrived(), "answer", "anna")
+    return turned(arrived(), "ask", "anna")
 
 
 def entry(visit, name=B32):
@@ -18,7 +18,7 @@ def entry(visit, name=B32):
 
 
 def test_a_visitor_meets_the_embedded_model(hub, visit):
-    assert visit.speaking == {"answer": MINI}
+    assert visit.speaking == {"ask": MINI}
     assert visit.awaited is None
     assert entry(visit, MINI)["kind"] == "ready"
     assert entry(visit)["kind"] == "absent"
@@ -50,7 +50,7 @@ def test_the_other_tab_loads_when_it_is_opened(hub, visit, until):
     hub.go.clear()
     visit = turned(visit, "align", "anna")
     assert (visit.speaker, visit.awaited) == (MINI, B32)
-    assert turned(visit, "answer", "anna").speaker == B32
+    assert turned(visit, "ask", "anna").speaker == B32
     hub.go.set()
     until(lambda: looked(visit, "anna").speaker == B32)
     assert hub.asked[1:] == ["dandelin/vilt-b32-mlm"]
@@ -66,7 +66,7 @@ def test_a_failure_is_one_sentence_and_the_embedded_model_goes_on(hub, visit, un
     assert entry(visit)["kind"] == "failed"
     assert entry(visit)["sentence"] == "https://huggingface.co cannot be reached."
     assert "<li>" in reply.card(services.ask(None, "a cat?", key=EXAMPLES[0], model=visit.speaker))
-    assert entry(turned(arrived(), "answer", "bert"))["kind"] == "absent"
+    assert entry(turned(arrived(), "ask", "bert"))["kind"] == "absent"
     assert stopped(visit, "anna").trouble is None
     hub.trouble = None
     again = picked(visit, B32, "anna")
@@ -84,7 +84,7 @@ def test_a_failure_in_one_tab_leaves_the_other_its_model(hub, visit, until):
     until(lambda: looked(visit, "anna").trouble is not None)
     visit = looked(visit, "anna")
     assert visit.speaker == MINI
-    visit = turned(visit, "answer", "anna")
+    visit = turned(visit, "ask", "anna")
     assert (visit.speaker, visit.awaited) == (B32, None)
 
 
@@ -98,9 +98,20 @@ def test_a_visitor_need_not_wait(hub, visit, until, leave):
     assert turned(visit, "align", "anna").awaited is None
 
 
+def test_a_tab_is_told_of_its_model_when_it_is_looked_at(hub, visit, until):
+    assert turned(visit, "find", "anna").speaking == {"ask": MINI, "find": MINI}
+    hub.go.set()
+    visit = picked(turned(visit, "find", "anna"), B32, "anna")
+    until(lambda: looked(visit, "anna").speaker == B32)
+    visit = looked(visit, "anna")
+    assert visit.speaking == {"ask": MINI, "find": B32}
+    assert turned(visit, "foils", "anna").speaking == {"ask": MINI, "find": B32, "foils": B32}
+    assert stopped(visit, "anna").speaking == visit.speaking
+
+
 def test_what_others_load_is_theirs(hub, visit):
     picked(visit, B32, "anna")
-    other = turned(arrived(), "answer", "bert")
+    other = turned(arrived(), "ask", "bert")
     assert entry(other)["kind"] == "absent"
     assert other.awaited is None
 

@@ -245,3 +245,16 @@ def test_the_endpoint_finds_pictures_and_texts(clip, uploads):
         endpoints.retrieve(None)
     with pytest.raises(gr.Error, match="list of texts"):
         endpoints.retrieve(None, uploads[0], [1])
+
+
+def test_where_nothing_may_be_written_indexes_go_to_the_cache(clip, monkeypatch, tmp_path):
+    monkeypatch.delenv("VILT_LAB_INDEXES")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    for writable in (True, False):
+        monkeypatch.setattr(galleries.os, "access", lambda *_, writable=writable: writable)
+        list(galleries.prepare(SCENES))
+        assert bool(list((tmp_path / "cache").rglob("index.json"))) is not writable
+    assert len(list(tmp_path.rglob("index.json"))) == 2
+    found = galleries.find("a cat", SCENES)
+    assert found.hits

@@ -156,7 +156,9 @@ def test_the_truth_of_a_noun_is_drawn_and_judged(aligned):
 
 
 def test_the_plan_can_be_taken_home(aligned):
-    names = {"csv": "plan.csv", "html": "alignment.html", "png": None}
+    word = aligned.locator(".va-word[aria-pressed=true] span").inner_text().lower()
+    names = {kind: f"vilt-lab-align-{word}.{kind}" for kind in ("svg", "png")}
+    names |= {"csv": "vilt-lab-align-plan.csv", "html": None}
     for kind, name in names.items():
         aligned.locator(".va-save summary").click()
         with aligned.expect_download() as download:

@@ -36,6 +36,10 @@ def test_costs_are_switched_measured_and_stopped(turn):
     expect(page.locator("#measured-where")).to_contain_text("on this machine", timeout=120_000)
     page.locator("#stop-measuring").click()
     expect(page.locator("#measuring")).to_have_text("Stopped.")
+    page.locator("#measure-here").click()
+    expect(page.locator("#measuring [role=progressbar]")).to_be_visible(timeout=60_000)
+    page.locator("#stop-measuring").click()
+    expect(page.locator("#measuring")).to_have_text("Stopped.")
     expect(page.locator("#measure-here")).to_be_visible()
     expect(unit).to_have_text("GFLOPs")
 

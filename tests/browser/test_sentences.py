@@ -112,6 +112,21 @@ def test_the_help_of_the_picture_is_measured_and_stopped(visit, opened):
     expect(page.locator("#mask-measure")).to_be_visible()
 
 
+def test_who_waits_sees_the_place_in_the_queue_and_need_not_wait(visit, opened):
+    first, second = opened(visit(), "Masks"), opened(visit(), "Masks")
+    for page in (first, second):
+        page.locator("#mask-captions input[type=number]").fill("512")
+        page.locator("#mask-measure").click()
+        expect(page.locator("#mask-stop")).to_be_visible()
+    place = second.locator("#mask-told .progress-text")
+    expect(place).to_contain_text("queue: 1/1")
+    expect(place).to_be_visible()
+    second.locator("#mask-stop").click()
+    expect(second.locator("#mask-told")).to_have_text("Stopped.")
+    first.locator("#mask-stop").click()
+    expect(first.locator("#mask-told")).to_have_text("Stopped.")
+
+
 def test_pictures_are_swapped_and_a_statement_judged(visit, opened):
     page = opened(visit(), "Pairs")
     chances = page.locator("#pair .vt-p")

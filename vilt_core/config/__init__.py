@@ -51,6 +51,7 @@ from vilt_core.config.vilt import (
     vilt_b32,
     vilt_mini,
     vilt_mini_gpu,
+    vilt_small,
     with_task,
 )
 from vilt_core.config.vse import (
@@ -100,6 +101,7 @@ __all__ = [
     "vilt_b32",
     "vilt_mini",
     "vilt_mini_gpu",
+    "vilt_small",
     "vse_mini",
     "vse_resnet152",
     "with_task",

@@ -88,3 +88,21 @@ def vilt_mini_gpu(*, vocab_size: int, answers: int, patch_classes: int = 0) -> V
     """The paper's geometry at a smaller scale: 192 x 192 pictures give its grid of 12 x 12."""
     mini = vilt_mini(vocab_size=vocab_size, answers=answers, patch_classes=patch_classes)
     return replace(mini, image_size=192, tasks=("itm", "mlm", "nlvr2"), modality_types=3)
+
+
+def vilt_small(*, vocab_size: int, tasks: tuple[str, ...]) -> ViltConfig:
+    """Some 300,000 parameters: what one CPU core trains within minutes on a corner of the world.
+
+    64 x 64 pictures in 8 x 8 patches, a grid of 8 x 8.
+    """
+    return ViltConfig(
+        vocab_size=vocab_size,
+        tasks=tasks,
+        width=64,
+        depth=3,
+        heads=2,
+        image_size=64,
+        patch_size=8,
+        segment_types=1,
+        dropout=0.0,
+    )

@@ -150,8 +150,10 @@ def kind_of(captioned: Captioned, word: Word) -> str | None:
     return "relation" if text in _RELATIONS and captioned.form != "ordered" else None
 
 
-def guessed(bundle: Bundle, words: Sequence[HiddenWord]) -> dict[str, list[bool]]:
-    """Whether each hidden word is guessed, all of its pieces, in each of CONDITIONS."""
+def guessed(
+    bundle: Bundle, words: Sequence[HiddenWord], *, conditions: Sequence[str] = CONDITIONS
+) -> dict[str, list[bool]]:
+    """Whether each hidden word is guessed, all of its pieces, under some of CONDITIONS."""
     device = next(bundle.model.parameters()).device
     read = bundle.tokenizer.encode([one.captioned.text for one in words]).batch.to(device)
     hidden = torch.zeros_like(read.mask)
@@ -159,16 +161,11 @@ def guessed(bundle: Bundle, words: Sequence[HiddenWord]) -> dict[str, list[bool]
         hidden[row, list(one.word.tokens)] = True
     masked = replace(read, ids=read.ids.masked_fill(hidden, bundle.tokenizer.mask))
     seen = [_seen(one.captioned.picture, bundle) for one in words]
-    images = {
-        "with": _batches(seen, bundle),
-        "blurred": _batches([blurred(picture) for picture in seen], bundle),
-        "without": [(list(range(len(words))), None)],
-    }
     found: dict[str, list[bool]] = {}
     with evaluating(bundle.model):
-        for condition, batches in images.items():
+        for condition in conditions:
             verdicts = [False] * len(words)
-            for rows, image in batches:
+            for rows, image in _shown(condition, seen, bundle):
                 text = replace(masked, ids=masked.ids[rows], mask=masked.mask[rows])
                 output = bundle.vilt(text, None if image is None else image.to(device))
                 logits = bundle.model.head("mlm")(output.text)
@@ -188,6 +185,16 @@ def _seen(picture: Picture, bundle: Bundle) -> Image.Image:
         return Image.fromarray(painting_of(picture, to.size).pixels)
     image = open_image(picture) if isinstance(picture, Path) else picture.open()
     return resize(image, size=to.size, patch_size=to.patch_size)
+
+
+def _shown(
+    condition: str, seen: Sequence[Image.Image], bundle: Bundle
+) -> Iterator[tuple[list[int], ImageBatch | None]]:
+    """Rows with what is shown of their pictures."""
+    if condition == "without":
+        yield list(range(len(seen))), None
+    else:
+        yield from _batches(list(map(blurred, seen)) if condition == "blurred" else seen, bundle)
 
 
 def _batches(

@@ -15,7 +15,7 @@ from vilt_core.interop.lab import save_folder
 from vilt_core.training import TrainingStopped
 from vilt_core.training.checkpoint import Progress, run_state, write_run
 from vilt_core.training.engine import Engine
-from vilt_core.training.stages import Recipe
+from vilt_core.training.stages import Recipe, Stage
 
 LOG = "log.jsonl"  # a line a step, in the folder of the run
 BROKEN_SHARE, BROKEN_ALLOWED = 0.01, 20  # of unreadable pictures
@@ -26,6 +26,14 @@ def lesson_of(recipe: Recipe, data: Mapping[str, DataSet] | None) -> str:
     stages = [asdict(stage) | {"steps": 0, "horizon": 0} for stage in recipe.stages]
     sets = {kind: (one.name, one.split, len(one.examples)) for kind, one in (data or {}).items()}
     return json.dumps({"seed": recipe.seed, "stages": stages, "data": sets}, sort_keys=True)
+
+
+def same_lesson(begun: str, now: str) -> bool:
+    """Whether a run goes on as it was begun; settings that are new since had their defaults."""
+    defaults = asdict(Stage(name="", steps=0, mix={}))
+    then = json.loads(begun)
+    then["stages"] = [json.loads(json.dumps(defaults)) | stage for stage in then["stages"]]
+    return then == json.loads(now)
 
 
 class Keeper:
@@ -41,7 +49,7 @@ class Keeper:
         lesson: str,
         kept: tuple[str, ...] = (),
     ):
-        if state is not None and state["lesson"] != lesson:
+        if state is not None and not same_lesson(state["lesson"], lesson):
             raise ValueError(
                 f"{folder / 'run.pt'} was begun with another recipe or other data: go on with the "
                 "same command, or train into another folder"

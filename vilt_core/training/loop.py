@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +85,7 @@ def train(
     bundle: Bundle,
     data: Mapping[str, DataSet] | None = None,
     settings: Settings | None = None,
+    stop: Callable[[int], bool] | None = None,
 ) -> Iterator[Record]:
     """Run a recipe, or go on with it where ``folder`` holds an unfinished run.
 
@@ -98,6 +99,9 @@ def train(
         bundle: the model to train, in place.
         data: examples by kind; the sticker world where there are none.
         settings: of the machine; one process on the best device otherwise.
+        stop: asked after every step, with the steps of the run so far, whether to end here: the
+            state of that step is saved then, and a later call goes on from it. Every process has
+            to say the same.
 
     Raises:
         TrainingStopped: a loss that is not finite, data that cannot be read, a full disk.
@@ -129,7 +133,7 @@ def train(
         state = None  # its memory is needed
         bundle.model.train()
         source = source_of(stage, bundle=bundle, data=data, seed=recipe.seed)
-        yield from _stage(
+        ended = yield from _stage(
             stage,
             module=module,
             optimizer=optimizer,
@@ -145,7 +149,10 @@ def train(
             place=place,
             before=sum(earlier.steps for earlier in recipe.stages[:place]),
             seed=recipe.seed,
+            stop=stop,
         )
+        if not ended:
+            break
     engine.finish()
 
 
@@ -183,8 +190,9 @@ def _stage(
     place: int,
     before: int,
     seed: int,
-) -> Iterator[Record]:
-    """The steps of one stage, ``before`` which there were others."""
+    stop: Callable[[int], bool] | None,
+) -> Generator[Record, None, bool]:
+    """The steps of one stage, ``before`` which there were others; whether its end was reached."""
     waiting = time.monotonic()
     for step, parts in enumerate(load(batches, workers=engine.settings.workers), batches.first):
         waited = time.monotonic() - waiting
@@ -207,7 +215,8 @@ def _stage(
         if totals["broken"]:
             broken = engine.everybodys_names(broken)
         last = step + 1 == stage.steps
-        due = last or (step + 1) % engine.settings.save_every == 0
+        halted = stop is not None and stop(before + step + 1)
+        due = last or halted or (step + 1) % engine.settings.save_every == 0
         record = Record(
             at=before + step + 1,
             stage=stage.name,
@@ -232,7 +241,10 @@ def _stage(
                 ended=stage.name if last else None,
             )
         yield record
+        if halted and not last:
+            return False
         waiting = time.monotonic()
+    return True
 
 
 def update(

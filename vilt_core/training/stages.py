@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from vilt_core import config
 from vilt_core.interop.bundle import Bundle
+from vilt_core.world.corner import Corner
 
 EVEN_QUESTIONS = {
     "existence": 1.0,
@@ -41,7 +42,9 @@ class Stage:
     noun_mask_rate: float = 0.15
     hide_either: bool = False  # of a pair words or regions, never both: UNITER's way
     patch_mask_rate: float = 0.0  # masked patch prediction, 0.15 in the paper's ablation
-    wpa: bool = True  # word-patch alignment beside matching
+    mlm: bool = True  # masked words, of captions
+    itm: bool = True  # matching, of captions
+    wpa: bool = True  # word-patch alignment of the pairs that matching is asked of
     wpa_weight: float = 0.1  # as the paper
     augment: bool = False  # RandAugment, N=2 and M=9, in fine-tuning
     mixgen: float = 0.0  # share of the rows whose picture and text are two examples mixed
@@ -70,6 +73,7 @@ class Stage:
     kept_patches: int | None = None
     inked: float = 0.0  # share of the pictures drawn over in ink, so that outlines are no surprise
     retouched: float = 0.0  # share whose stickers are stretched, slanted and tinted, likewise
+    corner: Corner | None = None  # of the sticker world, where captions are all that is drawn
     question_mix: dict[str, float] = field(default_factory=lambda: dict(EVEN_QUESTIONS))
 
 

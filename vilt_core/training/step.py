@@ -82,7 +82,7 @@ def losses(model: PairReader, batch: Batch, stage: Stage) -> dict[str, Float[Ten
     return (
         _about_patches(model, batch, output, stage)
         | _about_nouns(model, batch, output, stage)
-        | _about_words(model, batch, output)
+        | _about_words(model, batch, output, stage)
         | _about_differences(model, batch, output, stage)
         | _about_pairs(model, batch, output, stage)
     )
@@ -98,7 +98,7 @@ def _of_a_rival(model: PairReader, batch: Batch, text: TextBatch, stage: Stage) 
             model, seen, _hiding_rows(batch, stage), generator=torch.default_generator
         )
     output = model(text, shown)
-    found = _about_words(model, batch, output) | _about_pairs(model, batch, output, stage)
+    found = _about_words(model, batch, output, stage) | _about_pairs(model, batch, output, stage)
     if isinstance(seen, RegionBatch) and asked is not None:
         found |= told(model, output, seen, asked)
     return found
@@ -160,9 +160,9 @@ def _about_differences(model: Vilt, batch: Batch, output: ModelOutput, stage: St
     return {"comparing": objectives.comparing(model.comparing(first), batch.differences)}
 
 
-def _about_words(model: PairReader, batch: Batch, output: ModelOutput) -> dict:
+def _about_words(model: PairReader, batch: Batch, output: ModelOutput, stage: Stage) -> dict:
     """Masked language modelling."""
-    if batch.masked is None:
+    if batch.masked is None or not stage.mlm:
         return {}
     asked = batch.masked != IGNORED
     return {"mlm": objectives.mlm(model.head("mlm")(output.text[asked]), batch.masked[asked])}
@@ -174,7 +174,8 @@ def _about_pairs(model: PairReader, batch: Batch, output: ModelOutput, stage: St
     if batch.matched is not None:
         rows = matching_rows(batch)
         truth = batch.matched[rows] == 1
-        found["itm"] = objectives.itm(model.head("itm")(output.pooled[rows]), truth)
+        if stage.itm:
+            found["itm"] = objectives.itm(model.head("itm")(output.pooled[rows]), truth)
         if stage.wpa:
             found["wpa"] = objectives.wpa(
                 output.text[rows],

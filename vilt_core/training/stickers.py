@@ -29,7 +29,8 @@ from vilt_core.training.truths import (
     named_objects,
     patch_targets,
 )
-from vilt_core.world.captions import caption
+from vilt_core.world.captions import Caption, caption
+from vilt_core.world.corner import corner_scene
 from vilt_core.world.grammar import Mention
 from vilt_core.world.inking import inked_pyramids
 from vilt_core.world.negatives import hard_negative
@@ -102,7 +103,13 @@ class StickerRows:
         return random.Random(f"{self.stage.name}/{self.seed}/{place}")
 
     def _scene(self, index: int) -> Scene:
+        if self.stage.corner is not None:
+            return corner_scene(self.stage.corner, self.seed, index)
         return scene(self.seed, index, split="train")
+
+    def _say(self, seen: Scene, draw: Draw) -> Caption:
+        corner = self.stage.corner
+        return caption(seen, draw, form=None if corner is None else corner.form)
 
     def _patches(self, index: int, _place: int, draw: random.Random) -> Row:
         picture = self._picture(self._scene(index), draw, whole=True)
@@ -114,9 +121,10 @@ class StickerRows:
         The published code passes every pair twice instead, masked and unmasked.
         """
         seen = self._scene(index)
-        if place < self.stage.batch_size // 2 or place % 2:
-            said = caption(seen, draw.random)
-            matched = NOT_ASKED if place < self.stage.batch_size // 2 else 1
+        matching = self._is_matched(place)
+        if not matching or place % 2:
+            said = self._say(seen, draw.random)
+            matched = 1 if matching else NOT_ASKED
             either = self.stage.hide_either and matched == NOT_ASKED and place % 2
             return self._told(
                 seen, said.text, draw, matched=matched, mentions=said.mentions, hide=not either
@@ -125,6 +133,12 @@ class StickerRows:
             return self._told(seen, hard_negative(seen, draw.random).text, draw, matched=0)
         said, strange = self._foreign_caption(seen, draw.random)
         return self._told(seen, said, draw, matched=0, named=frozenset() if strange else None)
+
+    def _is_matched(self, place: int) -> bool:
+        """Whether a place is for matching: none or all where one of the two tasks is off."""
+        if not (self.stage.itm or self.stage.wpa):
+            return False
+        return not self.stage.mlm or place >= self.stage.batch_size // 2
 
     def _pair(self, index: int, _place: int, draw: random.Random) -> Row:
         """A picture with a caption of its own: the other rows are what does not match."""
@@ -309,7 +323,7 @@ class StickerRows:
         """
         while True:
             other = self._scene(-1 - int(draw() * 2**40))
-            said = caption(other, draw)
+            said = self._say(other, draw)
             if not execute(said.program, seen):
                 named = {other.objects[i].category for i in named_objects(said.mentions)}
                 return said.text, named.isdisjoint(thing.category for thing in seen.objects)

@@ -188,7 +188,8 @@ def _tiles(found: Lesson, hidden: set[int]) -> str:
 
 def _chance(share: float) -> str:
     return (
-        f'<td><span class="vm-rail" aria-hidden="true"><i style="width:{100 * share:.1f}%"></i>'
+        f'<td data-value="{share}"><span class="vm-rail" aria-hidden="true">'
+        f'<i style="width:{100 * share:.1f}%"></i>'
         f"</span>{percent(share)}</td>"
     )
 

@@ -71,7 +71,10 @@ def duration(seconds: float) -> str:
 
 
 def _row(name: str, forwards: int, seconds: float) -> str:
-    return f"<tr><th>{name}</th><td>{forwards:,}</td><td>{duration(seconds)}</td></tr>"
+    return (
+        f'<tr><th>{name}</th><td data-value="{forwards}">{forwards:,}</td>'
+        f'<td data-value="{seconds} s">{duration(seconds)}</td></tr>'
+    )
 
 
 def _reach(shortlist: int, reach: Sequence[tuple[int, float]]) -> str:

@@ -108,8 +108,9 @@ def _verdict(order: Order) -> str:
 def _changes(given: Order, swapped: Order) -> str:
     """The same picture behind the one row and behind the other."""
     rows = "".join(
-        f"<tr><th scope=row>{escape(one.name)}</th><td>{cosine(one.pooled, other.pooled):.4f}</td>"
-        f"<td>{float(np.abs(one.pooled - other.pooled).max()):.3f}</td></tr>"
+        f"<tr><th scope=row>{escape(one.name)}</th>"
+        f"{_number(cosine(one.pooled, other.pooled), 4)}"
+        f"{_number(float(np.abs(one.pooled - other.pooled).max()), 3)}</tr>"
         for one, other in ((given.first, swapped.second), (given.second, swapped.first))
     )
     gap = 100 * (swapped.probability - given.probability)
@@ -157,3 +158,8 @@ def _strip(values: Float[np.ndarray, " d"], says: str) -> str:
         f'<img class="vt-strip" src="data:image/png;base64,{data}" '
         f'alt="{len(values)} numbers, {escape(says, quote=True)}">'
     )
+
+
+def _number(value: float, digits: int) -> str:
+    """A cell of a table: few digits to read, all of them for whoever keeps it."""
+    return f'<td data-value="{value}">{value:.{digits}f}</td>'

@@ -130,7 +130,7 @@ def scene(seed: int, index: int, *, split: str = "train", icons: IconFolder | No
     low, high = SIZES[count - 1]
     for sprite, style in zip(kinds, styles, strict=True):
         size = low + (high - low) * draw()
-        x, y, size = _place(size, objects, draw)
+        x, y, size = free_place(size, objects, draw)
         objects.append(
             SceneObject(
                 sprite=sprite,
@@ -241,7 +241,7 @@ def _styles(count: int, split: str, draw) -> list[str]:
     return [choose(STYLES, draw) for _ in range(count)]
 
 
-def _place(size: float, others: Sequence[SceneObject], draw) -> tuple[float, float, float]:
+def free_place(size: float, others: Sequence[SceneObject], draw) -> tuple[float, float, float]:
     """A centre for a new sticker that covers no other by much; it shrinks where room is short."""
     while True:
         for _ in range(24):

@@ -49,6 +49,7 @@ function alignmentView(root, options = {}) {
               <button type="button" data-set="exact" data-to="1">Exact optimum</button>
             </div>
             <details class="va-save" data-ref="save"><summary>Save</summary><div>
+              <button type="button" data-save="svg">Drawing (SVG)</button>
               <button type="button" data-save="png">Picture (PNG)</button>
               <button type="button" data-save="csv">Plan (CSV)</button>
               <button type="button" data-save="html">This view (HTML)</button>
@@ -533,7 +534,21 @@ function alignmentView(root, options = {}) {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
+  const slug = (words) => words.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 40);
+  const fileOf = (what, kind) => `vilt-lab-align-${slug(what)}.${kind}`;
+  // A spreadsheet takes a cell that begins like a formula for one.
+  const quoted = (word) => `"${(/^[=+\-@]/.test(word) ? `'${word}` : word).replaceAll('"', '""')}"`;
+
   const SAVE = {
+    svg() {
+      const { rows, columns } = data, boxes = at.truth ? boxesOf(at.word) : [];
+      const over = (href, how) => `<image width="${columns}" height="${rows}" preserveAspectRatio="none" href="${href}"${how}/>`;
+      const truth = boxes.map(([x0, y0, x1, y1]) => `<rect x="${x0 * columns}" y="${y0 * rows}" width="${(x1 - x0) * columns}" `
+        + `height="${(y1 - y0) * rows}" fill="none" stroke="#4ade80" stroke-width=".06"/>`);
+      const drawn = `<svg xmlns="http://www.w3.org/2000/svg" width="${64 * columns}" height="${64 * rows}" viewBox="0 0 ${columns} ${rows}">`
+        + over(data.picture, "") + over(el.heat.toDataURL(), at.smooth ? "" : ' style="image-rendering:pixelated"') + truth.join("") + "</svg>";
+      download(fileOf(data.words[at.word], "svg"), new Blob([drawn], { type: "image/svg+xml" }));
+    },
     png() {
       const canvas = document.createElement("canvas");
       canvas.width = 768;
@@ -551,21 +566,21 @@ function alignmentView(root, options = {}) {
           );
         }
       }
-      canvas.toBlob((blob) => download(`${data.words[at.word]}.png`, blob), "image/png");
+      canvas.toBlob((blob) => download(fileOf(data.words[at.word], "png"), blob), "image/png");
     },
     csv() {
-      const value = plan(), quoted = (word) => `"${word.replaceAll('"', '""')}"`;
+      const value = plan();
       const lines = [["word", ...Array.from({ length: data.patches }, (_, n) => quoted(named(n)))].join(",")];
       data.words.forEach((word, row) => {
         const numbers = Array.from(massOf(row, value), (mass) => mass.toPrecision(6));
         lines.push([quoted(word), ...numbers].join(","));
       });
-      download("plan.csv", new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
+      download(fileOf("plan", "csv"), new Blob(["\uFEFF", lines.join("\r\n"), "\r\n"], { type: "text/csv;charset=utf-8" }));
     },
     html() {
       const message = JSON.stringify(data.message).replaceAll("</", "<\\/");
       const page = options.page.replace("/*DATA*/", () => message);
-      download("alignment.html", new Blob([page], { type: "text/html" }));
+      download(fileOf(data.words.join(" "), "html"), new Blob([page], { type: "text/html" }));
     },
   };
   if (!options.page) el.save.querySelector("[data-save=html]").remove();
@@ -600,6 +615,7 @@ function alignmentView(root, options = {}) {
       const peaks = data.words.map((_, word) => hottest(word));
       at.word = withTruth.length ? Math.min(...withTruth) : strongest(peaks);
     }
+    if (data.words[message.word] !== undefined) at.word = message.word;
     Object.assign(at, { patch: null, hover: null, exact: false, frame: data.iterations.length - 1 });
     build();
     render();

@@ -124,6 +124,7 @@ const headsView = (root) => {
         root.replaceChildren();
         return;
       }
+      root.payload = payload;  // for whoever keeps the view as a page
       const same = data && data.size.join() === payload.size.join();
       data = payload;
       [patches, text] = [bytes(data.patches.data), bytes(data.text.data)];

@@ -1,0 +1,491 @@
+"""What the Train tab runs: one small training at a time, in a process of its own that gives way.
+
+The process is ``python -m vilt_core emerge --guided``: it tells every step and every snapshot, and
+ends when it is told to, or when whoever listens is gone.
+"""
+
+import atexit
+import json
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.components.polite import as_sentence
+from vilt_core.training.choices import Choices
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+ROOT = Path(__file__).parents[1]
+COMMAND = (sys.executable, "-m", "vilt_core", "emerge")
+SNAPSHOTS = 14  # of a run, and the one before its first step
+KEPT = 8  # runs that the server remembers; the oldest gives way
+PICTURE_SIDE = 256
+_PREFIX = "vilt-lab-training-"
+_STALE = 24 * 3600  # seconds after which a folder that a killed server left behind is removed
+_PATIENCE = 20.0  # seconds that a process has to keep what it has when it is told to stop
+_BEAT = 0.5  # seconds between two looks at what it has told
+
+
+class Turns:
+    """One at a time, in the order of coming."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._line: list[object] = []
+
+    @contextmanager
+    def turn(self) -> Iterator[object]:
+        """A place in the line, until the end."""
+        ticket = object()
+        with self._lock:
+            self._line.append(ticket)
+        try:
+            yield ticket
+        finally:
+            with self._lock:
+                self._line.remove(ticket)
+
+    def before(self, ticket: object) -> int:
+        """How many come first; 0 for who may begin."""
+        with self._lock:
+            return self._line.index(ticket)
+
+
+TURNS = Turns()
+
+
+class Run:
+    """One visitor's training: its folder, and all that it has told so far."""
+
+    def __init__(self, choices: Choices):
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        except OSError as error:
+            raise ValueError(
+                f"this server has no room to keep a training: {error.strerror}"
+            ) from error
+        self.choices = choices
+        self.steps: list[int] = []
+        self.losses: dict[str, list[float]] = {}
+        self.snapshots: list[dict[str, Any]] = []
+        self.pace: float | None = None  # steps a second, of late
+        self.halted = threading.Event()
+        _remember(self)
+
+    def __deepcopy__(self, _memo: dict) -> "Run":
+        return self  # a page holds the run itself
+
+    @property
+    def reached(self) -> int:
+        """Steps that are kept."""
+        return self.snapshots[-1]["step"] if self.snapshots else 0
+
+    def stop(self) -> None:
+        """Ask it to keep what it has and to end."""
+        self.halted.set()
+
+    def forget(self) -> None:
+        """End it, and remove what it kept."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def take(self, line: str) -> bool:
+        """Note what the process has told; whether it was a snapshot."""
+        told = json.loads(line)
+        if "snapshot" in told:
+            self.snapshots.append(told["snapshot"])
+            return True
+        record = told["record"]
+        self.steps.append(record["at"])
+        for name, loss in record["losses"].items():
+            self.losses.setdefault(name, []).append(loss)
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a page is told while a run goes on."""
+
+    says: str
+    done: int
+    total: int
+    fresh: bool = False  # whether there is a new snapshot
+    ended: bool = False
+    trouble: bool = False
+
+
+_RUNS: list[Run] = []
+
+
+def _remember(run: Run) -> None:
+    _RUNS.append(run)
+    for folder in run.folder.parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _STALE:
+                shutil.rmtree(folder, ignore_errors=True)
+    while len(_RUNS) > KEPT:
+        _RUNS.pop(0).forget()
+
+
+@atexit.register
+def _forget_all() -> None:
+    while _RUNS:
+        _RUNS.pop().forget()
+
+
+def chosen(
+    *,
+    steps: float,
+    objectives: list[str],
+    pieces: bool,
+    rate: float,
+    batch: float,
+    kinds: int,
+    weight: float,
+    seed: float | None,
+) -> Choices:
+    """What was chosen on the page.
+
+    Raises:
+        ValueError: one sentence on what lies out of range.
+    """
+    if seed is None or seed != int(seed):
+        raise ValueError(f"seed must be a whole number, got {seed}")
+    return Choices(
+        steps=int(steps),
+        every=max(int(steps) // SNAPSHOTS, 1),
+        mlm="mlm" in objectives,
+        itm="itm" in objectives,
+        wpa="wpa" in objectives,
+        wpa_weight=weight,
+        mask_unit="piece" if pieces else "word",
+        learning_rate=rate,
+        batch_size=int(batch),
+        kinds=kinds,
+        seed=int(seed),
+    )
+
+
+def further(run: Run, steps: int) -> None:
+    """Let a run go on: to its end where it was stopped before, else for so many steps more.
+
+    Raises:
+        ValueError: nothing was kept that could go on, or it has the most steps already.
+    """
+    if not run.reached or not run.folder.is_dir():
+        raise ValueError("there is nothing kept to go on from: start a training")
+    if run.reached >= run.choices.steps:
+        run.choices = replace(run.choices, steps=run.reached + steps)
+    run.halted.clear()
+
+
+def trained(run: Run) -> Generator[Told]:
+    """Wait for a turn, then train until the end or until ``run.stop()``; told every second.
+
+    Whoever stops listening ends the process, and what is kept stays.
+    """
+    with TURNS.turn() as ticket:
+        while before := TURNS.before(ticket):
+            if run.halted.is_set():
+                yield Told(says="You left the queue.", done=0, total=1, ended=True)
+                return
+            others = "one other training comes" if before == 1 else f"{before} others come"
+            says = f"In the queue: {others} first. Yours starts by itself"
+            yield Told(says=says, done=0, total=run.choices.steps)
+            time.sleep(_BEAT)
+        yield from _taught(run)
+
+
+def _taught(run: Run) -> Iterator[Told]:
+    total, began = run.choices.steps, run.reached
+    yield Told(says="Building the model", done=began, total=total)
+    try:
+        with _pupil(run) as pupil:
+            yield from _listened(run, pupil)
+            yield _ended(run, pupil.trouble())
+    except OSError as error:
+        says = f"The training could not be started: {error.strerror or error}."
+        yield Told(says=says, done=began, total=total, ended=True, trouble=True)
+
+
+def _listened(run: Run, pupil: "Pupil") -> Iterator[Told]:
+    """What the process tells, until it has nothing more to tell."""
+    asked_to_stop: float | None = None
+    clock = _Clock()
+    while not pupil.silent:
+        fresh = False
+        for line in pupil.lines(_BEAT):
+            fresh = run.take(line) or fresh
+        done = run.steps[-1] if run.steps else 0
+        run.pace = clock.pace(done) or run.pace
+        if run.halted.is_set():
+            if asked_to_stop is None:
+                asked_to_stop = time.monotonic()
+                pupil.tell_to_stop()
+            elif time.monotonic() - asked_to_stop > _PATIENCE:
+                return
+        yield Told(says=_pace(run, done), done=done, total=run.choices.steps, fresh=fresh)
+
+
+def _pace(run: Run, done: int) -> str:
+    if run.halted.is_set():
+        return "Keeping what there is"
+    if done >= run.choices.steps:
+        return "Looking at what it has learned"
+    if not run.pace:
+        return "Looking at the model before it learns" if not done else "Training"
+    left = (run.choices.steps - done) / run.pace
+    return f"{run.pace:.1f} steps a second, about {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """As a person says it."""
+    if seconds < 90:
+        return f"{max(round(seconds / 5) * 5, 5)} seconds"
+    return f"{round(seconds / 60)} minutes"
+
+
+class _Clock:
+    """Steps a second over the last half minute."""
+
+    def __init__(self):
+        self._seen: list[tuple[float, int]] = []
+
+    def pace(self, done: int) -> float | None:
+        now = time.monotonic()
+        self._seen = [one for one in self._seen if now - one[0] < 30.0]
+        if not self._seen or self._seen[-1][1] != done:
+            self._seen.append((now, done))
+        (then, before), (last, after) = self._seen[0], self._seen[-1]
+        return (after - before) / (last - then) if last > then and after > before else None
+
+
+def _ended(run: Run, trouble: str) -> Told:
+    kept = f"Everything up to step {run.reached} is kept" if run.snapshots else "Nothing was kept"
+    if trouble:
+        says = f"{trouble} {kept}."
+    elif run.reached >= run.choices.steps:
+        says = f"Trained for {run.reached} steps. {kept}."
+    else:
+        says = f"Stopped. {kept}: go on from there whenever you like."
+    return Told(
+        says=says,
+        done=run.reached,
+        total=run.choices.steps,
+        fresh=True,
+        ended=True,
+        trouble=bool(trouble),
+    )
+
+
+class Pupil:
+    """The process, what it has told, and how it ended."""
+
+    def __init__(self, process: subprocess.Popen[str], folder: Path):
+        self.process = process
+        self.silent = False
+        self._folder = folder
+        self._told: queue.Queue[str | None] = queue.Queue()
+        self._errors: list[str] = []
+        self._stopped = False
+        for read in (self._listen, self._hear_errors):
+            threading.Thread(target=read, name="training", daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._told.put(line)
+        self._told.put(None)
+
+    def _hear_errors(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._errors = [*self._errors[-20:], line.rstrip()]
+
+    def lines(self, seconds: float) -> Iterator[str]:
+        """What it has told within so many seconds."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                line = self._told.get(timeout=left)
+            except queue.Empty:
+                return
+            if line is None:
+                self.silent = True
+                return
+            yield line
+
+    def tell_to_stop(self) -> None:
+        """Let it keep what it has."""
+        self._stopped = True
+        with suppress(OSError, ValueError):
+            assert self.process.stdin is not None
+            self.process.stdin.write("stop\n")
+            self.process.stdin.flush()
+
+    def trouble(self) -> str:
+        """Why it ended before its time, in one sentence; nothing where it did as it was told."""
+        try:
+            code = self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "" if self._stopped else "The training does not answer any more."
+        if code == 0:
+            return ""
+        if code < 0:
+            return "The training was ended from outside (killed, or out of memory)."
+        last = next((line for line in reversed(self._errors) if line.strip()), "no reason given")
+        reason = last.removeprefix("error: ").replace(str(self._folder), "its folder")
+        return as_sentence(f"The training ended: {reason}")
+
+
+@contextmanager
+def _pupil(run: Run) -> Iterator[Pupil]:
+    """The process at work; it is gone at the end, whatever happened."""
+    process = subprocess.Popen(
+        [*COMMAND, *_arguments(run)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    try:
+        yield Pupil(process, run.folder)
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            with suppress(OSError, ValueError):
+                assert pipe is not None
+                pipe.close()
+
+
+def _arguments(run: Run) -> list[str]:
+    told = ["--guided", "--to", str(run.folder)]
+    for name, value in asdict(run.choices).items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            told.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            told += [f"--{option}", str(value)]
+    return told
+
+
+# What is seen.
+
+
+def view(run: Run) -> dict[str, Any]:
+    """The watched sentences at every snapshot, for the view; nothing before the first."""
+    from vilt_core.viz import emergence
+
+    if not run.snapshots:
+        return {}
+    return emergence.payload(
+        _sentences(run.choices.kinds),
+        [_moment(one) for one in run.snapshots],
+        chance=run.snapshots[-1]["chance"],
+        steps=run.choices.steps,
+    )
+
+
+@lru_cache(maxsize=8)
+def _sentences(kinds: int) -> tuple[Any, ...]:
+    from vilt_core.training.emergence import words
+    from vilt_core.training.onlooker import nouns_of, watched
+    from vilt_core.viz.emergence import Sentence
+    from vilt_core.world.rendering import paint
+
+    tokenizer = words()
+    return tuple(
+        Sentence(
+            pixels=paint(one.scene, PICTURE_SIDE).pixels,
+            words=[word.text for word in tokenizer.words(one.said.text)],
+            nouns={
+                at: [one.scene.objects[index].box for index in objects]
+                for at, objects in nouns_of(one, tokenizer).items()
+            },
+            false=one.false,
+        )
+        for one in watched(Choices(kinds=kinds).corner)
+    )
+
+
+def _moment(snapshot: dict[str, Any]) -> Any:
+    import numpy as np
+
+    from vilt_core.viz.emergence import Moment, View
+
+    return Moment(
+        step=snapshot["step"],
+        scores=snapshot["scores"],
+        views=[
+            View(
+                heat=np.array(heard["heat"]),
+                pointed=heard["strongest"],
+                distance=heard["distance"],
+                false_distance=heard["false_distance"],
+                true_chance=heard["true_chance"],
+                false_chance=heard["false_chance"],
+                guesses=[
+                    (guess["word"], [tuple(one) for one in guess["likeliest"]], guess["true"])
+                    for guess in heard["guesses"]
+                ],
+            )
+            for heard in snapshot["heard"]
+        ],
+    )
+
+
+def losses(run: Run) -> "go.Figure":
+    """Of each objective, step by step."""
+    from vilt_core.viz.learning import loss_curves
+
+    return loss_curves(run.steps, run.losses, total=run.choices.steps)
+
+
+def scores(run: Run) -> "go.Figure":
+    """On scenes that no training showed, beside chance."""
+    from vilt_core.viz.learning import score_curves
+
+    names = run.snapshots[0]["scores"] if run.snapshots else ()
+    return score_curves(
+        [one["step"] for one in run.snapshots],
+        {name: [one["scores"][name] for one in run.snapshots] for name in names},
+        chance=run.snapshots[0]["chance"] if run.snapshots else {},
+        total=run.choices.steps,
+    )
+
+
+def packed(run: Run, step: int | None = None) -> Path:
+    """A snapshot as a file to take home: a folder that ``vilt_core.load`` opens, zipped.
+
+    Args:
+        run: whose.
+        step: of the snapshot; the last one unless given.
+
+    Raises:
+        ValueError: no such snapshot is kept, or the disk is full.
+    """
+    kept = {one["step"]: Path(one["folder"]) for one in run.snapshots}
+    folder = kept.get(run.reached if step is None else step)
+    if folder is None or not folder.is_dir():
+        raise ValueError("this snapshot is kept no longer: start a training")
+    name = f"vilt-small-{int(folder.name)}"
+    try:
+        inside = run.folder / "zip" / name
+        shutil.copytree(folder, inside, dirs_exist_ok=True)
+        return Path(shutil.make_archive(str(run.folder / name), "zip", inside.parent, name))
+    except OSError as error:
+        raise ValueError(f"the snapshot could not be packed: {error.strerror}") from error

@@ -1,0 +1,175 @@
+"""Addresses are read and written; whatever somebody typed there gets one sentence, never more."""
+
+import random
+from urllib.parse import parse_qsl
+
+import pytest
+
+from app import links
+from app.components import chooser, linking
+from app.pairs import SceneOfPair
+from app.photographs import PHOTOGRAPHS
+from app.services import EXAMPLES, SceneKey
+from app.tabs import align, ask, explain, foil, mask, pair, tour
+
+TABS = tuple(links.CARRIED)
+TINY = "tiny"
+
+
+def read(address):
+    return links.read(dict(parse_qsl(address)), TABS)
+
+
+@pytest.mark.parametrize("key", [*EXAMPLES[:2], SceneKey(index=3, seed=5, split="style")])
+def test_a_scene_has_a_name_that_leads_back(key):
+    assert links.picture(links.name_of(key)) == key
+
+
+@pytest.mark.parametrize("photograph", PHOTOGRAPHS)
+def test_a_photograph_has_a_name_that_leads_back(photograph):
+    name = links.name_of(photograph)
+    assert links.picture(name) == links.half(name) == photograph
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_a_scene_of_a_pair_has_a_name_that_leads_back(right):
+    key = SceneOfPair(index=4, right=right)
+    assert links.half(links.name_of(key)) == key
+
+
+@pytest.mark.parametrize(
+    ("tab", "fields"),
+    [
+        ("tour", {"picture": EXAMPLES[0], "sentence": "a cat", "stop": 3}),
+        ("align", {"picture": PHOTOGRAPHS[0], "sentence": "Ein Fuß", "beta": 0.25, "word": 2}),
+        ("masks", {"sentence": "a & b = c", "hidden": (2, 3), "unit": "piece"}),
+        ("pairs", {"left": SceneOfPair(index=1, right=False), "right": PHOTOGRAPHS[1]}),
+        ("pixels", {"file": "Four inks", "number": 4}),
+        ("compare", {"measure": "FLOPs", "one": "scan", "other": "vilt"}),
+    ],
+)
+def test_what_is_written_is_read(tab, fields):
+    assert read(links.write(tab, fields)) == (tab, {"tab": tab, **fields})
+
+
+def test_what_is_empty_is_left_out():
+    assert links.write("ask", {"picture": None, "question": "  "}) == "tab=ask"
+
+
+def test_an_address_without_a_tab_asks_for_nothing():
+    assert read("") is read("__theme=dark&utm_source=mail") is None
+
+
+def test_an_old_link_to_a_scene_leads_to_compose():
+    assert read("scene=abc")[0] == "compose"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "tab=nowhere",
+        "tab=align&picture=../../etc/passwd",
+        "tab=align&picture=test.0.-1",
+        "tab=align&picture=test.0.99999999999999999999",
+        "tab=align&picture=test.0.1.left",
+        "tab=align&beta=nan",
+        "tab=align&beta=1e9",
+        "tab=align&iterations=1000000",
+        "tab=tour&stop=0",
+        "tab=tour&stop=٣",
+        "tab=masks&hidden=1.x",
+        "tab=masks&unit=__class__",
+        "tab=pairs&left=test.0.4",
+        "tab=pairs&left=test.0.4.up",
+        "tab=pixels&file=<script>",
+        "tab=find&among=Your pictures",
+        "tab=compare&one=rm",
+        "tab=ask&question=" + "a" * 2000,
+    ],
+)
+def test_a_bad_address_gets_one_sentence(address):
+    with pytest.raises(ValueError, match=r"^this link (leads|cannot|is too long)[^\n]+$"):
+        read(address)
+    tab, carried, _, trouble = linking.arrived(dict(parse_qsl(address)), TABS, chooser.arrived())
+    assert (tab, carried) == (None, links.NOTHING)
+    assert trouble.endswith(".")
+
+
+def test_nothing_that_is_typed_breaks_it():
+    draw = random.Random(0)
+    names = ["tab", "picture", "left", "stop", "beta", "hidden", "file", "model", "scene", "word"]
+    letters = "a1.-/\\<>'\"%&=\x00٣é🦊 "
+    for _ in range(2000):
+        query = {
+            draw.choice(names): "".join(draw.choices(letters, k=draw.randrange(12)))
+            for _ in range(4)
+        } | {"tab": draw.choice(TABS)}
+        _, _, _, trouble = linking.arrived(query, TABS, chooser.arrived())
+        assert "\n" not in trouble
+
+
+def test_a_picture_of_ones_own_is_not_linked():
+    with pytest.raises(ValueError, match="of your own cannot be linked"):
+        links.shown(None, "own.png")
+    assert links.shown(EXAMPLES[0], "drawn.png") == EXAMPLES[0]
+
+
+def test_words_too_long_to_be_read_again_are_not_written():
+    with pytest.raises(ValueError, match="too long for a link"):
+        links.write("ask", {"question": "cat " * 500})
+
+
+def test_a_model_that_is_not_here_is_named_and_not_fetched(hub):
+    query = {"tab": "ask", "model": "ViLT-B/32"}
+    tab, _, visit, trouble = linking.arrived(query, TABS, chooser.arrived())
+    assert tab == "ask"
+    assert visit == chooser.arrived(tab="ask")
+    assert "not loaded here" in trouble
+    assert hub.asked == []
+
+
+# What the tabs make of it.
+
+
+def test_tabs_open_as_the_link_says(tiny):
+    key = SceneKey(index=40)
+    _, _, shown, _, question, *_ = ask.introduced(
+        TINY, None, "", None, {"picture": key, "question": "Is there a cat?"}
+    )
+    assert (shown, question) == (key, "Is there a cat?")
+    *_, text, _, message = align.introduced(
+        TINY, None, "", 0.5, 20, None, {"picture": key, "sentence": "a cat", "word": 2}
+    )
+    assert text == "a cat"
+    assert message["word"] == 1
+    _, _, shown, _, text, _ = tour.introduced(TINY, None, "", None, {"sentence": "a dog"})
+    assert (shown, text) == (EXAMPLES[0], "a dog")
+    *_, subject = explain.introduced(TINY, None, "", None, {"picture": key, "answer": "no"})
+    assert (subject.key, subject.answer) == (key, "no")
+
+
+def test_foils_open_as_the_link_says_and_pass_over_what_is_not_there(tiny):
+    link = {"sentence": "a cat", "foil": "a dog", "sticker": "dragon", "thing": "<b>"}
+    *_, true, false, _, sticker, thing, _, board = foil.introduced(
+        TINY, foil.WORD, None, "", "", None, link
+    )
+    assert (true, false) == ("a cat", "a dog")
+    assert sticker.value != "dragon"
+    assert thing.value != "<b>"
+    assert "vf-side" in board
+
+
+def test_masks_hide_what_the_link_says_or_say_why_not(tiny):
+    link = {"sentence": "a cat and a dog", "hidden": (1,)}
+    found = mask.introduced(TINY, None, "", mask.WORDS, None, link)
+    assert found[4] == "a cat and a dog"
+    assert found[7] == (1,)
+    found = mask.introduced(TINY, None, "", mask.WORDS, None, link | {"hidden": (999,)})
+    assert "lab-trouble" in found[8]
+
+
+def test_pairs_open_as_the_link_says(tiny):
+    left, right = SceneOfPair(index=1, right=False), SceneOfPair(index=2, right=True)
+    link = {"left": left, "right": right, "statement": "both show a cat"}
+    found = pair.introduced(TINY, None, None, "", None, None, link)
+    assert found[4:7] == (left, right, "both show a cat")

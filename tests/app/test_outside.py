@@ -1,0 +1,431 @@
+"""The server from outside, where anybody may send anything to anything."""
+
+import asyncio
+import json
+import math
+import random
+import re
+import struct
+import threading
+import time
+import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import gradio as gr
+import httpx2 as httpx
+import pytest
+from PIL import Image
+
+import app
+from app import masks, services
+from app.components.polite import OURS
+from app.library import Library
+from app.models import catalogue
+
+ROOT = Path(__file__).parents[2]
+
+EVIL = (
+    None,
+    "",
+    " ",
+    "x" * 20_000,
+    "🦒" * 3000,
+    "\u202eright to left\u202c אבג",
+    "\x00\x1b[31m",
+    "<img src=x onerror=alert(1)>",
+    "[MASK]" * 50,
+    0,
+    -1,
+    2**70,
+    -(10**300),
+    1e308,
+    0.5,
+    True,
+    [],
+    [[]],
+    {},
+    {"a": {"b": {"c": [1, {"d": None}]}}},
+    {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}},
+    {"path": "../../etc/passwd", "meta": {"_type": "gradio.FileData"}},
+    {"path": "file:///etc/passwd", "meta": {"_type": "gradio.FileData"}},
+    {"url": "http://127.0.0.1:9/", "path": "x", "meta": {"_type": "gradio.FileData"}},
+    {"path": "http://127.0.0.1:9/", "meta": {"_type": "gradio.FileData"}},
+    {"__type__": "update", "visible": False},
+    ["a", 1, None],
+    math.nan,
+    math.inf,
+)
+LEAKS = re.compile(r"Traceback|site-packages|\.py\b|<class|object at 0x|root:|/tmp/|gradio/")
+SENTENCE = re.compile(r"[A-Z\"'<].{5,500}[.!?]", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def demo(tiny_folder):
+    """The lab as it is launched, with a tiny model."""
+
+    # Where no event loop runs, Gradio opens some and never closes them.
+    async def launched() -> gr.Blocks:
+        found = app.build_demo()
+        app.launch(found, prevent_thread_lock=True, server_name="127.0.0.1", quiet=True)
+        return found
+
+    async def closed(found: gr.Blocks) -> None:
+        found.close(verbose=False)
+
+    with pytest.MonkeyPatch.context() as patch:
+        library = Library(catalogue({"VILT_LAB_MODEL": str(tiny_folder)}), services.open_checkpoint)
+        patch.setattr(services, "LIBRARY", library)
+        found = asyncio.run(launched())
+        yield found
+        asyncio.run(closed(found))
+
+
+@pytest.fixture
+def client(demo):
+    with httpx.Client(base_url=demo.local_url + "gradio_api/", timeout=30) as opened:
+        yield opened
+
+
+@pytest.fixture
+def picture(client, tmp_path):
+    """A picture of ours, uploaded as a browser does."""
+    path = tmp_path / "scene.png"
+    Image.fromarray(services.picture(services.EXAMPLES[0], 128)).save(path)
+    return uploaded(client, path.read_bytes(), "scene.png")
+
+
+def uploaded(client, data, name):
+    reply = client.post("upload", files={"files": (name, data)}).raise_for_status()
+    return {"path": reply.json()[0], "meta": {"_type": "gradio.FileData"}}
+
+
+def typed(content):
+    """JSON with what it should not have: NaN and Infinity."""
+    return {"content": json.dumps(content), "headers": {"content-type": "application/json"}}
+
+
+def called(client, name, data):
+    """What a named endpoint says: its result, or None and a sentence."""
+    place = client.post(f"call/{name}", **typed({"data": data}))
+    if place.status_code != 200:
+        return None, place.text
+    lines = client.get(f"call/{name}/{place.json()['event_id']}").text.strip().splitlines()
+    told, said = lines[-2].removeprefix("event: "), json.loads(lines[-1].removeprefix("data: "))
+    return (said[0], None) if told == "complete" else (None, (said or {}).get("error"))
+
+
+def messages(client, session, **event):
+    """The messages of one event of the page, one by one."""
+    place = client.post("queue/join", **typed({"session_hash": session, **event}))
+    if place.status_code != 200:
+        yield {"msg": "refused", "said": place.text, "code": place.status_code}
+        return
+    with client.stream("GET", "queue/data", params={"session_hash": session}) as stream:
+        for line in stream.iter_lines():
+            if line.startswith("data: "):
+                message = json.loads(line.removeprefix("data: "))
+                yield message
+                if message["msg"] == "process_completed":
+                    return
+
+
+def polite(said):
+    return isinstance(said, str) and SENTENCE.fullmatch(said) and not LEAKS.search(said)
+
+
+VALID = {
+    "answer": ["picture", "is there a cat?", 3, "tiny"],
+    "match": ["picture", ["a cat", "a dog"], "tiny"],
+    "fill": ["picture", "a [MASK]", 3, "tiny"],
+    "compare": ["picture", "picture", "both show a cat", "tiny"],
+    "align": ["picture", "a cat", 0.5, 10, "tiny"],
+    "retrieve": [None, "picture", ["a cat", "a dog"], None, None, 3, 4, "tiny"],
+}
+
+
+def given(name, picture):
+    return [picture if one == "picture" else one for one in VALID[name]]
+
+
+@pytest.mark.parametrize("name", sorted(VALID))
+def test_whatever_a_program_sends_is_answered_in_one_sentence(client, picture, name):
+    draw = random.Random(f"hostile/{name}")
+    cases = [[*given(name, picture)[:at], evil] for at in range(2) for evil in EVIL[::14]]
+    for at in range(len(VALID[name])):
+        for evil in draw.sample(EVIL, 3):
+            case = given(name, picture)
+            case[at] = evil
+            cases.append(case)
+    cases += [[draw.choice(EVIL) for _ in VALID[name]] for _ in range(4)]
+    cases += [given(name, picture) * 2, []]
+    with ThreadPoolExecutor(8) as people:
+        replies = list(people.map(lambda case: called(client, name, case), cases))
+    for case, (found, said) in zip(cases, replies, strict=True):
+        assert isinstance(found, dict) or (polite(said) and said != OURS), (case, said)
+    assert called(client, name, given(name, picture))[0] is not None
+
+
+def test_whatever_is_sent_to_an_event_of_the_page_is_answered_in_one_sentence(
+    demo, client, picture
+):
+    draw = random.Random("events")
+
+    def tried(index, function, data, event):
+        for message in messages(client, f"fuzz-{index}", fn_index=index, data=data, **event):
+            if message["msg"] in ("process_generating", "process_completed", "refused"):
+                return function.name, data, message
+        raise AssertionError(f"{function.name} was left without an answer")
+
+    cases = []
+    for index, function in demo.fns.items():
+        if function.js or function.fn is None:
+            continue
+        targets = [block for block, _ in function.targets if block is not None]
+        data = [draw.choice((*EVIL, picture, "tiny", "a cat")) for _ in function.inputs]
+        event = {"event_data": draw.choice(EVIL), "trigger_id": draw.choice([*targets, None])}
+        cases.append((index, function, data, event))
+    with ThreadPoolExecutor(8) as people:
+        replies = list(people.map(lambda case: tried(*case), cases))
+    seen = Counter()
+    for name, data, message in replies:
+        done = message["msg"] != "process_completed" or message["success"]
+        seen["answered" if done else "refused"] += 1
+        if message["msg"] == "refused":
+            assert 400 <= message["code"] < 500
+        else:
+            assert done or polite(message["output"]["error"]), (name, data, message)
+    assert min(seen["answered"], seen["refused"]) > 10
+    assert called(client, "answer", given("answer", picture))[0]["answers"]
+
+
+@pytest.mark.parametrize("index", [-1, 10**6, "x", None, 2.5, []])
+def test_events_that_are_none_are_refused(client, index):
+    [message] = messages(client, "none", fn_index=index, data=[])
+    assert message["msg"] == "refused" or not message["success"]
+    assert not LEAKS.search(json.dumps(message))
+
+
+# Files.
+
+
+FORBIDDEN = (
+    "/etc/passwd",
+    "/proc/self/environ",
+    str(ROOT / "app.py"),
+    str(ROOT / "app" / "services.py"),
+    str(ROOT / "assets" / "models" / "vilt-mini" / "config.json"),
+    "app.py",
+    "../../etc/passwd",
+    "..%2f..%2fetc%2fpasswd",
+    "file:///etc/passwd",
+    "/dev/zero",
+    "~/.ssh/id_rsa",
+)
+
+
+@pytest.mark.parametrize("path", FORBIDDEN)
+def test_no_file_of_the_server_is_served(client, path):
+    for where in (f"file={path}", f"file/{path}", f"proxy={path}", f"stream/{path}"):
+        reply = client.get(where)
+        assert reply.status_code >= 400, where
+        assert not re.search("root:|import |OMP_NUM", reply.text)
+
+
+@pytest.mark.parametrize(("name", "at"), [("answer", 0), ("compare", 1), ("retrieve", 4)])
+def test_no_file_of_the_server_is_read_for_a_program(client, picture, name, at):
+    def tried(path):
+        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        data = given(name, picture)
+        data[at] = [file] if at == 4 else file | {"url": f"/gradio_api/file={path}"}
+        return called(client, name, data)
+
+    with ThreadPoolExecutor(8) as people:
+        for found, said in people.map(tried, FORBIDDEN):
+            assert found is None
+            assert polite(said)
+
+
+def test_uploads_stay_in_the_folder_of_uploads(client):
+    for name in ("../../../evil.png", "/etc/evil.png", "..\\evil.png", "a\x00b.png", "." * 300):
+        reply = client.post("upload", files={"files": (name, b"x")})
+        if reply.status_code == 200:
+            kept = Path(reply.json()[0]).resolve()
+            assert "gradio" in kept.parts
+            assert not any(path.exists() for path in (ROOT / "evil.png", Path("/etc/evil.png")))
+        assert not LEAKS.search(reply.text) or reply.status_code == 200
+
+
+def test_no_address_inside_the_house_is_fetched(client, picture):
+    hits = []
+
+    class Inside(BaseHTTPRequestHandler):
+        def do_GET(self):
+            hits.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Inside) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        for host in ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "2130706433", "127.1"):
+            address = f"http://{host}:{port}/secret"
+            for file in ({"path": address}, {"path": "x.png", "url": address}):
+                file["meta"] = {"_type": "gradio.FileData"}
+                data = given("answer", picture)
+                data[0] = file
+                found, said = called(client, "answer", data)
+                assert found is None
+                assert polite(said)
+            for where in ("file=", "proxy="):
+                assert client.get(where + address).status_code >= 400
+        server.shutdown()
+    assert hits == []
+
+
+@pytest.mark.parametrize("where", ["file=", "proxy=", "file=/", "FILE="])
+def test_no_address_outside_is_fetched_for_others(client, where):
+    reply = client.get(where + "https://example.com/a.png", follow_redirects=False)
+    assert reply.status_code in (403, 404)
+
+
+def test_what_is_uploaded_never_runs_in_a_page(client):
+    page = b"<html><script>alert(1)</script></html>"
+    drawing = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    for data, name in ((page, "a.html"), (page, "a.png"), (drawing, "a.svg"), (page, "a.xhtml")):
+        path = uploaded(client, data, name)["path"]
+        reply = client.get(f"file={path}")
+        kind = reply.headers["content-type"].split(";")[0]
+        shown = "attachment" not in reply.headers.get("content-disposition", "")
+        assert not shown or kind in ("image/png", "text/plain"), (name, dict(reply.headers))
+        assert reply.headers.get("x-content-type-options", "nosniff") == "nosniff"
+
+
+def huge_png(side):
+    """Black pixels, one bit each: some 50 KB that claim 20,000 x 20,000."""
+    Image.MAX_IMAGE_PIXELS, kept = None, Image.MAX_IMAGE_PIXELS
+    row = b"\x00" * (1 + side // 8)
+    body = zlib.compressobj(9)
+    data = b"".join([body.compress(row * side), body.flush()])
+    Image.MAX_IMAGE_PIXELS = kept
+
+    def chunk(name, content):
+        check = zlib.crc32(name + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + name + content + check
+
+    sides = side.to_bytes(4, "big") * 2
+    header = chunk(b"IHDR", sides + bytes((1, 0, 0, 0, 0)))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def long_gif(frames):
+    """A moving picture of one pixel."""
+    screen = b"GIF89a" + bytes((1, 0, 1, 0, 128, 0, 0, 0, 0, 0, 255, 255, 255))
+    frame = bytes((0x2C, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0))
+    return screen + frame * frames + b";"
+
+
+def long_tiff(frames):
+    """As many directories as frames, each of which points to the next."""
+    values = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 1}
+    data = bytearray(b"II*\x00" + (16).to_bytes(4, "little") + b"\x00" * 8)
+    for frame in range(frames):
+        data += len(values).to_bytes(2, "little")
+        for tag, value in values.items():
+            data += struct.pack("<HHII", tag, 4, 1, value)
+        last = frame == frames - 1
+        data += (0 if last else len(data) + 4).to_bytes(4, "little")
+    return bytes(data)
+
+
+BAD = {
+    "bomb.png": (lambda: huge_png(20_000), "50,000,000 pixels"),
+    "page.png": (lambda: b"<html><script>alert(1)</script></html>", "AVIF"),
+    "drawing.svg": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg"/>', "AVIF"),
+    "empty.png": (lambda: b"", "AVIF"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_pictures_that_are_none_or_too_large_are_refused(client, name):
+    made, says = BAD[name]
+    file = uploaded(client, made(), name)
+    found, said = called(client, "answer", [file, "is there a cat?", 3, "tiny"])
+    assert found is None
+    assert polite(said)
+    assert says in said
+
+
+@pytest.mark.parametrize(("name", "made"), [("long.gif", long_gif), ("long.tiff", long_tiff)])
+def test_of_a_thousand_frames_one_is_read(client, name, made):
+    file = uploaded(client, made(10_000), name)
+    found, said = called(client, "answer", [file, "is there a cat?", 3, "tiny"])
+    assert found is not None or polite(said), said
+
+
+def test_a_file_above_the_limit_is_not_taken(client):
+    reply = client.post("upload", files={"files": ("a.png", b"x" * 31 * 2**20)})
+    assert reply.status_code == 413
+    assert str(30 * 2**20) in reply.text
+
+
+# Work that nobody waits for.
+
+
+def test_work_ends_when_its_visitor_leaves(demo, client, monkeypatch):
+    first = next(masks.steps(16, model="tiny"))
+    steps, ended = [], threading.Event()
+
+    def endless(captions, *, model):
+        try:
+            while True:
+                steps.append(captions)
+                yield first
+                time.sleep(0.02)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(masks, "steps", endless)
+    begin = next(
+        index
+        for index, function in demo.fns.items()
+        if not function.js
+        and any(
+            getattr(demo.blocks.get(block), "elem_id", None) == "mask-measure"
+            for block, _ in function.targets
+        )
+    )
+    events = messages(client, "leaves", fn_index=begin, data=[16, "tiny"])
+    assert any(message["msg"] == "process_generating" for message in events)
+    events.close()
+    assert ended.wait(20)
+    assert len(steps) < 1000
+
+
+def test_every_event_that_may_wait_for_a_model_shows_its_place_in_the_queue(demo):
+    light = {
+        "app.components.chooser": {"pick", "stop", "look", "turn"},
+        "app.components.stoppable": {"<lambda>"},
+        "app.tabs.compose": {"linked"},
+        # They say what shall be explained; "explained" does it.
+        "app.tabs.explain": {
+            "introduced", "pick", "fresh", "suggest", "asked", "other", "brought",
+            "_taken", "_halted", "_freed",
+        },
+        "app.tabs.families": {"switched", "pick", "fresh", "brought"},
+    }  # fmt: skip
+    hidden: dict[str, set[str]] = {}
+    for function in demo.fns.values():
+        private = function.show_progress == "hidden" and function.api_visibility == "private"
+        if private and function.fn is not None and not function.is_cancel_function:
+            name = function.fn.__qualname__.rpartition(".")[2]
+            hidden.setdefault(function.fn.__module__, set()).add(name)
+    hidden = {module: names for module, names in hidden.items() if module.startswith("app.")}
+    assert hidden == light
