@@ -32,7 +32,7 @@ SNAPSHOTS = 14  # of a run, and the one before its first step
 KEPT = 8  # runs that the server remembers; the oldest gives way
 PICTURE_SIDE = 256
 _PREFIX = "vilt-lab-training-"
-_STALE = 2 * 24 * 3600  # seconds after which a folder that a killed server left behind is removed
+_STALE = 24 * 3600  # seconds after which a folder that a killed server left behind is removed
 _PATIENCE = 20.0  # seconds that a process has to keep what it has when it is told to stop
 _BEAT = 0.5  # seconds between two looks at what it has told
 

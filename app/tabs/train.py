@@ -172,7 +172,7 @@ def build() -> None:
     waiting: dict[str, Any] = {"concurrency_limit": _OTHERS, "concurrency_id": "training"}
     start.click(started, choices, shown, **waiting, **quiet)
     on.click(continued, [run, choices[0]], shown, **waiting, **quiet)
-    stop.click(stopped, run, stop, **quiet)
+    stop.click(stopped, run, stop, queue=False, **quiet)
 
     def keep(run: Run | None, event: gr.EventData) -> tuple[Any, str]:
         return kept(run, event.step)
