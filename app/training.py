@@ -1,33 +1,27 @@
 """What the Train tab runs: one small training at a time, in a process of its own that gives way.
 
-The process is ``python -m vilt_core emerge --guided``: it tells every step and every snapshot, and
-ends when it is told to, or when whoever listens is gone.
+pupil.py has the process; what it tells is kept here, and shown.
 """
 
 import atexit
 import json
-import queue
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.components.polite import as_sentence
+from app.pupil import Pupil, at_work
 from vilt_core.training.choices import Choices
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-ROOT = Path(__file__).parents[1]
-COMMAND = (sys.executable, "-m", "vilt_core", "emerge")
 SNAPSHOTS = 14  # of a run, and the one before its first step
 KEPT = 8  # runs that the server remembers; the oldest gives way
 PICTURE_SIDE = 256
@@ -211,7 +205,7 @@ def _taught(run: Run) -> Iterator[Told]:
     total, began = run.choices.steps, run.reached
     yield Told(says="Building the model", done=began, total=total)
     try:
-        with _pupil(run) as pupil:
+        with at_work(run.folder, run.choices) as pupil:
             yield from _listened(run, pupil)
             yield _ended(run, pupil.trouble())
     except OSError as error:
@@ -219,7 +213,7 @@ def _taught(run: Run) -> Iterator[Told]:
         yield Told(says=says, done=began, total=total, ended=True, trouble=True)
 
 
-def _listened(run: Run, pupil: "Pupil") -> Iterator[Told]:
+def _listened(run: Run, pupil: Pupil) -> Iterator[Told]:
     """What the process tells, until it has nothing more to tell."""
     asked_to_stop: float | None = None
     clock = _Clock()
@@ -287,100 +281,6 @@ def _ended(run: Run, trouble: str) -> Told:
         ended=True,
         trouble=bool(trouble),
     )
-
-
-class Pupil:
-    """The process, what it has told, and how it ended."""
-
-    def __init__(self, process: subprocess.Popen[str], folder: Path):
-        self.process = process
-        self.silent = False
-        self._folder = folder
-        self._told: queue.Queue[str | None] = queue.Queue()
-        self._errors: list[str] = []
-        self._stopped = False
-        for read in (self._listen, self._hear_errors):
-            threading.Thread(target=read, name="training", daemon=True).start()
-
-    def _listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._told.put(line)
-        self._told.put(None)
-
-    def _hear_errors(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self._errors = [*self._errors[-20:], line.rstrip()]
-
-    def lines(self, seconds: float) -> Iterator[str]:
-        """What it has told within so many seconds."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            try:
-                line = self._told.get(timeout=left)
-            except queue.Empty:
-                return
-            if line is None:
-                self.silent = True
-                return
-            yield line
-
-    def tell_to_stop(self) -> None:
-        """Let it keep what it has."""
-        self._stopped = True
-        with suppress(OSError, ValueError):
-            assert self.process.stdin is not None
-            self.process.stdin.write("stop\n")
-            self.process.stdin.flush()
-
-    def trouble(self) -> str:
-        """Why it ended before its time, in one sentence; nothing where it did as it was told."""
-        try:
-            code = self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            return "" if self._stopped else "The training does not answer any more."
-        if code == 0:
-            return ""
-        if code < 0:
-            return "The training was ended from outside (killed, or out of memory)."
-        last = next((line for line in reversed(self._errors) if line.strip()), "no reason given")
-        reason = last.removeprefix("error: ").replace(str(self._folder), "its folder")
-        return as_sentence(f"The training ended: {reason}")
-
-
-@contextmanager
-def _pupil(run: Run) -> Iterator[Pupil]:
-    """The process at work; it is gone at the end, whatever happened."""
-    process = subprocess.Popen(
-        [*COMMAND, *_arguments(run)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-    try:
-        yield Pupil(process, run.folder)
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            with suppress(OSError, ValueError):
-                assert pipe is not None
-                pipe.close()
-
-
-def _arguments(run: Run) -> list[str]:
-    told = ["--guided", "--to", str(run.folder)]
-    for name, value in asdict(run.choices).items():
-        option = name.replace("_", "-")
-        if isinstance(value, bool):
-            told.append(f"--{option}" if value else f"--no-{option}")
-        else:
-            told += [f"--{option}", str(value)]
-    return told
 
 
 # What is seen.

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import vilt_core
+from app import pupil as process
 from app import training
 from app.tabs import train
 from app.training import Run, Turns, chosen, further, trained
@@ -71,14 +72,14 @@ def pupil(monkeypatch, tmp_path):
     def stand_in(mode: str) -> None:
         script = tmp_path / f"{mode}.py"
         script.write_text(f"MODE = {mode!r}\n{STAND_IN}")
-        monkeypatch.setattr(training, "COMMAND", (sys.executable, str(script)))
+        monkeypatch.setattr(process, "COMMAND", (sys.executable, str(script)))
 
     return stand_in
 
 
-def alive(process: int) -> bool:
+def alive(number: int) -> bool:
     try:
-        os.kill(process, 0)
+        os.kill(number, 0)
     except ProcessLookupError:
         return False
     return True
@@ -148,9 +149,9 @@ def test_who_stops_in_the_queue_leaves_it(pupil):
 def test_a_run_that_nobody_listens_to_leaves_no_process(pupil, monkeypatch):
     pupil("slow")
     begun = []
-    popen = training.subprocess.Popen
+    popen = process.subprocess.Popen
     monkeypatch.setattr(
-        training.subprocess, "Popen", lambda *a, **k: begun.append(popen(*a, **k)) or begun[-1]
+        process.subprocess, "Popen", lambda *a, **k: begun.append(popen(*a, **k)) or begun[-1]
     )
     run = Run(CHOICES)
     listening = trained(run)
@@ -210,7 +211,7 @@ def test_choices_of_the_page_become_those_of_the_run():
     found = chosen(objectives=["itm", "wpa"], pieces=True, **usual)
     assert (found.mlm, found.itm, found.wpa, found.mask_unit) == (False, True, True, "piece")
     assert (found.steps, found.every, found.seed) == (280, 20, 3)
-    arguments = training._arguments(Run(found))
+    arguments = process.arguments(Path("folder"), found)
     assert "--no-mlm" in arguments
     assert "--itm" in arguments
 
@@ -304,5 +305,5 @@ def test_turns_are_taken_in_the_order_of_coming():
 
 
 def test_the_library_is_found_from_anywhere():
-    assert (training.ROOT / "vilt_core" / "__main__.py").is_file()
-    assert Path(training.COMMAND[0]) == Path(sys.executable)
+    assert (process.ROOT / "vilt_core" / "__main__.py").is_file()
+    assert Path(process.COMMAND[0]) == Path(sys.executable)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from vilt_core.commands.emerge import Emerge
 from vilt_core.interop.lab import load_folder
 from vilt_core.predictor import load
 from vilt_core.training import TrainingStopped, emergence, onlooker
@@ -214,3 +215,11 @@ def test_what_cannot_be_chosen_is_said(wrong, says):
 def test_choices_survive_the_way_to_another_process():
     assert Choices(**json.loads(json.dumps(asdict(CHOICES)))) == CHOICES
     assert Path(emergence.SHIPPED / "vilt-mini" / "tokenizer.json").is_file()
+
+
+def test_the_command_tells_scores_beside_chance_and_how_to_open_the_model(tmp_path, capsys):
+    Emerge(to=tmp_path, choices=replace(CHOICES, steps=1, every=1)).run()
+    said = capsys.readouterr()
+    assert "matching 50% (chance 50%)" in said.out + said.err
+    assert f"vilt_core.load('{tmp_path / 'snapshots' / '000001'}')" in said.out
+    load(tmp_path / "snapshots" / "000001")

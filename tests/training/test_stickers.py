@@ -205,7 +205,7 @@ def test_whole_nouns_are_hidden_where_the_stage_says_so(data, monkeypatch):
     said = []
     caption = stickers.caption
     monkeypatch.setattr(
-        stickers, "caption", lambda *args: (said.append(caption(*args)), said[-1])[1]
+        stickers, "caption", lambda *a, **k: (said.append(caption(*a, **k)), said[-1])[1]
     )
     build = data(mix={"captions": 1.0}, mask_rate=0.0, noun_mask_rate=1.0)
     batch = build[0]
