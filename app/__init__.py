@@ -21,6 +21,7 @@ from app.tabs import (
     tour,
 )
 
+_VISITS = 1000  # of which Gradio remembers what the page was told; each costs it some 100 KB
 _LOOKS, _KEPT = 3600, 24 * 3600  # seconds: how often old pictures of visitors go, and how old
 
 
@@ -98,6 +99,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
         run_history=False,
         ssr_mode=False,
         enable_monitoring=False,
+        state_session_capacity=_VISITS,
         app_kwargs={
             "exception_handlers": {Exception: polite.sorry},
             "middleware": [Middleware(errands.NoErrands)],
