@@ -22,6 +22,7 @@ from app.tabs import (
     train,
 )
 
+_VISITS = 500  # that Gradio remembers at once: each takes some 0.8 MB and 60 ms of a processor
 _LOOKS, _KEPT = 3600, 24 * 3600  # seconds: how often old pictures of visitors go, and how old
 
 
@@ -102,6 +103,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
         run_history=False,
         ssr_mode=False,
         enable_monitoring=False,
+        state_session_capacity=_VISITS,
         app_kwargs={
             "routes": theme.routes(),
             "exception_handlers": {Exception: polite.sorry},

@@ -35,7 +35,9 @@ def answer(
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
     """
     with polite():
-        reply = services.ask(image, question, top_k=_whole("top_k", top_k), model=model)
+        reply = services.ask(
+            image, _words("question", question), top_k=_whole("top_k", top_k), model=model
+        )
     return {
         "answers": [asdict(found) for found in reply.answers],
         "milliseconds": round(reply.milliseconds, 1),
@@ -71,7 +73,7 @@ def fill(
     """
     with polite():
         given, count = None if image is None else _bytes(image), _whole("top_k", top_k)
-        masks = services.predictor(model, "fill").fill(given, text, top_k=count)
+        masks = services.predictor(model, "fill").fill(given, _words("text", text), top_k=count)
     return {"masks": [[asdict(found) for found in mask] for mask in masks]}
 
 
@@ -88,7 +90,9 @@ def compare(
     """
     with polite():
         pictures = _bytes(left), _bytes(right)
-        chance = services.predictor(model, "compare").compare(*pictures, statement)
+        chance = services.predictor(model, "compare").compare(
+            *pictures, _words("statement", statement)
+        )
     return {"statement": statement, "probability": float(chance)}
 
 
@@ -113,7 +117,7 @@ def align(
         alignments.check_iterations(rounds)
         picture = _bytes(image)
         found = services.predictor(model, "align").align(
-            picture, text, beta=_number("beta", beta), iterations=rounds
+            picture, _words("text", text), beta=_number("beta", beta), iterations=rounds
         )
     return {
         "words": [asdict(word) for word in found.words],
@@ -186,6 +190,17 @@ def _whole(name: str, value: Any) -> int:
     if not whole or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {value!r:.60}")
     return int(value)
+
+
+def _words(name: str, value: Any) -> str:
+    """What was written.
+
+    Raises:
+        ValueError: nothing was.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a text in English, got {value!r:.60}")
+    return value
 
 
 def _number(name: str, value: Any) -> float:

@@ -104,13 +104,24 @@ async def upload(client: httpx.AsyncClient, file: Path) -> str:
     return reply.raise_for_status().json()[0]
 
 
-async def call(client: httpx.AsyncClient, endpoint: str, data: list[Any]) -> dict[str, Any]:
+async def call(
+    client: httpx.AsyncClient, endpoint: str, data: list[Any], session: str
+) -> dict[str, Any]:
     """Through the queue, as gradio_client does: a place in it, then the events of that place.
+
+    Args:
+        client: speaks to the server.
+        endpoint: by its name.
+        data: its arguments.
+        session: of one visitor: a page has one, and Gradio builds what it keeps of one anew (which
+            takes longer than an answer of the small model) where none is named.
 
     Raises:
         RuntimeError: the server answers with an error.
     """
-    place = await client.post(f"gradio_api/call/{endpoint}", json={"data": data})
+    place = await client.post(
+        f"gradio_api/call/{endpoint}", json={"data": data, "session_hash": session}
+    )
     event = place.raise_for_status().json()["event_id"]
     told = ""
     async with client.stream("GET", f"gradio_api/call/{endpoint}/{event}") as stream:
@@ -146,7 +157,7 @@ async def visit(
             file = {"path": places[deed.scene], "meta": {"_type": "gradio.FileData"}}
             begun = time.perf_counter()
             data = [file, deed.words, *SETTINGS[deed.endpoint], MODEL]
-            reply = await call(client, deed.endpoint, data)
+            reply = await call(client, deed.endpoint, data, f"visitor-{seed}")
             tally.waited.setdefault(deed.endpoint, []).append(time.perf_counter() - begun)
             tally.mistaken += not is_right(deed, reply)
         except (httpx.HTTPError, RuntimeError, KeyError, ValueError) as error:
