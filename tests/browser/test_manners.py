@@ -16,6 +16,7 @@ TABS = (
     "tour", "ask", "align", "explain", "compose", "foils", "masks", "pairs", "pixels", "find",
     "compare",
 )  # fmt: skip
+BY_NIGHT = {"ask", "align", "explain", "masks", "pairs"}  # they hold every kind of text
 WAITED = 60_000
 # Gradio's own place for a figure that is still to come names itself where it may not.
 NOT_OURS = {"exclude": [[".empty"]]}
@@ -109,7 +110,7 @@ def test_a_view_of_our_own_is_kept_by_day_and_stays_alive(follow, tmp_path):
     assert "P(match)" in texts
     assert "foreignObject" not in drawn.read_text()
     assert len(root.findall(".//{*}image")) >= 4
-    assert next(root.iter("{*}rect")).get("fill") == "#fff"
+    assert root.find("{*}rect").get("fill") == "#fff"
     assert page.evaluate("document.body.classList.contains('dark')")
     width, _ = side(kept(page, "#foils", "png", tmp_path))
     assert width > 1000
@@ -199,7 +200,7 @@ def test_a_picture_of_ones_own_is_not_linked(follow, tmp_path):
 
 def test_words_are_explained_to_the_keyboard(follow):
     page = follow("tab=align", size=PHONE)
-    word = page.get_by_role("button", name="IPOT", exact=True)
+    word = page.locator(".lab-term button >> visible=true").get_by_text("IPOT", exact=True)
     there(word)
     before = page.locator(".lab-terms >> visible=true").bounding_box()
     word.focus()
@@ -226,15 +227,17 @@ def heard(page: Page, **options) -> list[str]:
 def test_every_tab_can_be_seen_by_day_and_night_heard_and_reached(follow):
     page = follow("tab=tour")
     there(page.locator("#stop-0-says p"))
+    page.add_style_tag(content="* { transition: none !important; }")
     found = {}
     for tab in TABS:
         page.locator(f"[data-tab-id={tab}]").click()
         expect(page.locator(".lab-terms >> visible=true")).to_have_count(1, timeout=WAITED)
         page.wait_for_timeout(500)
         found[tab] = heard(page)
-        page.get_by_label("Dark colours").click()
-        found[f"{tab} by night"] = heard(page, runOnly=["color-contrast"])
-        page.get_by_label("Dark colours").click()
+        if tab in BY_NIGHT:
+            page.get_by_label("Dark colours").click()
+            found[f"{tab} by night"] = heard(page, runOnly=["color-contrast"])
+            page.get_by_label("Dark colours").click()
         assert page.locator("img:not([alt])").count() == 0
         assert page.locator('[tabindex]:not([tabindex^="-"], [tabindex="0"])').count() == 0
     assert {tab: broken for tab, broken in found.items() if broken} == {}

@@ -61,8 +61,12 @@ def test_verdicts_are_judged_by_the_truth_where_it_is_known():
 def test_what_the_order_changes_is_told_of_one_picture():
     html = drawn()
     assert "<b>-70.0</b> points" in html
-    rows = re.findall(r"<th scope=row>(\w+)</th><td>([\d.]+)</td><td>([\d.]+)</td>", html)
-    assert rows == [("left", "0.6000", "0.800"), ("right", "1.0000", "0.500")]
+    cell = r'<td data-value="([\d.]+)">([\d.]+)</td>'
+    rows = re.findall(rf"<th scope=row>(\w+)</th>{cell}{cell}", html)
+    assert [row[::2] for row in rows] == [("left", "0.6000", "0.800"), ("right", "1.0000", "0.500")]
+    for _, cosine_kept, cosine_shown, difference_kept, difference_shown in rows:
+        assert f"{float(cosine_kept):.4f}" == cosine_shown
+        assert f"{float(difference_kept):.3f}" == difference_shown
 
 
 def test_stripes_are_orange_above_nought_and_blue_below():

@@ -80,8 +80,7 @@ def test_a_misfit_is_refused():
 
 def test_the_page_stands_alone():
     page = stepper.page(message(), title="<cat>")
-    assert "http://www.w3.org/2000/svg" in page
-    assert page.count("http") == 1
+    assert page.count("http") == page.count("http://www.w3.org/2000/svg") > 0
     assert page.count("</script>") == 2
     assert "<title>&lt;cat&gt;</title>" in page
 
