@@ -4,6 +4,7 @@ import gradio as gr
 
 from app import endpoints, services, theme
 from app.components import chooser, frame
+from app.languages import serving
 from app.tabs import (
     align,
     ask,
@@ -84,4 +85,5 @@ def launch(demo: gr.Blocks) -> None:
         run_history=False,
         ssr_mode=False,
         max_file_size="30mb",
+        app_kwargs=serving.app_kwargs(),
     )

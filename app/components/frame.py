@@ -5,7 +5,7 @@ from html import escape
 
 import gradio as gr
 
-from app import services
+from app import languages, services
 from app.models import Task
 from app.theme import static
 
@@ -16,9 +16,13 @@ _TRAINED = {
 
 
 def header() -> None:
-    """The name, one line of what this is, links, and the switch between light and dark."""
+    """The name, one line of what this is, links, and the switches of language and colours."""
+    options = "".join(
+        f'<option value="{code}" lang="{code}">{escape(name)}</option>'
+        for code, name in languages.names().items()
+    )
     gr.HTML(
-        html_template=static("header.html"),
+        html_template=static("header.html").replace("<!--LANGUAGES-->", options),
         js_on_load=static("header.js"),
         apply_default_css=False,
     )

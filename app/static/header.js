@@ -1,4 +1,4 @@
-// The switch between light and dark, remembered where the browser allows it; and the way to the API's
+// The switches of language and of light and dark, remembered where the browser allows it; and the way to the API's
 // documentation, which only Gradio's own footer opens.
 const button = element.querySelector(".lab-theme");
 const tell = () => button.setAttribute("aria-pressed", document.body.classList.contains("dark"));
@@ -14,3 +14,12 @@ button.addEventListener("click", () => {
 element.querySelector(".lab-api").addEventListener("click", () => {
   document.querySelector("footer .show-api")?.click();
 });
+
+const language = element.querySelector(".lab-language");
+const spoken = () => { language.value = labLanguages.current; };
+if (typeof labLanguages === "undefined") language.hidden = true;  // a page that others serve
+else {
+  spoken();
+  language.addEventListener("change", () => labLanguages.choose(language.value));
+  document.addEventListener("lab-language", spoken);
+}

@@ -35,7 +35,7 @@ def draw(trip: Trip, choice: Choice) -> Drawn:
         ),
         tells=tells(
             f"Rows of the table that are most like that of <b>{said}</b> (1 would be the same "
-            f"direction): {like}."
+            f'direction): <span translate="no">{like}</span>.'
         ),
         plots=(
             strips(
@@ -95,4 +95,5 @@ STOP = Stop(
     at="Token",
     span=lambda trip: (1, trip.journey.text_tokens, _token_first(trip)),
     touched=True,
+    verbatim=True,
 )

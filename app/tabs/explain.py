@@ -203,7 +203,7 @@ def build(tabs: gr.Tabs, speaker: gr.State) -> None:
     plain.heading(
         "Early answers", "What the model would say if it stopped after a layer (the logit lens)."
     )
-    lens = plain.plot("lens")
+    lens = plain.plot("lens", "lab-verbatim")
     plain.heading(
         "Knock-outs", "Take parts out, one or several; nothing of the model itself is changed."
     )

@@ -114,7 +114,7 @@ def build(speaker: gr.State) -> None:
                     elem_id="foil-false",
                     elem_classes="lab-field",
                 )
-                suggestions = chips.build(label="Foils of one click")
+                suggestions = chips.build(label="Foils of one click", ours=True)
                 other = gr.Button(
                     "Another sentence", elem_id="foil-another", elem_classes="lab-plain"
                 )
