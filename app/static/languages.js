@@ -254,6 +254,10 @@ const labLanguages = ((kit) => {
     return address ?? known(held()) ?? browser.map(known).find(Boolean) ?? ENGLISH;
   };
 
+  // Gradio writes its own there.
+  const rename = () => { if (document.documentElement.lang !== current) document.documentElement.lang = current; };
+  new MutationObserver(rename).observe(document.documentElement, { attributeFilter: ["lang"] });
+
   const fetched = new Map();
   const load = (code) => {
     if (!fetched.has(code)) {
@@ -277,7 +281,7 @@ const labLanguages = ((kit) => {
     if (mine !== turn) return;
     observer.disconnect();
     [current, translated] = [code, found];
-    document.documentElement.lang = code;
+    rename();
     if (document.body && (code !== ENGLISH || shown)) visit(document.body);
     shown ||= code !== ENGLISH;
     if (code !== ENGLISH) {
