@@ -75,7 +75,8 @@ def _side(title: str, side: Side | None) -> str:
         )
     best = side.reply.answers[0]
     return (
-        f'<figure><img src="{side.picture}" alt="{escape(side.says)}" translate="no"><figcaption><b>{title}</b>'
+        f'<figure><img src="{side.picture}" alt="{escape(side.says)}" translate="no">'
+        f"<figcaption><b>{title}</b>"
         f'<strong translate="no">{escape(best.text)}</strong>{_badge(side.reply)}'
         f"<span>{percent(best.probability)} sure</span></figcaption></figure>"
     )

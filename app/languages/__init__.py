@@ -1,4 +1,4 @@
-"""The page in other languages: what stands for each English text, and the script that puts it there.
+"""The page in other languages: what stands for each English text.
 
 Each JSON file beside this one is a language, named by its tag: docs/add-a-language.md says how one
 is written. The server speaks English alone; ``static/languages.js`` translates in the browser.
@@ -42,7 +42,7 @@ def names() -> dict[str, str]:
 
 
 def problems(known: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with a language's texts, a sentence each: with holes, with parts, with spaces."""
+    """What is wrong with the texts of a language, a sentence each."""
     for source, target in known.items():
         if not target.strip():
             yield f"{source!r} has an empty translation"

@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
-from starlette.middleware import Middleware
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Route
@@ -32,7 +32,9 @@ def app_kwargs() -> dict[str, Any]:
 
 def script() -> str:
     """It defines ``labLanguages``, and begins to fetch the language that is to be shown."""
-    kit = json.dumps({"names": languages.names(), "files": {c: _file(c) for c in languages.codes()}})
+    kit = json.dumps(
+        {"names": languages.names(), "files": {c: _file(c) for c in languages.codes()}}
+    )
     return static("languages.js").replace("/*LANGUAGES*/", kit.replace("</", "<\\/"))
 
 
@@ -56,6 +58,7 @@ class Heading:
         self.app, self.head = app, f"<head>{head}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and write into the answer if it is a page."""
         if scope["type"] != "http" or scope["method"] != "GET":
             await self.app(scope, receive, send)
             return

@@ -192,7 +192,8 @@ def _side(
         f'<div class="vf-words" role="group" aria-label="Words, to see their patches">'
         f"{''.join(words)}</div>"
         f'<div class="vf-picture{lacks}"><img src="{data_url(side.pixels, side=_SIDE)}" '
-        f'alt="{escape(" ".join(side.words), quote=True)}" translate="no">{"".join(heats)}{boxes}</div>'
+        f'alt="{escape(" ".join(side.words), quote=True)}" translate="no">'
+        f"{''.join(heats)}{boxes}</div>"
         "<h4>Transport plan: words are rows, patches columns; full colour is a mass of "
         f"{top:.4f} on both sides</h4>"
         f'<div class="vf-plan" style="--rows:{len(side.words)}"><div class="vf-rows">'
@@ -293,8 +294,8 @@ def _share(
     kind = "vf-less" if amount < 0 else "vf-more"
     kept = "" if place is None else ' translate="no"'
     return (
-        f'<li class="{"vf-on" if on else ""}"{pair}><span class="vf-name{marked}"{kept}>{escape(name)}'
-        f'</span><span class="vf-rail" aria-hidden="true"><i class="{kind}" '
+        f'<li class="{"vf-on" if on else ""}"{pair}>'
+        f'<span class="vf-name{marked}"{kept}>{escape(name)}</span><span class="vf-rail" aria-hidden="true"><i class="{kind}" '
         f'style="left:{left:.2f}%;width:{width:.2f}%"></i></span>'
         f'<span class="vf-values">{amount:+.3f}</span></li>'
     )

@@ -123,9 +123,9 @@ def _changes(given: Order, swapped: Order) -> str:
         )
     return (
         '<section class="vt-changes"><h3>What the order changes</h3>'
-        f"<p><span>P(true) moves by <b>{gap:+.1f}</b> points.</span>{meant} <span>A picture is read "
-        "with another type row when it changes sides, so its pooled state changes too, and both "
-        "change their place before the head.</span></p>"
+        f"<p><span>P(true) moves by <b>{gap:+.1f}</b> points.</span>{meant} <span>A picture is "
+        "read with another type row when it changes sides, so its pooled state changes too, and "
+        "both change their place before the head.</span></p>"
         "<table><thead><tr><td></td><th scope=col>cosine of its two pooled states</th>"
         f"<th scope=col>largest difference</th></tr></thead><tbody>{rows}</tbody></table></section>"
     )
