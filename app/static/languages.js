@@ -11,7 +11,7 @@ const labLanguages = ((kit) => {
   for (const [name, value] of [["language", "en"], ["languages", ["en"]]])
     Object.defineProperty(navigator, name, { value, configurable: true });
 
-  const ATTRIBUTES = ["alt", "aria-label", "aria-valuetext", "data-title", "placeholder", "title"];
+  const ATTRIBUTES = ["alt", "aria-label", "aria-valuetext", "data-lacks", "data-title", "placeholder", "title"];
   const FENCED = "script, style, code, pre, .katex, .notranslate, .api-docs, #js-plotly-tester, "
     + ".lab-verbatim :is(.legend, .annotation, .hoverlayer)";
   const CLOSED = "textarea, select.notranslate"; // what stands in them is a value; what is said about them is not
@@ -92,7 +92,21 @@ const labLanguages = ((kit) => {
     const source = sourceOf(text);
     if (shown === source) texts.delete(text);
     else texts.set(text, { source, shown });
-    if (text.nodeValue !== shown) text.nodeValue = shown;
+    if (text.nodeValue === shown) return;
+    const label = text.parentElement?.closest("text.annotation-text");
+    const before = label?.getComputedTextLength();
+    text.nodeValue = shown;
+    if (label) keepSide(label, label.getComputedTextLength() - before);
+  };
+  // Plotly puts the middle of an annotation where its English text must begin or end.
+  const shifts = new WeakMap(); // of a label, pixels
+  const keepSide = (label, grown) => {
+    const place = label.closest(".annotation")?.dataset.index;
+    const side = label.closest(".js-plotly-plot")?.layout?.annotations?.[place]?.xanchor;
+    const by = { left: 1, right: -1 }[side] ?? 0;
+    const shift = (shifts.get(label) ?? 0) + (by * grown) / 2;
+    shifts.set(label, shift);
+    label.style.translate = Math.abs(shift) < 0.5 ? "" : `${shift}px`;
   };
 
   const isText = (node) => node.nodeType === Node.TEXT_NODE;
@@ -128,7 +142,9 @@ const labLanguages = ((kit) => {
       parts.push(node);
       const number = parts.length;
       const inside = isInline(node) ? read(node, parts).key : "";
-      key += squeeze(inside) ? `<${number}>${inside}</${number}>` : `<${number}/>`;
+      const tells = squeeze(inside.replace(/<[^>]*>/g, "")) !== "";
+      if (!tells) parts.length = number;
+      key += tells ? `<${number}>${inside}</${number}>` : `<${number}/>`;
     }
     return { key, parts };
   };

@@ -94,7 +94,7 @@ def entered(stop: Stop, given: Input) -> tuple[Any, ...]:
         gr.Dropdown(choices=stop.choices(trip), value=choice.word) if stop.word else gr.skip(),
         *choice.texts,
         formula,
-        f"{quiz.picture}<p>{escape(quiz.question)}</p>",
+        f"{quiz.picture}<p><b>Predict</b> <span>{escape(quiz.question)}</span></p>",
         gr.Radio(choices=list(quiz.options), value=None),
         "",
         gr.Plot(visible=False),

@@ -191,7 +191,7 @@ def _side(
         f"{escape(side.title)}{_truth(side.truth)}</h3>"
         f'<div class="vf-words" role="group" aria-label="Words, to see their patches">'
         f"{''.join(words)}</div>"
-        f'<div class="vf-picture{lacks}"><img src="{data_url(side.pixels, side=_SIDE)}" '
+        f'<div class="vf-picture{lacks}" data-lacks="this side has no such word"><img src="{data_url(side.pixels, side=_SIDE)}" '
         f'alt="{escape(" ".join(side.words), quote=True)}" translate="no">'
         f"{''.join(heats)}{boxes}</div>"
         "<h4>Transport plan: words are rows, patches columns; full colour is a mass of "
@@ -295,7 +295,8 @@ def _share(
     kept = "" if place is None else ' translate="no"'
     return (
         f'<li class="{"vf-on" if on else ""}"{pair}>'
-        f'<span class="vf-name{marked}"{kept}>{escape(name)}</span><span class="vf-rail" aria-hidden="true"><i class="{kind}" '
+        f'<span class="vf-name{marked}"{kept}>{escape(name)}</span>'
+        f'<span class="vf-rail" aria-hidden="true"><i class="{kind}" '
         f'style="left:{left:.2f}%;width:{width:.2f}%"></i></span>'
         f'<span class="vf-values">{amount:+.3f}</span></li>'
     )
