@@ -42,6 +42,6 @@ def speaks(model: str, task: Task) -> str:
         trained = _TRAINED.get(services.domain(model), "")
     return (
         '<footer class="lab-footer">'
-        f"<span>Model <b translate="no">{escape(model)}</b>{exact}{trained}.</span>"
+        f'<span>Model <b translate="no">{escape(model)}</b>{exact}{trained}.</span>'
         "<span>Everything runs on this machine; no picture and no word leaves it.</span></footer>"
     )

@@ -191,7 +191,8 @@ def _side(
         f"{escape(side.title)}{_truth(side.truth)}</h3>"
         f'<div class="vf-words" role="group" aria-label="Words, to see their patches">'
         f"{''.join(words)}</div>"
-        f'<div class="vf-picture{lacks}" data-lacks="this side has no such word"><img src="{data_url(side.pixels, side=_SIDE)}" '
+        f'<div class="vf-picture{lacks}" data-lacks="this side has no such word">'
+        f'<img src="{data_url(side.pixels, side=_SIDE)}" '
         f'alt="{escape(" ".join(side.words), quote=True)}" translate="no">'
         f"{''.join(heats)}{boxes}</div>"
         "<h4>Transport plan: words are rows, patches columns; full colour is a mass of "
