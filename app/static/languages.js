@@ -34,7 +34,7 @@ const labLanguages = ((kit) => {
     for (let at = 0; at < parts.length; at += 2) {
       const [name, literal] = parts.slice(at, at + 2), known = names.indexOf(name);
       if (known < 0) names.push(name);
-      pattern += known >= 0 ? `\\${known + 1}` : /^[a-z]\d?$/.test(name) ? NUMBER : "(.+?)";
+      pattern += known >= 0 ? `\\${known + 1}` : /^[a-z]\d?$/.test(name) ? NUMBER : "([^<]+?)";
       pattern += escaped(literal);
     }
     const literal = source.replace(new RegExp(HOLE, "g"), "").length;
@@ -51,17 +51,23 @@ const labLanguages = ((kit) => {
       const start = source.startsWith("{") ? "" : source[0];
       starts.set(start, [...(starts.get(start) ?? []), template(source, target)]);
     }
-    for (const some of starts.values()) some.sort((one, other) => other.literal - one.literal);
+    // Those that can begin so, the one that says most itself first.
+    const sorted = new Map();
+    const fitting = (start) => {
+      if (!sorted.has(start)) {
+        const some = [...(starts.get(start) ?? []), ...(starts.get("") ?? [])];
+        sorted.set(start, some.sort((one, other) => other.literal - one.literal));
+      }
+      return sorted.get(start);
+    };
     const look = (text) => {
       if (plain.has(text)) return plain.get(text);
-      for (const start of [text[0], ""]) {
-        for (const { pattern, names, target } of starts.get(start) ?? []) {
-          const match = pattern.exec(text);
-          if (!match) continue;
-          const values = Object.fromEntries(names.map((name, at) => [name, match[at + 1]]));
-          return target.replace(new RegExp(HOLE, "g"), (_, name) =>
-            name === name.toUpperCase() ? (look(values[name]) ?? values[name]) : values[name]);
-        }
+      for (const { pattern, names, target } of fitting(text[0])) {
+        const match = pattern.exec(text);
+        if (!match) continue;
+        const values = Object.fromEntries(names.map((name, at) => [name, match[at + 1]]));
+        return target.replace(new RegExp(HOLE, "g"), (_, name) =>
+          name === name.toUpperCase() ? (look(values[name]) ?? values[name]) : values[name]);
       }
       return undefined;
     };

@@ -34,7 +34,7 @@ def draw(trip: Trip, choice: Choice) -> Drawn:
             special=(0, told.text_tokens - 1),
         ),
         tells=tells(
-            f"Rows of the table that are most like that of <b>{said}</b> (1 would be the same "
+            f'Rows of the table that are most like that of <b translate="no">{said}</b> (1 would be the same '
             f'direction): <span translate="no">{like}</span>.'
         ),
         plots=(
