@@ -34,8 +34,8 @@ def draw(trip: Trip, choice: Choice) -> Drawn:
             special=(0, told.text_tokens - 1),
         ),
         tells=tells(
-            f'Rows of the table that are most like that of <b translate="no">{said}</b> (1 would be the same '
-            f'direction): <span translate="no">{like}</span>.'
+            f'Rows of the table that are most like that of <b translate="no">{said}</b> '
+            f'(1 would be the same direction): <span translate="no">{like}</span>.'
         ),
         plots=(
             strips(
