@@ -49,7 +49,7 @@ def tab(page: Page, code: str, name: str) -> None:
 
 def choose(page: Page, code: str) -> None:
     page.locator(".lab-language").select_option(code)
-    expect(page.locator("html")).to_have_attribute("lang", code)
+    expect(page.locator("html")).to_have_attribute("lang", code, timeout=WAIT)
 
 
 def texts_of(page: Page) -> list[str]:
@@ -104,7 +104,7 @@ def test_the_language_is_remembered_and_the_address_has_the_first_word(read, add
     choose(page, "zh")
     page.reload()
     expect(page.locator(TABS).first).to_have_text(said("zh", "Tour"), timeout=WAIT)
-    expect(page.locator("html")).to_have_attribute("lang", "zh")
+    expect(page.locator("html")).to_have_attribute("lang", "zh", timeout=WAIT)
     expect(page.locator(".lab-language")).to_have_value("zh")
     page.goto(f"{address}?lang=ja")
     expect(page.locator(TABS).first).to_have_text(said("ja", "Tour"), timeout=WAIT)
@@ -116,7 +116,8 @@ def test_english_comes_back_letter_by_letter(read):
     page = read()
     expect(page.locator("#stop-0-says")).not_to_be_empty(timeout=WAIT)
     expect(page.locator("#stop-0-formula .katex").first).to_be_visible(timeout=WAIT)
-    page.wait_for_load_state("networkidle")
+    expect(page.locator("#stop-0-plot-0 .annotation-text").first).to_be_visible(timeout=WAIT)
+    page.wait_for_timeout(500)
     before = texts_of(page)
     choose(page, "zh")
     assert texts_of(page) != before
@@ -133,6 +134,7 @@ def test_what_the_page_writes_later_is_translated_too(read):
     page.get_by_label(said("ja", "First iteration")).click()
     expect(where).to_have_text("反復 1 / 50")
     tab(page, "ja", "Ask")
+    expect(page.locator("#reply .vl-bars li")).to_have_count(5, timeout=WAIT)
     page.locator("#question textarea").fill("?!")
     page.get_by_role("button", name=said("ja", "Ask"), exact=True).click()
     expect(page.locator(".lab-trouble")).to_contain_text("質問には文字か数字が", timeout=WAIT)
@@ -149,9 +151,10 @@ def test_in_chinese_no_tab_has_english_left(read):
 
     for stop in range(8):
         expect(page.locator(f"#stop-{stop}-says")).not_to_be_empty(timeout=WAIT)
-        options = page.locator(f"#stop-{stop}-options label")
-        options.first.click()
-        expect(page.locator(f"#stop-{stop}-verdict .lab-badge")).to_be_visible()
+        expect(page.locator(f"#stop-{stop}-formula .katex").first).to_be_visible(timeout=WAIT)
+        page.wait_for_timeout(300)
+        page.locator(f"#stop-{stop}-options label").first.click()
+        expect(page.locator(f"#stop-{stop}-verdict .lab-badge")).to_be_visible(timeout=WAIT)
         look(f"stop {stop}")
         if stop < 7:
             page.locator("#tour-stops .lab-turns button.primary >> visible=true").last.click()
