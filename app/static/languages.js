@@ -3,7 +3,7 @@
 //
 // What a text was before is remembered beside it, so that English comes back letter by letter, and what the
 // page writes later is translated anew. Elements with translate="no" or the class notranslate hold words of the
-// model or of the visitor and are left alone, as is code.
+// model or of the visitor and are left alone, as are code and the choices of a list, whose chosen one is a value.
 const labLanguages = ((kit) => {
   // Gradio's own words come in the browser's language and cannot be changed later. So it is told English, and
   // what it says is translated like the rest.
@@ -12,7 +12,7 @@ const labLanguages = ((kit) => {
     Object.defineProperty(navigator, name, { value, configurable: true });
 
   const ATTRIBUTES = ["alt", "aria-label", "aria-valuetext", "data-lacks", "data-title", "placeholder", "title"];
-  const FENCED = "script, style, code, pre, .katex, .notranslate, .api-docs, #js-plotly-tester, "
+  const FENCED = "script, style, code, pre, .katex, .notranslate, .api-docs, [role=listbox], #js-plotly-tester, "
     + ".lab-verbatim :is(.legend, .annotation, .hoverlayer)";
   const CLOSED = "textarea, select.notranslate"; // what stands in them is a value; what is said about them is not
   const INLINE = new Set(["a", "b", "em", "i", "small", "span", "strong", "sub", "sup", "u"]);

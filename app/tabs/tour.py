@@ -300,7 +300,7 @@ def _controls(stop: Stop, place: int) -> tuple[gr.Slider, gr.Dropdown, list[gr.T
         label=stop.word or "",
         visible=stop.word is not None,
         elem_id=f"stop-{place}-word",
-        elem_classes=["lab-field", "lab-names"],
+        elem_classes="lab-field",
     )
     texts = [
         gr.Textbox(
