@@ -7,6 +7,7 @@ from starlette.middleware import Middleware
 
 from app import endpoints, errands, services, theme
 from app.components import chooser, frame, glossary, linking, polite
+from app.languages import serving
 from app.tabs import (
     align,
     ask,
@@ -105,9 +106,9 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
         enable_monitoring=False,
         state_session_capacity=_VISITS,
         app_kwargs={
-            "routes": theme.routes(),
+            "routes": [*theme.routes(), *serving.routes()],
             "exception_handlers": {Exception: polite.sorry},
-            "middleware": [Middleware(errands.NoErrands)],
+            "middleware": [Middleware(errands.NoErrands), serving.heading()],
         },
         max_file_size="30mb",
         **settings,

@@ -13,11 +13,17 @@ def value(texts: Sequence[str], chosen: str | None = None) -> dict[str, Any]:
     return {"texts": list(texts), "chosen": chosen}
 
 
-def build(*, label: str) -> gr.HTML:
-    """An empty row; its event ``pick`` carries ``text``."""
+def build(*, label: str, ours: bool = False) -> gr.HTML:
+    """An empty row; its event ``pick`` carries ``text``.
+
+    Args:
+        label: what the suggestions are.
+        ours: whether they are words of the page, which are translated, and not for the model.
+    """
+    kind = " data-ours" if ours else ""
     return gr.HTML(
         value=value(()),
-        html_template=f'<div class="lab-chips" role="group" aria-label="{label}"></div>',
+        html_template=f'<div class="lab-chips" role="group" aria-label="{label}"{kind}></div>',
         js_on_load=static("chips.js"),
         apply_default_css=False,
     )

@@ -5,7 +5,7 @@ from html import escape
 
 import gradio as gr
 
-from app import services
+from app import languages, services
 from app.models import Task
 from app.theme import static
 
@@ -16,14 +16,18 @@ _TRAINED = {
 
 
 def header() -> gr.HTML:
-    """The name, one line of what this is, links, and the switch between light and dark.
+    """The name, one line of what this is, links, and the switches of language and colours.
 
     Its event ``link`` asks for the address of what is on show: of which ``tab``, and which ``word``
     of it is chosen. Its value is a ``linking.value``.
     """
+    options = "".join(
+        f'<option value="{code}" lang="{code}">{escape(name)}</option>'
+        for code, name in languages.names().items()
+    )
     return gr.HTML(
         value={},
-        html_template=static("header.html"),
+        html_template=static("header.html").replace("<!--LANGUAGES-->", options),
         js_on_load=static("header.js"),
         apply_default_css=False,
         elem_id="header",
@@ -44,6 +48,6 @@ def speaks(model: str, task: Task) -> str:
         trained = _TRAINED.get(services.domain(model), "")
     return (
         '<footer class="lab-footer">'
-        f"<span>Model <b>{escape(model)}</b>{exact}{trained}.</span>"
+        f'<span>Model <b translate="no">{escape(model)}</b>{exact}{trained}.</span>'
         "<span>Everything runs on this machine; no picture and no word leaves it.</span></footer>"
     )

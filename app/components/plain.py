@@ -10,6 +10,11 @@ def html(value: str = "", **settings: Any) -> gr.HTML:
     return gr.HTML(value, js_on_load=None, apply_default_css=False, **settings)
 
 
+def sentences(*said: str) -> str:
+    """Sentences of HTML, one after the other; each by itself, so that each is translated as one."""
+    return " ".join(f"<span>{one}</span>" for one in said if one)
+
+
 def heading(title: str, says: str) -> None:
     """What comes below, and a line about it."""
     html(f'<div class="lab-heading"><h3>{title}</h3><p>{says}</p></div>')

@@ -21,7 +21,8 @@ def card(reply: Reply) -> str:
     best = reply.answers[0]
     note = f'<div class="lab-note"><p>{STRANGER}</p>{_offer()}</div>' if reply.stranger else ""
     return (
-        f'<div class="lab-reply"><div class="lab-verdict"><strong>{escape(best.text)}</strong>'
+        '<div class="lab-reply"><div class="lab-verdict">'
+        f'<strong translate="no">{escape(best.text)}</strong>'
         f"{_truth(reply)}</div>{note}{_bars(reply)}"
         f'<p class="lab-took">{escape(reply.model)} took {reply.milliseconds:.0f} ms '
         "on this server.</p></div>"
@@ -36,7 +37,7 @@ def strange() -> str:
 def before_and_after(before: Reply, after: Reply) -> str:
     """Two replies to one question under each other, as HTML."""
     parts = "".join(
-        f'<section><h4>{name}</h4><div class="lab-verdict"><strong>'
+        f'<section><h4>{name}</h4><div class="lab-verdict"><strong translate="no">'
         f"{escape(reply.answers[0].text)}</strong></div>{_bars(reply)}</section>"
         for name, reply in (("Before", before), ("After", after))
     )

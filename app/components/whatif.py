@@ -38,7 +38,7 @@ def card(
     keep = "" if now is None else _button("keep", "Keep this one as “before”")
     return (
         f'<div class="lab-reply lab-whatif"><h3>What if?</h3>{_idea(idea, question, others)}'
-        f'<p class="lab-asked">“{escape(question.strip())}”</p>'
+        f'<p class="lab-asked" translate="no">“{escape(question.strip())}”</p>'
         f'<div class="lab-sides">{_side("Before", before)}{_side("Now", now)}</div>{keep}</div>'
     )
 
@@ -54,7 +54,8 @@ def _idea(idea: "Counterfactual | None", question: str, others: bool) -> str:
     what = f", “{escape(idea.question)}”" if other else ""
     return (
         f"<p>{escape(says)} and ask again{what}: the truth turns "
-        f"from <b>{escape(idea.before)}</b> to <b>{escape(idea.after)}</b>. "
+        f'from <b translate="no">{escape(idea.before)}</b> to '
+        f'<b translate="no">{escape(idea.after)}</b>. '
         "Does the model follow?</p>"
         f'<div class="lab-do">{_button("do", "Do it", strong=True)}'
         f"{_button('other', 'Another idea') if others else ''}</div>"
@@ -74,8 +75,9 @@ def _side(title: str, side: Side | None) -> str:
         )
     best = side.reply.answers[0]
     return (
-        f'<figure><img src="{side.picture}" alt="{escape(side.says)}"><figcaption><b>{title}</b>'
-        f"<strong>{escape(best.text)}</strong>{_badge(side.reply)}"
+        f'<figure><img src="{side.picture}" alt="{escape(side.says)}" translate="no">'
+        f"<figcaption><b>{title}</b>"
+        f'<strong translate="no">{escape(best.text)}</strong>{_badge(side.reply)}'
         f"<span>{percent(best.probability)} sure</span></figcaption></figure>"
     )
 

@@ -2,7 +2,13 @@
 const $ = (selector, root = element) => root.querySelector(selector);
 const pill = $(".lab-pill"), panel = $(".lab-panel"), list = $(".lab-panel ul"), notice = $(".lab-notice");
 const make = (tag, settings = {}) => Object.assign(document.createElement(tag), settings);
-const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+// What was written is remembered: what stands there may be a translation of it.
+const written = new WeakMap();
+const write = (node, text) => {
+  if (written.get(node) === text) return;
+  written.set(node, text);
+  node.textContent = text;
+};
 
 const open = (shown) => {
   panel.hidden = !shown;
@@ -35,7 +41,7 @@ const rows = new Map();
 const rowOf = (name) => {
   if (!rows.has(name)) {
     const row = make("li", { innerHTML: `
-      <button type="button" class="lab-model"><b></b><span class="lab-knows"></span><span class="lab-state"></span></button>
+      <button type="button" class="lab-model"><b translate="no"></b><span class="lab-knows"></span><span class="lab-state"></span></button>
       <div class="lab-bar" aria-hidden="true"><i></i></div>
       <button type="button" class="lab-quiet" data-do=""></button>` });
     row.dataset.name = name;

@@ -14,8 +14,8 @@ const draw = () => {
       button.setAttribute("aria-label", `${hidden ? "Show" : "Hide"} ${said}`);
       button.title = pieces.length > 1 ? pieces.map((piece) => piece.text).join(" ") : "";
       button.append(...(whole && pieces.length > 1
-        ? pieces.map((piece) => Object.assign(document.createElement("i"), { textContent: piece.text.replace(/^##/, "") }))
-        : [said]));
+        ? pieces.map((piece) => Object.assign(document.createElement("i"), { textContent: piece.text.replace(/^##/, ""), translate: false }))
+        : [Object.assign(document.createElement("span"), { textContent: said, translate: false })]));
       if (!hidden && group.some((piece) => piece.hidden)) button.classList.add("lab-partly");
       return button;
     }));

@@ -317,7 +317,7 @@ sort.append(make("option", { value: "", textContent: "Everything" }),
 style.append(...kit.styles.map((value) =>
   make("option", { value, textContent: value === kit.apart ? `${value} (never trained on)` : value })));
 const offered = kit.stickers.map((sticker, at) => {
-  const button = make("button", { type: "button", title: sticker.name }, make("span"));
+  const button = make("button", { type: "button" }, make("span", { title: sticker.name, translate: false }));
   button.setAttribute("aria-label", `Add ${sticker.name}`);
   const [rows, columns] = [Math.ceil(kit.stickers.length / kit.columns) - 1, kit.columns - 1];
   button.firstElementChild.style.backgroundPosition =
@@ -427,7 +427,8 @@ const hear = () => {
   stage.setAttribute("aria-label", `The scene: ${message.says}. Tab goes from sticker to sticker; `
     + "arrows move, plus and minus resize, M mirrors, Delete deletes.");
   beyond.hidden = !message.beyond.length;
-  beyond.textContent = `Further than the model was trained: ${message.beyond.join("; ")}. Take its answer as a guess.`;
+  beyond.replaceChildren("Further than the model was trained: ",
+    ...message.beyond.flatMap((clause, at) => [at ? "; " : "", make("span", { textContent: clause })]), ". Take its answer as a guess.");
 };
 watch("value", hear);
 draw();

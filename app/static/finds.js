@@ -11,9 +11,9 @@ const tile = ({ picture, says, truth, chance, cosine }, place) => {
     make("span", { className: "lab-soft", textContent: cosine }));
   const label = `${says}: ${chance || cosine}${truth === null ? "" : truth ? ", true" : ", not true"}`;
   const inside = picture
-    ? [make("img", { src: picture, alt: says }), scores]
-    : [make("span", { className: "lab-said", textContent: says }), scores];
-  const button = make("button", { type: "button", title: picture ? says : "" }, ...inside);
+    ? [make("img", { src: picture, alt: says, title: says, translate: false }), scores]
+    : [make("span", { className: "lab-said", textContent: says, translate: false }), scores];
+  const button = make("button", { type: "button" }, ...inside);
   button.setAttribute("aria-label", label);
   button.setAttribute("aria-pressed", "false");
   button.dataset.place = place;

@@ -1,4 +1,4 @@
-// The switch between light and dark, remembered where the browser allows it; and the way to the API's
+// The switches of language and of light and dark, remembered where the browser allows it; and the way to the API's
 // documentation, which only Gradio's own footer opens.
 const button = element.querySelector(".lab-theme");
 const tell = () => button.setAttribute("aria-pressed", document.body.classList.contains("dark"));
@@ -16,7 +16,7 @@ element.querySelector(".lab-api").addEventListener("click", () => {
 });
 
 // The address names the tab on show, and the way back leads to the one before.
-const KEPT = ["__theme"];
+const KEPT = ["__theme", "lang"];
 const tabs = () => [...document.querySelectorAll(".lab-tabs > .tab-wrapper [data-tab-id]")];
 const shown = () => tabs().find((tab) => tab.getAttribute("aria-selected") === "true")?.dataset.tabId;
 const addressed = () => {
@@ -101,3 +101,12 @@ watch("value", () => {
   address.focus();
   copy();
 });
+
+const language = element.querySelector(".lab-language");
+const spoken = () => { language.value = labLanguages.current; };
+if (typeof labLanguages === "undefined") language.hidden = true;  // a page that others serve
+else {
+  spoken();
+  language.addEventListener("change", () => labLanguages.choose(language.value));
+  document.addEventListener("lab-language", spoken);
+}

@@ -30,7 +30,7 @@ const draw = () => {
   const rail = make("span", { className: "lab-rail" }, make("i"));
   rail.firstElementChild.style.width = `${100 * chance}%`;
   const chips = words.map((word, at) => {
-    const chip = make("button", { type: "button", textContent: word });
+    const chip = make("button", { type: "button", textContent: word, translate: false });
     chip.setAttribute("aria-pressed", at === chosen);
     chip.addEventListener("click", () => {
       chosen = at;

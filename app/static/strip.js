@@ -1,3 +1,4 @@
+// What is on a scene is said as the world says it, for the model: that is not translated.
 // The strip of pictures: a tile each, behind the one that asks for a new scene, where there are new ones.
 const draw = () => {
   const { pictures, chosen, fresh, credit } = props.value ?? { pictures: [] };
@@ -7,7 +8,7 @@ const draw = () => {
   strip.setAttribute("aria-label", fresh ? "Scenes" : "Photographs");
   strip.replaceChildren(...pictures.map(({ picture, says, credit }, place) => {
     const title = credit ? `${says} (${credit})` : says;
-    const tile = Object.assign(document.createElement("button"), { type: "button", title });
+    const tile = Object.assign(document.createElement("button"), { type: "button", title, translate: Boolean(credit) });
     const image = Object.assign(document.createElement("img"), { src: picture, alt: says });
     tile.dataset.place = place;
     tile.setAttribute("aria-pressed", place === chosen);

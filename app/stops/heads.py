@@ -48,7 +48,7 @@ def draw(trip: Trip, choice: Choice) -> Drawn:
             else _absent("an MLM head"),
         ),
         _head(
-            escape(asked.strip() or "A question"),
+            f'<span translate="no">{escape(asked)}</span>' if asked.strip() else "A question",
             "reads p of the picture and the question",
             _answers(trip, asked) if model.vqa is not None else _absent("a VQA head"),
         ),
@@ -145,6 +145,7 @@ STOP = Stop(
     draw=draw,
     quiz=ask,
     hint="Write a sentence that is nearly true. Does the match fall?",
+    verbatim=True,
     word="Word to hide",
     choices=maskable,
     opening=_maskable_first,

@@ -23,6 +23,7 @@ def draw(trip: Trip, choice: Choice) -> Drawn:
     rows, width = told.states[0].shape
     patch = row - trip.first_patch
     name = escape(names_of(trip)[row])
+    kept = ' translate="no"' if row < told.text_tokens else ""
     where = f" ({lies_at(trip, patch)}: framed)" if patch >= 0 else ", of the text"
     if row == told.text_tokens:
         where = ", a token of its own in front of the patches"
@@ -40,7 +41,7 @@ def draw(trip: Trip, choice: Choice) -> Drawn:
             says="The picture in its patches",
             chosen=patch if patch >= 0 else None,
         ),
-        tells=tells(f"Row <b>{choice.at}</b> is <b>{name}</b>{where}."),
+        tells=tells(f"Row <b>{choice.at}</b> is <b{kept}>{name}</b>{where}."),
         plots=(
             joined_matrix(
                 told.states[0], text_tokens=told.text_tokens, names=names_of(trip), chosen=row

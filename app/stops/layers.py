@@ -47,7 +47,7 @@ def draw(trip: Trip, choice: Choice) -> Drawn:
             boxes=journey.boxes(trip, choice.word),
         ),
         tells=tells(
-            f"Bright: patches like <b>{said}</b> {when}. "
+            f'Bright: patches like <b translate="no">{said}</b> {when}. '
             f"The most alike is {lies_at(trip, hottest)}, with a cosine of {heat.max():.2f}.",
             "A dashed frame shows where it truly is." if journey.boxes(trip, choice.word) else "",
         ),

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from app import journey
+from app.components import plain
 from app.journey import Quiz, Trip
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Stop:
         word: label of the list; no list without.
         choices: of the list.
         opening: what the list opens with.
+        verbatim: whether the options of the quiz are words of the model, which stay as they are in
+            every language.
         texts: labels of what can be written.
         written: what stands there first.
         plots: how many figures there are.
@@ -75,6 +78,7 @@ class Stop:
     word: str | None = None
     choices: Callable[[Trip], Words] = field(default=lambda _: [])
     opening: Callable[[Trip], int] = field(default=lambda _: 0)
+    verbatim: bool = False
     texts: tuple[str, ...] = ()
     written: Callable[[Trip], tuple[str, ...]] = field(default=lambda _: ())
     plots: int = 1
@@ -92,12 +96,12 @@ def begun(stop: Stop, trip: Trip) -> Choice:
 
 def says(*sentences: str) -> str:
     """What a stop is about, as HTML."""
-    return f'<p class="lab-says">{" ".join(sentences)}</p>'
+    return f'<p class="lab-says">{plain.sentences(*sentences)}</p>'
 
 
 def tells(*sentences: str) -> str:
     """What is to be seen, as HTML."""
-    return f'<p class="lab-tells">{" ".join(sentences)}</p>'
+    return f'<p class="lab-tells">{plain.sentences(*sentences)}</p>'
 
 
 def lies_at(trip: Trip, patch: int) -> str:

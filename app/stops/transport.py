@@ -48,7 +48,8 @@ def draw(trip: Trip, choice: Choice) -> Drawn:
             boxes=journey.boxes(trip, choice.word),
         ),
         tells=tells(
-            f"After {choice.at} of {journey.ITERATIONS} rounds: <b>{said}</b> has {percent(mass)} "
+            f"After {choice.at} of {journey.ITERATIONS} rounds: "
+            f'<b translate="no">{said}</b> has {percent(mass)} '
             f"of all sand, and most of it lies on {lies_at(trip, int(heat.argmax()))}. "
             f"The whole plan costs {costs[at]:.3f}.",
             "A dashed frame shows where it truly is." if journey.boxes(trip, choice.word) else "",

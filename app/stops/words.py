@@ -34,8 +34,8 @@ def draw(trip: Trip, choice: Choice) -> Drawn:
             special=(0, told.text_tokens - 1),
         ),
         tells=tells(
-            f"Rows of the table that are most like that of <b>{said}</b> (1 would be the same "
-            f"direction): {like}."
+            f'Rows of the table that are most like that of <b translate="no">{said}</b> '
+            f'(1 would be the same direction): <span translate="no">{like}</span>.'
         ),
         plots=(
             strips(
@@ -95,4 +95,5 @@ STOP = Stop(
     at="Token",
     span=lambda trip: (1, trip.journey.text_tokens, _token_first(trip)),
     touched=True,
+    verbatim=True,
 )

@@ -201,7 +201,7 @@ def build(speaker: gr.State, place: Place) -> None:
     plain.heading(
         "Early answers", "What the model would say if it stopped after a layer (the logit lens)."
     )
-    lens = plain.plot("lens")
+    lens = plain.plot("lens", "lab-verbatim")
     plain.heading(
         "Knock-outs", "Take parts out, one or several; nothing of the model itself is changed."
     )

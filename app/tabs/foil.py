@@ -136,7 +136,7 @@ def build(speaker: gr.State, place: Place) -> None:
                     elem_id="foil-false",
                     elem_classes="lab-field",
                 )
-                suggestions = chips.build(label="Foils of one click")
+                suggestions = chips.build(label="Foils of one click", ours=True)
                 other = gr.Button(
                     "Another sentence", elem_id="foil-another", elem_classes="lab-plain"
                 )

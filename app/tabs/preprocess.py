@@ -113,7 +113,7 @@ def _picture(pixels: Any, says: str) -> str:
 
 
 def _step(number: int, title: str, says: list[str], figure: str = "") -> str:
-    told = " ".join(says)
+    told = plain.sentences(*says)
     return (
         f'<section class="lab-step"><h3><i>{number}</i> {title}</h3><p class="lab-says">{told}</p>'
         f'<div class="lab-figures">{figure}</div></section>'
@@ -300,9 +300,9 @@ def build(tab: gr.Tab, place: Place) -> None:
                 elem_classes=["lab-field", "lab-switch"],
             )
             _label("Try an odd file")
-            odd = chips.build(label="Odd files")
+            odd = chips.build(label="Odd files", ours=True)
             _label("Try a broken file")
-            broken = chips.build(label="Broken files")
+            broken = chips.build(label="Broken files", ours=True)
         with gr.Column(min_width=320):
             told = touch.html(elem_id="pixels-told")
             opened, resized, cut, places = (touch.html() for _ in range(4))

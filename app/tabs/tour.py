@@ -96,7 +96,7 @@ def entered(stop: Stop, given: Input) -> tuple[Any, ...]:
         gr.Dropdown(choices=stop.choices(trip), value=choice.word) if stop.word else gr.skip(),
         *choice.texts,
         formula,
-        f"{quiz.picture}<p>{escape(quiz.question)}</p>",
+        f"{quiz.picture}<p><b>Predict</b> <span>{escape(quiz.question)}</span></p>",
         gr.Radio(choices=list(quiz.options), value=None),
         "",
         gr.Plot(visible=False),
@@ -109,7 +109,8 @@ def judged(stop: Stop, given: Input, answer: str | None) -> tuple[Any, ...]:
         return "", gr.Plot(visible=False)
     quiz = stop.quiz(journey.travelled(*given))
     right = answer == quiz.right
-    badge = "✓ right" if right else f"✗ it is: {escape(quiz.right)}"
+    kept = ' translate="no"' if stop.verbatim else ""
+    badge = "✓ right" if right else f"✗ it is: <span{kept}>{escape(quiz.right)}</span>"
     verdict = (
         f'<div class="lab-because" role="status"><span class="lab-badge '
         f'{"right" if right else "wrong"}">{badge}</span><p>{escape(quiz.because)}</p></div>'
@@ -266,6 +267,7 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
 
 def _stage(stop: Stop, place: int) -> _Stage:
     """The components of a stop, laid out."""
+    kept = ["notranslate"] if stop.verbatim else []
     touch.html(f'<div class="lab-stop"><h3>{stop.title}</h3></div>')
     says = touch.html(elem_id=f"stop-{place}-says")
     with gr.Row(elem_classes="lab-stage"):
@@ -289,7 +291,7 @@ def _stage(stop: Stop, place: int) -> _Stage:
                 show_label=False,
                 container=False,
                 elem_id=f"stop-{place}-options",
-                elem_classes="lab-switch",
+                elem_classes=["lab-switch", *kept],
             )
             verdict = touch.html(elem_id=f"stop-{place}-verdict")
             proof = plain.plot(f"stop-{place}-proof", "lab-fit", visible=False)

@@ -106,7 +106,7 @@ def test_layers_and_words_change_what_is_bright(turn):
     slider.press("End")
     expect(picture).to_have_attribute("href", opening)
     page.locator("#stop-4-word input").click()
-    page.get_by_role("option").first.click()
+    page.get_by_role("listbox").get_by_role("option").first.click()
     word = page.locator("#stop-4-word input").input_value().split(". ")[1]
     expect(tells.locator("b").first).to_have_text(word)
 

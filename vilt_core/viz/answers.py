@@ -38,7 +38,7 @@ def answer_bars(
         elif truth is not None and place == 0:
             color, mark = f"var(--lab-wrong, {WRONG})", _mark("✗", "wrong", WRONG)
         rows.append(
-            f'<li><span class="name">{escape(text)}{mark}</span>'
+            f'<li><span class="name"><span translate="no">{escape(text)}</span>{mark}</span>'
             f'<span class="rail" aria-hidden="true"><span class="bar" '
             f'style="width:{100 * share:.2f}%;background:{color}"></span></span>'
             f'<span class="share">{percent(share)}</span></li>'

@@ -134,7 +134,8 @@ def cut_sentence(
         kind = ' class="vc-special"' if place in special else ""
         drawn.append(
             f'<button type="button" data-place="{place}"{kind} '
-            f'aria-pressed="{str(place == chosen).lower()}">{escape(piece)}{note}</button>'
+            f'aria-pressed="{str(place == chosen).lower()}">'
+            f'<span translate="no">{escape(piece)}</span>{note}</button>'
         )
     return (
         f'<style>{_STYLE}</style><div class="vc-pieces" style="{_NAMES}" role="group" '

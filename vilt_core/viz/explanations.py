@@ -107,7 +107,7 @@ def _card(
     return (
         f'<figure class="vx-card"><div class="vx-picture"><img src="{picture}" '
         f'alt="{escape(says)}">{frames}</div><figcaption>{head}'
-        f'<p class="vx-words">{said}</p>{_scores(card, best)}</figcaption></figure>'
+        f'<p class="vx-words" translate="no">{said}</p>{_scores(card, best)}</figcaption></figure>'
     )
 
 

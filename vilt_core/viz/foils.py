@@ -175,7 +175,7 @@ def _side(
         said = escape(side.words[word])
         words.append(
             f'<button type="button" class="vf-word{marked}" data-pair="{place}" '
-            f'aria-pressed="{pressed}">{said}</button>'
+            f'aria-pressed="{pressed}" translate="no">{said}</button>'
         )
         hidden = "" if place == chosen else " hidden"
         heats.append(
@@ -183,7 +183,7 @@ def _side(
             f'src="{_heat(side.heat[word].reshape(side.grid), hottest)}">'
         )
         on = " vf-on" if place == chosen else ""
-        rows.append(f'<span class="vf-row{on}" data-pair="{place}">{said}</span>')
+        rows.append(f'<span class="vf-row{on}" data-pair="{place}" translate="no">{said}</span>')
     boxes = "".join(_box(box) for box in side.marks)
     lacks = "" if pairs[chosen][at] is not None else " vf-lacks"
     return (
@@ -191,8 +191,10 @@ def _side(
         f"{escape(side.title)}{_truth(side.truth)}</h3>"
         f'<div class="vf-words" role="group" aria-label="Words, to see their patches">'
         f"{''.join(words)}</div>"
-        f'<div class="vf-picture{lacks}"><img src="{data_url(side.pixels, side=_SIDE)}" '
-        f'alt="{escape(" ".join(side.words), quote=True)}">{"".join(heats)}{boxes}</div>'
+        f'<div class="vf-picture{lacks}" data-lacks="this side has no such word">'
+        f'<img src="{data_url(side.pixels, side=_SIDE)}" '
+        f'alt="{escape(" ".join(side.words), quote=True)}" translate="no">'
+        f"{''.join(heats)}{boxes}</div>"
         "<h4>Transport plan: words are rows, patches columns; full colour is a mass of "
         f"{top:.4f} on both sides</h4>"
         f'<div class="vf-plan" style="--rows:{len(side.words)}"><div class="vf-rows">'
@@ -275,10 +277,10 @@ def _shares(first: Side, second: Side, pairs: Pairs, changed: Sequence[bool], ch
     total = second.distance - first.distance
     return (
         '<section class="vf-shares"><h3>Which words carry the difference</h3>'
-        "<p>The distance is a sum over words: what the mass of each one pays on its patches. Every "
-        "piece of a word carries the same mass, so that small words count as much as nouns. "
-        f"{escape(second.title)} less {escape(first.title).lower()} makes "
-        f"<b>{total:+.3f}</b> in all.</p>"
+        "<p><span>The distance is a sum over words: what the mass of each one pays on its patches."
+        "</span> <span>Every piece of a word carries the same mass, so that small words count as "
+        f"much as nouns.</span> <span>{escape(second.title)} less {escape(first.title).lower()} "
+        f"makes <b>{total:+.3f}</b> in all.</span></p>"
         f"<ol>{rows}</ol></section>"
     )
 
@@ -291,9 +293,11 @@ def _share(
     marked = " vf-changed" if changed else ""
     pair = "" if place is None else f' data-pair="{place}"'
     kind = "vf-less" if amount < 0 else "vf-more"
+    kept = "" if place is None else ' translate="no"'
     return (
-        f'<li class="{"vf-on" if on else ""}"{pair}><span class="vf-name{marked}">{escape(name)}'
-        f'</span><span class="vf-rail" aria-hidden="true"><i class="{kind}" '
+        f'<li class="{"vf-on" if on else ""}"{pair}>'
+        f'<span class="vf-name{marked}"{kept}>{escape(name)}</span>'
+        f'<span class="vf-rail" aria-hidden="true"><i class="{kind}" '
         f'style="left:{left:.2f}%;width:{width:.2f}%"></i></span>'
         f'<span class="vf-values">{amount:+.3f}</span></li>'
     )

@@ -72,9 +72,10 @@ def _bars(
     color: str,
     at: Sequence[str],
 ) -> str:
+    kept = ' translate="no"' if kind == "words" else ""
     rows = "".join(
         f'<button type="button" aria-pressed="false" data-kind="{kind}" data-at="{place}" '
-        f'aria-label="Without {escape(name)}: {percent(chance)}"><span>{escape(name)}</span>'
+        f'aria-label="Without {escape(name)}: {percent(chance)}"><span{kept}>{escape(name)}</span>'
         f'<span class="vx-rail"><i style="width:{100 * chance:.1f}%;background:{color}"></i>'
         f'<u style="left:{100 * whole:.1f}%"></u></span><small>{percent(chance)}</small></button>'
         for name, place, chance in zip(names, at, chances.tolist(), strict=True)

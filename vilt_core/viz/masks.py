@@ -110,7 +110,7 @@ def _row(text: str, share: float, piece: str, *, rank: int | None = None) -> str
     true = " class=vm-true" if text == piece else ""
     place = "" if rank is None else f" <small>no. {rank:,}</small>"
     return (
-        f'<li{true}><span class="vm-name">{escape(text)}{place}</span>'
+        f'<li{true}><span class="vm-name"><span translate="no">{escape(text)}</span>{place}</span>'
         f'<span class="vm-rail" aria-hidden="true"><i style="width:{100 * share:.2f}%"></i></span>'
         f'<span class="vm-share">{percent(share)}</span></li>'
     )
@@ -170,17 +170,20 @@ def _moral(found: Lesson) -> str:
     blind, seeing = found.whole[0], found.whole[-1]
     helps = "adds" if seeing > blind else "takes away"
     return (
-        f"<p>Whoever knows the words need not look: {nouns} what one hidden piece leaves, and "
-        f"{all_hidden:,} fit when the word is hidden whole. Then the picture {helps} "
-        f"<b>{abs(100 * (seeing - blind)):.0f}</b> points; beside its neighbours it moves the "
-        f"piece by <b>{100 * (found.alone[-1] - found.alone[0]):+.0f}</b> points. To a model that "
-        "was trained with whole words hidden, as the paper's are, a word in parts is new.</p>"
+        f"<p><span>Whoever knows the words need not look: {nouns} what one hidden piece leaves, "
+        f"and {all_hidden:,} fit when the word is hidden whole.</span> <span>Then the picture "
+        f"{helps} <b>{abs(100 * (seeing - blind)):.0f}</b> points; beside its neighbours it moves "
+        f"the piece by <b>{100 * (found.alone[-1] - found.alone[0]):+.0f}</b> points.</span> "
+        "<span>To a model that was trained with whole words hidden, as the paper's are, a word in "
+        "parts is new.</span></p>"
     )
 
 
 def _tiles(found: Lesson, hidden: set[int]) -> str:
     tiles = "".join(
-        f"<i>{escape(piece)}</i>" if at not in hidden else '<i class="vm-mask">[MASK]</i>'
+        f'<i translate="no">{escape(piece)}</i>'
+        if at not in hidden
+        else '<i class="vm-mask">[MASK]</i>'
         for at, piece in enumerate(found.pieces)
     )
     return f'<span class="vm-tiles">{tiles}</span>'

@@ -85,7 +85,7 @@ def _lane(reading: Reading, row: int, statement: str) -> str:
     return (
         f'<div class="vt-lane"><img class="vt-seen" src="{data_url(reading.pixels, side=_SIDE)}" '
         f'alt="{escape(reading.name, quote=True)}"><div class="vt-pass"><p class="vt-in">'
-        f"<span>{escape(statement)}</span><b>type row {row}</b></p>"
+        f'<span translate="no">{escape(statement)}</span><b>type row {row}</b></p>'
         '<p class="vt-arrow" aria-hidden="true">↓ ViLT, pooled at [CLS]</p>'
         f"{_strip(reading.pooled, f'pooled state of {reading.name}')}</div></div>"
     )
@@ -118,15 +118,15 @@ def _changes(given: Order, swapped: Order) -> str:
     if given.truth is not None and swapped.truth is not None:
         same = given.truth == swapped.truth
         meant = (
-            " The statement means the same in both orders."
+            " <span>The statement means the same in both orders.</span>"
             if same
-            else " The statement is true in one order and false in the other."
+            else " <span>The statement is true in one order and false in the other.</span>"
         )
     return (
         '<section class="vt-changes"><h3>What the order changes</h3>'
-        f"<p>P(true) moves by <b>{gap:+.1f}</b> points.{meant} A picture is read with another type "
-        "row when it changes sides, so its pooled state changes too, and both change their place "
-        "before the head.</p>"
+        f"<p><span>P(true) moves by <b>{gap:+.1f}</b> points.</span>{meant} <span>A picture is "
+        "read with another type row when it changes sides, so its pooled state changes too, and "
+        "both change their place before the head.</span></p>"
         "<table><thead><tr><td></td><th scope=col>cosine of its two pooled states</th>"
         f"<th scope=col>largest difference</th></tr></thead><tbody>{rows}</tbody></table></section>"
     )

@@ -82,7 +82,7 @@ def _lane(lane: Lane, words: Sequence[str], *, slowest: float) -> str:
         f'<div class="vp-see">{_picture(lane)}</div>'
         f'<p class="vp-says"><b>Sees</b> {escape(lane.looks)}: {image} tokens '
         f"from {lane.seen.shape[0]} x {lane.seen.shape[1]} pixels.</p>"
-        f'<div class="vp-words">{said}</div>'
+        f'<div class="vp-words" translate="no">{said}</div>'
         f'<p class="vp-says"><b>Meets by</b> {escape(lane.meets)}.</p>'
         f'<div class="vp-meet{" vp-apart" if lane.apart else ""}">'
         f"{_squares('text', text)}{_squares('visual', image)}</div>"
@@ -95,7 +95,7 @@ def _answers(lane: Lane) -> str:
     if not lane.answers:
         return ""
     rows = "".join(
-        f'<li><b>{escape(text)}</b><i style="width:{100 * share:.1f}%"></i>'
+        f'<li><b translate="no">{escape(text)}</b><i style="width:{100 * share:.1f}%"></i>'
         f"<span>{100 * share:.1f} %</span></li>"
         for text, share in lane.answers
     )

@@ -295,7 +295,7 @@ function alignmentView(root, options = {}) {
     el.verdict.replaceChildren(...parts);
   }
   const text = (words) => document.createTextNode(words);
-  const strong = (words) => Object.assign(document.createElement("b"), { textContent: words });
+  const strong = (words) => Object.assign(document.createElement("b"), { textContent: words, translate: false });
 
   function sayReadout(value) {
     const patch = at.hover ?? at.patch;
@@ -627,7 +627,7 @@ function alignmentView(root, options = {}) {
       const button = document.createElement("button");
       button.type = "button";
       button.className = name;
-      button.append(Object.assign(document.createElement("span"), { textContent: word }));
+      button.append(Object.assign(document.createElement("span"), { textContent: word, translate: false }));
       button.addEventListener("click", () => chooseWord(place));
       return button;
     };

@@ -54,7 +54,7 @@ const headsView = (root) => {
       + `The brightest patch has ${percent(data.patches.top[at])}.`;
     picture.alt = `Attention of ${who} in layer ${layer + 1}, head ${head + 1}, over the picture`;
     said.replaceChildren(...data.words.map((word, w) => {
-      const span = make("span", { textContent: word });
+      const span = make("span", { textContent: word, translate: false });
       const share = (levels(text, data.words.length, layer, head)[w] / 255) * data.text.top[at];
       span.style.setProperty("--vx-heat", `${Math.min(100, 250 * share).toFixed(0)}%`);
       span.title = percent(share);
@@ -73,7 +73,7 @@ const headsView = (root) => {
   const lay = () => {
     const [depth, heads] = data.size;
     chips.replaceChildren(...data.queries.map((name, at) => {
-      const chip = make("button", { type: "button", textContent: name });
+      const chip = make("button", { type: "button", textContent: name, translate: false });
       chip.dataset.query = at;
       return chip;
     }));

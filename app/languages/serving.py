@@ -1,0 +1,88 @@
+"""How the languages reach the browser: their files, and a script that runs before all others.
+
+Gradio puts a page's head in place when it is nearly done; by then it has chosen the language of its
+own words, and a reader would see English first. So the script is written into the page itself.
+"""
+
+import hashlib
+import json
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import languages
+from app.theme import static
+
+_PATH = "languages"
+
+
+def routes() -> list[Route]:
+    """Where the browser finds the languages."""
+    return [Route(f"/{_PATH}/{{code}}.json", _texts)]
+
+
+def heading() -> Middleware:
+    """What writes the script into every page."""
+    return Middleware(Heading, head=f"<script>{script()}</script>")
+
+
+def script() -> str:
+    """It defines ``labLanguages``, and begins to fetch the language that is to be shown."""
+    kit = json.dumps(
+        {"names": languages.names(), "files": {c: _file(c) for c in languages.codes()}}
+    )
+    return static("languages.js").replace("/*LANGUAGES*/", kit.replace("</", "<\\/"))
+
+
+def _file(code: str) -> str:
+    """Where the browser finds it; another address once it has changed."""
+    digest = hashlib.sha256((languages.FOLDER / f"{code}.json").read_bytes()).hexdigest()
+    return f"{_PATH}/{code}.json?{digest[:12]}"
+
+
+def _texts(request: Request) -> FileResponse:
+    code = request.path_params["code"]
+    if code not in languages.codes():
+        raise HTTPException(404)
+    return FileResponse(languages.FOLDER / f"{code}.json")
+
+
+class Heading:
+    """Middleware that begins the head of every page with some HTML."""
+
+    def __init__(self, app: ASGIApp, head: str):
+        self.app, self.head = app, f"<head>{head}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and write into the answer if it is a page."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        start: Message | None = None  # of a page, until all of it is there
+        parts: list[bytes] = []
+
+        async def written(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start" and _is_page(message):
+                start = message
+            elif start is None:
+                await send(message)
+            else:
+                parts.append(message.get("body", b""))
+                if not message.get("more_body"):
+                    page = b"".join(parts).replace(b"<head>", self.head, 1)
+                    MutableHeaders(scope=start)["content-length"] = str(len(page))
+                    await send(start)
+                    await send({"type": "http.response.body", "body": page})
+
+        await self.app(scope, receive, written)
+
+
+def _is_page(message: Message) -> bool:
+    kind = dict(message.get("headers", ())).get(b"content-type", b"")
+    return kind.startswith(b"text/html")

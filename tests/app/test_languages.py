@@ -1,0 +1,92 @@
+import json
+import re
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from app import languages
+from app.languages import serving
+
+CODES = languages.codes()
+
+
+def test_chinese_and_japanese_are_there():
+    assert {"zh", "ja"} <= set(CODES)
+    assert languages.names() == {
+        "en": "English",
+        **{code: languages.texts(code)[languages.NAME] for code in CODES},
+    }
+
+
+def test_all_languages_translate_the_same_texts():
+    every = {code: set(languages.texts(code)) for code in CODES}
+    union = set().union(*every.values())
+    assert {code: sorted(union - texts) for code, texts in every.items()} == {c: [] for c in CODES}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_holes_and_parts_agree_and_nothing_is_empty(code):
+    assert list(languages.problems(languages.texts(code))) == []
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_file_is_sorted_so_that_a_text_has_one_place(code):
+    written = (languages.FOLDER / f"{code}.json").read_text(encoding="utf-8")
+    pairs = json.loads(written, object_pairs_hook=list)
+    assert [source for source, _ in pairs] == sorted({source for source, _ in pairs})
+    assert written == json.dumps(dict(pairs), ensure_ascii=False, indent=1) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "said"),
+    [
+        ("Ask", " ", "empty"),
+        ("{n} of {m}", "{n}", "holes"),
+        ("a <1>b</1>", "a <1/>", "parts"),
+        ("two  spaces", "zwei", "spaces"),
+    ],
+)
+def test_what_is_wrong_is_told(source, target, said):
+    (problem,) = languages.problems({source: target})
+    assert repr(source) in problem
+    assert said in problem
+
+
+def test_an_unknown_language_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match=r"must be one of .*zh.*, got 'xx'"):
+        languages.texts("xx")
+
+
+def page(_):
+    return HTMLResponse("<html><head><title>x</title></head><body><head></body></html>")
+
+
+@pytest.fixture
+def client():
+    routes = [
+        *serving.routes(),
+        Route("/", page),
+        Route("/text", lambda _: PlainTextResponse("<head>")),
+    ]
+    return TestClient(Starlette(routes=routes, middleware=[serving.heading()]))
+
+
+def test_a_page_begins_with_the_script_and_other_answers_stay(client):
+    answer = client.get("/")
+    assert answer.text.startswith("<html><head><script>")
+    assert answer.text.count("const labLanguages") == 1
+    assert answer.text.endswith("</script><title>x</title></head><body><head></body></html>")
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert client.get("/text").text == "<head>"
+
+
+def test_the_script_names_files_that_are_served(client):
+    files = re.findall(r'"(languages/\w+\.json\?\w+)"', serving.script())
+    assert len(files) == len(CODES)
+    for file, code in zip(files, CODES, strict=True):
+        assert client.get(f"/{file}").json() == languages.texts(code)
+    assert client.get("/languages/xx.json").status_code == 404
+    assert client.get("/languages/__init__.py").status_code == 404
