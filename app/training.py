@@ -266,13 +266,15 @@ class _Clock:
 
 
 def _ended(run: Run, trouble: str) -> Told:
-    kept = f"Everything up to step {run.reached} is kept" if run.snapshots else "Nothing was kept"
+    kept = f"Everything up to step {run.reached} is kept" if run.reached else "Nothing was kept"
     if trouble:
         says = f"{trouble} {kept}."
     elif run.reached >= run.choices.steps:
         says = f"Trained for {run.reached} steps. {kept}."
-    else:
+    elif run.reached:
         says = f"Stopped. {kept}: go on from there whenever you like."
+    else:
+        says = f"Stopped. {kept}."
     return Told(
         says=says,
         done=run.reached,

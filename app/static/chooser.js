@@ -90,7 +90,7 @@ const drawNotice = (models, speaker) => {
 };
 
 const draw = () => {
-  const { speaker, models } = props.value ?? { models: [] };
+  const { speaker, models = [] } = props.value ?? {};
   models.forEach((model) => drawRow(model, speaker));
   drawNotice(models, speaker);
   write($("b", pill), speaker ?? "");

@@ -1,6 +1,6 @@
 // A sentence whose words, or their pieces, are hidden by a click: a button each.
 const draw = () => {
-  const { words, unit } = props.value ?? { words: [] };
+  const { words = [], unit } = props.value ?? {};
   element.firstElementChild.replaceChildren(...words.map(({ text, pieces }) => {
     const word = Object.assign(document.createElement("span"), { className: "lab-cloze-word" });
     const whole = unit === "word" || pieces.length === 1;

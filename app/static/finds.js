@@ -28,7 +28,7 @@ const bar = (done, total) => {
   return rail;
 };
 const draw = () => {
-  const { hits, says, trouble, done, total } = props.value ?? { hits: [], says: "" };
+  const { hits = [], says, trouble, done, total } = props.value ?? {};
   const root = element.firstElementChild;
   root.classList.toggle("lab-lines", hits.length > 0 && !hits[0].picture);
   const notes = [];

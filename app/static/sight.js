@@ -18,7 +18,7 @@ const verdict = ({ chance, truth }) => {
   return make("div", { className: "lab-verdict" }, ...parts);
 };
 const draw = () => {
-  const { words, layers, picture, took, trouble, first, chance } = props.value ?? { words: [] };
+  const { words = [], layers, picture, took, trouble, first, chance } = props.value ?? {};
   root.hidden = !words.length && !trouble;
   root.classList.toggle("lab-failed", Boolean(trouble));
   if (trouble) return root.replaceChildren(make("p", { className: "lab-wrong", role: "alert", textContent: trouble }));

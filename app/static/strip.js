@@ -1,7 +1,7 @@
 // What is on a scene is said as the world says it, for the model: that is not translated.
 // The strip of pictures: a tile each, behind the one that asks for a new scene, where there are new ones.
 const draw = () => {
-  const { pictures, chosen, fresh, credit } = props.value ?? { pictures: [] };
+  const { pictures = [], chosen, fresh, credit } = props.value ?? {};
   const [strip, line] = element.children;
   const ask = strip.querySelector(".lab-fresh");
   ask.hidden = !fresh;

@@ -29,10 +29,8 @@ def ready(page):
 
 
 @pytest.fixture
-def page(visit):
-    found = visit()
-    found.get_by_role("tab", name="Compose", exact=True).click()
-    return ready(found)
+def page(turn):
+    return ready(turn("Compose"))
 
 
 def drag(page, label, x, y):
@@ -169,7 +167,7 @@ def test_a_word_lays_its_heat_on_the_picture(page):
     expect(page.locator("#sight .lab-words button")).to_have_count(6)
 
 
-def test_a_link_opens_the_same_scene_in_a_new_page(page, visit):
+def test_a_link_opens_the_same_scene_in_a_new_page(page, turn):
     ask(page, "Is there a dog?")
     drag(page, "dog", 0.8, 0.75)
     expect(page.locator("#whatif figure strong")).to_have_count(2, timeout=PATIENCE)
@@ -177,7 +175,7 @@ def test_a_link_opens_the_same_scene_in_a_new_page(page, visit):
     page.get_by_role("button", name="Copy link").click()
     link = page.get_by_label("Link to this scene").input_value()
     assert from_code(re.search(r"scene=([\w-]+)", link)[1]) == expected
-    other = visit()
+    other = turn("Compose")
     other.goto(link)
     ready(other)
     expect(other.get_by_role("tab", name="Compose", exact=True)).to_have_attribute(
@@ -216,9 +214,9 @@ def test_the_scene_is_saved_and_opened_again(page, tmp_path):
     expect(things(page)).to_have_count(3)
 
 
-def test_a_finger_drags_and_a_phone_has_room(visit):
-    page = visit(PHONE, has_touch=True)
-    page.goto(page.url + "?" + composing.link(composing.opening(), "", ""))
+def test_a_finger_drags_and_a_phone_has_room(turn, address):
+    page = turn("Compose", PHONE, has_touch=True)
+    page.goto(f"{address}?{composing.link(composing.opening(), '', '')}")
     ready(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     stage = page.locator(".lc-stage").bounding_box()

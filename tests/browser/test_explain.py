@@ -15,13 +15,12 @@ DONE = re.compile(r"Done in \d+\.\d s")
 
 
 def explained(page):
-    page.get_by_role("tab", name="Explain", exact=True).click()
     expect(page.locator("#explaining")).to_have_text(DONE, timeout=120_000)
     return page
 
 
-def test_an_answer_is_taken_apart(visit):
-    page = explained(visit())
+def test_an_answer_is_taken_apart(turn):
+    page = explained(turn("Explain"))
     answer = page.locator("#explained-answer .lab-verdict strong")
     expect(page.locator(".vx-card img")).to_have_count(6)
     expect(page.locator(".vx-scores").first).to_contain_text(re.compile("points at it|misses it"))
@@ -52,8 +51,8 @@ def test_an_answer_is_taken_apart(visit):
     expect(page.locator("#knocked .lab-waiting")).to_be_visible()
 
 
-def test_other_questions_answers_and_a_stop(visit):
-    page = explained(visit())
+def test_other_questions_answers_and_a_stop(turn):
+    page = explained(turn("Explain"))
     group = page.get_by_role("group", name="Answers to explain")
     group.get_by_role("button").nth(1).click()
     expect(page.locator("#explaining [role=progressbar]")).to_be_visible()
@@ -76,6 +75,6 @@ def test_other_questions_answers_and_a_stop(visit):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_without_sideways_scrolling(visit, scheme):
-    page = explained(visit(PHONE, color_scheme=scheme, has_touch=True))
+def test_a_phone_shows_everything_without_sideways_scrolling(turn, scheme):
+    page = explained(turn("Explain", PHONE, color_scheme=scheme, has_touch=True))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -35,9 +35,8 @@ def address(serve, tmp_path_factory):
 
 
 @pytest.fixture
-def page(visit):
-    found = visit()
-    found.get_by_role("tab", name="Find", exact=True).click()
+def page(turn):
+    found = turn("Find")
     expect(found.locator(".lab-chips:visible button")).to_have_count(5, timeout=PATIENCE)
     found.get_by_label("64 scenes").click()
     found.wait_for_timeout(1000)  # what the click asked for is over

@@ -10,6 +10,8 @@ from app import languages
 
 WAIT = 60_000
 TABS = ".lab-tabs > .tab-wrapper [role=tab]"
+OPEN_ALL = """() => document.querySelectorAll("details:not([open]) > summary").forEach(
+  (summary) => summary.checkVisibility() && summary.click())"""
 
 pytestmark = [
     pytest.mark.browser,
@@ -167,10 +169,17 @@ def test_in_chinese_no_tab_has_english_left(read):
         ("Pairs", "#pair .vt"),
         ("Pixels", "#sampled .lab-step"),
         ("Find", ".lab-chips:visible button"),
+        ("Train", "#emergence .ve-empty"),
         ("Compare", "#history svg.main-svg"),
         ("Explain", "#gallery .vx-card"),
     ):
         tab(page, "zh", name)
         page.locator(ready).first.wait_for(timeout=WAIT)
+        if name in ("Masks", "Explain"):
+            page.locator(".lab-save:visible").first.wait_for(timeout=WAIT)
+        page.evaluate(OPEN_ALL)
         look(name)
+    page.locator(".lab-link").click()
+    expect(page.locator(".lab-linked")).to_be_visible(timeout=WAIT)
+    look("Link")
     assert left == {}

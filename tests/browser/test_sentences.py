@@ -15,17 +15,17 @@ SHOWN = {"Foils": "#foils .vf", "Masks": "#guesses .vm", "Pairs": "#pair .vt"}
 
 
 @pytest.fixture
-def opened(turn_to):
-    def turned(page, name):
-        turn_to(page, name)
+def opened(turn):
+    def turned(name, *size, **settings):
+        page = turn(name, *size, **settings)
         expect(page.locator(SHOWN[name])).to_be_visible(timeout=60_000)
         return page
 
     return turned
 
 
-def test_a_word_is_changed_with_one_click_or_by_hand(visit, opened):
-    page = opened(visit(), "Foils")
+def test_a_word_is_changed_with_one_click_or_by_hand(opened):
+    page = opened("Foils")
     values = page.locator("#foils .vf-bell .vf-values").last
     before = values.inner_text()
     page.get_by_role("group", name="Foils of one click").locator("button").nth(1).click()
@@ -41,8 +41,8 @@ def test_a_word_is_changed_with_one_click_or_by_hand(visit, opened):
     expect(page.locator("#foils .lab-trouble")).to_contain_text("at least one letter")
 
 
-def test_a_word_is_shown_on_both_sides(visit, opened):
-    page = opened(visit(), "Foils")
+def test_a_word_is_shown_on_both_sides(opened):
+    page = opened("Foils")
     word = page.locator("#foils .vf-side").first.locator(".vf-word").last
     word.focus()
     page.keyboard.press("Enter")
@@ -53,8 +53,8 @@ def test_a_word_is_shown_on_both_sides(visit, opened):
     expect(page.locator("#foils .vf-heat:not([hidden])")).to_have_count(2)
 
 
-def test_a_sticker_is_swapped_and_another_sentence_taken(visit, opened):
-    page = opened(visit(), "Foils")
+def test_a_sticker_is_swapped_and_another_sentence_taken(opened):
+    page = opened("Foils")
     sentence = page.locator("#foil-true textarea")
     before = sentence.input_value()
     page.locator("#foil-another").click()
@@ -70,8 +70,8 @@ def test_a_sticker_is_swapped_and_another_sentence_taken(visit, opened):
     expect(board).not_to_have_text(old)
 
 
-def test_words_are_hidden_and_shown_again(visit, opened):
-    page = opened(visit(), "Masks")
+def test_words_are_hidden_and_shown_again(opened):
+    page = opened("Masks")
     hidden = page.locator('#cloze button[aria-pressed="true"]')
     expect(hidden).to_have_count(1)
     expect(page.locator("#guesses .vm-place")).to_have_count(1)
@@ -90,8 +90,8 @@ def test_words_are_hidden_and_shown_again(visit, opened):
     expect(page.locator("#guesses")).to_contain_text("of “zebra”")
 
 
-def test_the_giraffe_is_shown_with_another_word(visit, opened):
-    page = opened(visit(), "Masks")
+def test_the_giraffe_is_shown_with_another_word(opened):
+    page = opened("Masks")
     lesson = page.locator("#giraffe .vm-lesson")
     expect(lesson).to_be_visible()
     before = lesson.inner_text()
@@ -99,8 +99,8 @@ def test_the_giraffe_is_shown_with_another_word(visit, opened):
     expect(lesson).not_to_have_text(before)
 
 
-def test_the_help_of_the_picture_is_measured_and_stopped(visit, opened):
-    page = opened(visit(), "Masks")
+def test_the_help_of_the_picture_is_measured_and_stopped(opened):
+    page = opened("Masks")
     page.locator("#mask-captions input[type=number]").fill("512")
     page.locator("#mask-measure").click()
     expect(page.locator("#mask-help .js-plotly-plot")).to_be_visible(timeout=60_000)
@@ -112,8 +112,8 @@ def test_the_help_of_the_picture_is_measured_and_stopped(visit, opened):
     expect(page.locator("#mask-measure")).to_be_visible()
 
 
-def test_who_waits_sees_the_place_in_the_queue_and_need_not_wait(visit, opened):
-    first, second = opened(visit(), "Masks"), opened(visit(), "Masks")
+def test_who_waits_sees_the_place_in_the_queue_and_need_not_wait(opened):
+    first, second = opened("Masks"), opened("Masks")
     for page in (first, second):
         page.locator("#mask-captions input[type=number]").fill("512")
         page.locator("#mask-measure").click()
@@ -127,8 +127,8 @@ def test_who_waits_sees_the_place_in_the_queue_and_need_not_wait(visit, opened):
     expect(first.locator("#mask-told")).to_have_text("Stopped.")
 
 
-def test_pictures_are_swapped_and_a_statement_judged(visit, opened):
-    page = opened(visit(), "Pairs")
+def test_pictures_are_swapped_and_a_statement_judged(opened):
+    page = opened("Pairs")
     chances = page.locator("#pair .vt-p")
     expect(chances).to_have_count(2)
     before = chances.all_inner_texts()
@@ -150,12 +150,12 @@ def test_pictures_are_swapped_and_a_statement_judged(visit, opened):
     expect(page.locator("#statement textarea")).not_to_have_value("the moon is a cat")
 
 
-def test_own_pictures_get_their_note(visit, opened, tmp_path):
+def test_own_pictures_get_their_note(opened, tmp_path):
     from PIL import Image
 
     path = tmp_path / "photo.png"
     Image.effect_noise((200, 120), 60).convert("RGB").save(path)
-    page = opened(visit(), "Pairs")
+    page = opened("Pairs")
     page.locator("#pair-left").get_by_label("Remove Image").click()
     expect(page.locator("#pair .lab-waiting")).to_be_visible()
     page.locator("#pair-left input[type=file]").set_input_files(path)
@@ -166,8 +166,7 @@ def test_own_pictures_get_their_note(visit, opened, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_without_sideways_scrolling(visit, opened, scheme):
-    page = visit(PHONE, color_scheme=scheme, has_touch=True)
+def test_a_phone_shows_everything_without_sideways_scrolling(opened, scheme):
     for name in SHOWN:
-        opened(page, name)
+        page = opened(name, PHONE, color_scheme=scheme, has_touch=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -6,6 +6,7 @@ function emergenceView(root) {
     node.append(...inside);
     return node;
   };
+  const verbatim = (tag, words, settings = {}) => make(tag, { ...settings, textContent: words, translate: false }); // what is said stays as it is
   const percent = (share) => `${Math.round(100 * share)} %`;
   const ramp = [[42, 26, 24], [140, 47, 18], [232, 89, 12], [255, 159, 67], [255, 224, 138]];
   const levels = (view, word) => {
@@ -46,13 +47,13 @@ function emergenceView(root) {
   const noun = (moment, word, place) => {
     const says = told().words[word], right = pointed(moment, place);
     const verdict = make("span", { className: right ? "ve-yes" : "", textContent: right ? "✓ points at it" : "not there" });
-    const card = make("figure", { className: "ve-noun" }, make("h4", {}, says, verdict),
+    const card = make("figure", { className: "ve-noun" }, make("h4", {}, verbatim("b", says), verdict),
       frame(moment, word, `Heat of “${says}” after ${moment.step} steps: its strongest patch is ${right ? "" : "not "}on the ${says}`, told().nouns[word]));
     const guess = moment.views[sentence].guesses.find((one) => one.word === word);
     if (guess) {
       const line = make("p", { className: "ve-hidden" }, "Hidden, it is read as ");
       guess.likeliest.slice(0, 2).forEach(([piece, chance], rank) =>
-        line.append(rank ? ", " : "", make("b", { textContent: piece }), ` ${percent(chance)}`));
+        line.append(rank ? ", " : "", verbatim("b", piece), ` ${percent(chance)}`));
       card.append(line);
     }
     return card;
@@ -80,7 +81,7 @@ function emergenceView(root) {
       head.append(make("th", { scope: "col" }, step));
     });
     const rows = nouns().map((word, row) => {
-      const line = make("tr", {}, make("th", { scope: "row", textContent: told().words[word] }));
+      const line = make("tr", {}, verbatim("th", told().words[word], { scope: "row" }));
       data.moments.forEach((moment, place) => {
         const right = pointed(moment, row), says = told().words[word];
         const cell = frame(moment, word, `${says}, step ${moment.step}: ${right ? "points at it" : "not there"}`, []);
@@ -95,7 +96,7 @@ function emergenceView(root) {
     return held;
   };
   const sentenceLine = () => {
-    const line = make("p", { className: "ve-said" });
+    const line = verbatim("p", "", { className: "ve-said" });
     told().words.forEach((word, place) => {
       if (place && /\w/.test(word)) line.append(" ");
       line.append(told().nouns[place] ? make("mark", { textContent: word }) : word);
@@ -140,7 +141,7 @@ function emergenceView(root) {
   };
   const chooser = () => {
     parts.choose.replaceChildren("Sentences:", ...data.sentences.map((one, place) => {
-      const button = make("button", { type: "button" }, make("img", { src: one.picture, alt: one.words.join(" ") }));
+      const button = make("button", { type: "button" }, make("img", { src: one.picture, alt: one.words.join(" "), translate: false }));
       button.setAttribute("aria-pressed", place === sentence);
       button.addEventListener("click", () => { sentence = place; chooser(); draw(); parts.choose.children[place].focus(); });
       return button;
