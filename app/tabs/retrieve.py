@@ -250,6 +250,8 @@ def build(speaker: gr.State, place: Place) -> None:
             yield *found_sentences(image, key, lines or "", *rest), gr.Button(visible=False)
         elif wanted:
             yield from search(*given[:5])
+        else:  # a page that is handed nothing at all hears no later word about the button
+            yield *(gr.skip() for _ in answer), gr.Button(visible=False)
 
     def carry(way, key, image, text, gallery, shortlist) -> Fields:
         if gallery == galleries.UPLOADS:

@@ -102,6 +102,6 @@ def test_every_score_stands_beside_its_chance():
         "sentences told apart, by guessing": [0.5, 0.5],
         "hidden nouns found": [0.1, 0.7],
         "hidden nouns found, by guessing": [0.2, 0.2],
-        "the same without the picture": [0.1, 0.2],
+        "hidden nouns, without the picture": [0.1, 0.2],
         "on any sticker": [0.6, 0.6],
     }

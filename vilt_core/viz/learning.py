@@ -121,7 +121,7 @@ def score_curves(
             go.Scatter(
                 x=list(steps),
                 y=list(scores["blind"]),
-                name="the same without the picture",
+                name="hidden nouns, without the picture",
                 mode="lines",
                 line={"color": _COLORS["masked"], "dash": "dash", "width": 1.5},
                 hovertemplate="step %{x}: %{y:.0%}<extra>without the picture</extra>",
