@@ -25,6 +25,7 @@ class TrainDetector:
         from tqdm import tqdm
 
         from vilt_core.commands.typed import to_file
+        from vilt_core.evaluation.card import put_card
         from vilt_core.evaluation.detection import detector_card, measure_detector
         from vilt_core.interop.detectors import load_detector
         from vilt_core.training.detecting import detecting, train_detector
@@ -47,5 +48,5 @@ class TrainDetector:
             )
         told = {"command": typed_command(), "steps": self.steps, **found}
         to_file(told, self.to / "model" / "scores.json")
-        (self.to / "model" / "card.md").write_text(detector_card(told), encoding="utf-8")
+        put_card(self.to / "model", detector_card(told))
         write_json(told, self.json)

@@ -40,10 +40,15 @@ def write_card(
     """
     if measured["model"] != bundle.name:
         raise ValueError(f"expected measurements of {bundle.name}, got {measured['model']}'s")
-    folder = Path(folder)
     text = card_markdown(bundle, measured, training=read_training(folder), command=command)
-    (folder / "card.md.part").write_text(text, encoding="utf-8")
-    return (folder / "card.md.part").replace(folder / "card.md")
+    return put_card(folder, text)
+
+
+def put_card(folder: str | Path, text: str) -> Path:
+    """Put a card beside a model's weights, whole or not at all."""
+    part = Path(folder) / "card.md.part"
+    part.write_text(text, encoding="utf-8")
+    return part.replace(part.with_name("card.md"))
 
 
 def read_training(folder: str | Path) -> dict[str, Any] | None:
