@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from app import endpoints, errands, services, theme
+from app import course, endpoints, errands, services, theme
 from app.components import chooser, frame, glossary, linking, polite
 from app.languages import serving
 from app.tabs import (
@@ -106,7 +106,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
         enable_monitoring=False,
         state_session_capacity=_VISITS,
         app_kwargs={
-            "routes": [*theme.routes(), *serving.routes()],
+            "routes": [*theme.routes(), *serving.routes(), *course.routes()],
             "exception_handlers": {Exception: polite.sorry},
             "middleware": [Middleware(errands.NoErrands), serving.heading()],
         },

@@ -1,4 +1,4 @@
-"""The words of a tab that a visitor may not know, each with a sentence or two on what it means."""
+"""On top of a tab: words a visitor may not know, and the notebooks that build what it shows."""
 
 import json
 from functools import lru_cache
@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from app import course
 from app.theme import static
 
 FILE = Path(__file__).resolve().parents[1] / "terms.json"
@@ -30,9 +31,20 @@ def words(tab: str, title: str) -> str:
     )
     return (
         f'<h2 class="lab-sr">{escape(title)}</h2>'
-        '<div class="lab-terms" role="group" aria-label="Words on this page">'
-        f"<span>Words on this page</span>{told}</div>"
+        '<div class="lab-beside"><div class="lab-terms" role="group" '
+        f'aria-label="Words on this page"><span>Words on this page</span>{told}</div>'
+        f"{lessons(tab)}</div>"
     )
+
+
+def lessons(tab: str) -> str:
+    """Links to its notebooks, as HTML; nothing where there are none."""
+    links = "".join(
+        f'<a href="{lesson.address}" download title="A notebook of the course, to open in Jupyter '
+        f'or on Colab">{lesson.number} · <span>{escape(lesson.title)}</span></a>'
+        for lesson in course.lessons_of(tab)
+    )
+    return f'<div class="lab-lessons"><span>In the course</span>{links}</div>' if links else ""
 
 
 def introduce(tabs: gr.Tabs) -> None:
