@@ -11,8 +11,9 @@ from vilt_core.evaluation.faithfulness import (
 )
 from vilt_core.evaluation.inference import pixels_of
 from vilt_core.evaluation.localisation import patches_in_boxes
+from vilt_core.evaluation.pages import publish_task
 from vilt_core.evaluation.sources import questions_of
-from vilt_core.explain.explanation import METHODS, explain
+from vilt_core.explain.explanation import METHOD_NAMES, METHODS, explain
 from vilt_core.explain.inquiry import inquire
 from vilt_core.types import ImageBatch
 
@@ -123,3 +124,16 @@ def test_questions_point_at_what_they_speak_of_and_at_what_answers_them():
 def test_no_steps():
     with pytest.raises(ValueError, match="steps must be at least 1"):
         faithfulness_curves(additive, WEIGHTS[None], steps=0)
+
+
+def test_a_page_tells_every_method_beside_chance_on_every_set(bundle, scores, tmp_path):
+    page = tmp_path / "page.md"
+    place = f"faithfulness {bundle.name}"
+    page.write_text(f"<!-- {place} -->\n<!-- /{place} -->\n")
+    publish_task(bundle, page, task="faithfulness", limit=8, command="measure it")
+    rows = [line for line in page.read_text().splitlines() if line.startswith("|")][2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert [line[0] for line in cells] == [*METHOD_NAMES.values(), "*chance*"]
+    assert {len(line) for line in cells} == {1 + 3 * 3}
+    assert cells[-1][1] == f"{100 * scores['deletion']['random']:.1f}"
+    assert cells[0][2] == f"{100 * scores['insertion']['transport']:.1f}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from vilt_core.evaluation.alignment import METHOD_NAMES
 from vilt_core.evaluation.tables import percent, table
+from vilt_core.explain.explanation import METHOD_NAMES as EXPLAINED
 
 # What a reader calls them.
 SETS = {"world:test": "test", "world:style": "held-out style", "world:composition": "composition"}
@@ -202,6 +203,29 @@ def _reasons(sets: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
+def _faithfulness(sets: dict[str, dict[str, Any]]) -> list[str]:
+    header = ["order of the patches"]
+    header += [f"{curve}, {data}" for data in sets for curve in ("deletion", "insertion")]
+    header += [f"pointing, {data}" for data in sets]
+    names = {**EXPLAINED, "random": "*chance*"}
+    body = [[names[method]] for method in next(iter(sets.values()))["deletion"]]
+    for line, method in zip(body, next(iter(sets.values()))["deletion"], strict=True):
+        for result in sets.values():
+            line += [percent(result[curve][method]) for curve in ("deletion", "insertion")]
+        line += [percent(result["pointing"].get(method)) for result in sets.values()]
+    ends = ", ".join(
+        f"{percent(r['whole'])} with all patches and {percent(r['empty'])} with none ({data})"
+        for data, r in sets.items()
+    )
+    return [
+        f"{_counted(sets, 'questions')} Areas under P(the model's own answer) while patches go, "
+        "the heaviest first (*deletion*: small is good), and while they come (*insertion*: large "
+        f"is good). P(answer) is {ends}. *Pointing*: the heaviest patch lies in the box of what "
+        "the question is about. *Chance*: orders by lot, and an even heatmap.",
+        table(header, body),
+    ]
+
+
 def _counted(sets: dict[str, dict[str, Any]], what: str) -> str:
     """How many examples there were, and how far a sample of that size may stray."""
     counts = {data: result["examples"] for data, result in sets.items()}
@@ -225,4 +249,5 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, dict[str, Any]]], list[str]]]
     "places": ("Where a patch is", _places),
     "referring": ("Referring expressions", _referring),
     "reasons": ("Answers with reasons", _reasons),
+    "faithfulness": ("Explanations put to the test", _faithfulness),
 }
