@@ -71,6 +71,7 @@ const copy = async () => {
 };
 asks.addEventListener("click", () => {
   if (!card.hidden) return open(false);
+  props.value = {};  // else nobody hears of an answer that is the one before
   trigger("link", { tab: shown() ?? "", word: chosenWord() });
 });
 card.querySelector("button").addEventListener("click", () => {
