@@ -31,7 +31,7 @@ def words(tab: str, title: str) -> str:
     )
     return (
         f'<h2 class="lab-sr">{escape(title)}</h2>'
-        '<div class="lab-beside"><div class="lab-terms" role="group" '
+        '<div class="lab-prelude"><div class="lab-terms" role="group" '
         f'aria-label="Words on this page"><span>Words on this page</span>{told}</div>'
         f"{lessons(tab)}</div>"
     )
