@@ -45,6 +45,8 @@ class Place:
         def opened(carried: Fields, *given: Any) -> tuple[Any, ...]:
             return *function(*given, link=carried), {}
 
+        # What Gradio and the log call it.
+        opened.__module__, opened.__qualname__ = function.__module__, function.__qualname__
         return event(opened, [self.carried, *inputs], [*outputs, self.carried], **settings)
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from gradio.block_function import BlockFunction
 
 _LOG = logging.getLogger(__name__)
+_NAMED = 8  # inputs of an event, in the sentence on what does not fit
 OURS = (
     "Something went wrong on this server, not with you: it was written down there. "
     "Nothing is lost; try again, or something else."
@@ -60,7 +61,8 @@ class Door(gr.Blocks):
 
 def _misfit(block_fn: BlockFunction) -> str:
     names = [getattr(block, "label", None) or block.get_block_name() for block in block_fn.inputs]
-    wanted = f"{len(names)} values ({', '.join(names)})" if names else "no values"
+    told = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    wanted = f"{len(names)} values ({told})" if names else "no values"
     return f"What was sent does not fit: expected {wanted}, each of its own kind."
 
 

@@ -151,7 +151,7 @@ class TestWithoutANetwork:
             "456 MB to compare pairs"
         )
         choose(page, "ViLT-B/32")
-        notice = page.locator(".lab-notice")
+        notice = page.locator(".lab-notice[data-name]")
         expect(notice).to_contain_text("vilt-mini goes on meanwhile")
         expect(notice.get_by_role("button", name="Stop")).to_be_visible()
         for _ in range(2):
