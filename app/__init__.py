@@ -96,6 +96,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
         settings: further ones of Gradio's ``launch``.
     """
     services.warm_up()
+    errands.limit()
     demo.queue(default_concurrency_limit=2).launch(
         theme=theme.lab(),
         head=theme.head(),
@@ -110,6 +111,6 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
             "exception_handlers": {Exception: polite.sorry},
             "middleware": [Middleware(errands.NoErrands), serving.heading()],
         },
-        max_file_size="30mb",
+        max_file_size=errands.LARGEST,
         **settings,
     )

@@ -10,6 +10,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from gradio.block_function import BlockFunction
 
+from app import errands
+
 _LOG = logging.getLogger(__name__)
 _NAMED = 8  # inputs of an event, in the sentence on what does not fit
 OURS = (
@@ -40,6 +42,8 @@ class Door(gr.Blocks):
         """
         try:
             return await super().preprocess_data(block_fn, *args, **kwargs)
+        except errands.TooLargeError as error:
+            raise gr.Error(str(error), print_exception=False) from error
         except Exception as error:
             _LOG.info("refused what came for %s: %s", block_fn.name, error)
             raise gr.Error(_misfit(block_fn), print_exception=False) from error

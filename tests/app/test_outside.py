@@ -11,7 +11,8 @@ import time
 import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 
 import gradio as gr
@@ -20,7 +21,7 @@ import pytest
 from PIL import Image
 
 import app
-from app import masks, services
+from app import errands, masks, services
 from app.components.polite import OURS
 from app.library import Library
 from app.models import catalogue
@@ -288,6 +289,46 @@ def test_no_address_inside_the_house_is_fetched(client, picture):
                 assert client.get(where + address).status_code >= 400
         server.shutdown()
     assert hits == []
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_no_more_is_fetched_than_may_be_uploaded(client, picture, monkeypatch, announced):
+    sent = []
+    chunk = bytes(2**20)
+
+    class Public(BaseHTTPRequestHandler):
+        def do_GET(self):
+            large = "large" in self.path
+            self.send_response(200)
+            if announced and large:
+                self.send_header("Content-Length", str(10**12))
+            self.end_headers()
+            if not large:
+                self.wfile.write(Path(picture["path"]).read_bytes())
+            with suppress(OSError):
+                while large:
+                    self.wfile.write(chunk)
+                    sent.append(len(chunk))
+
+        def log_message(self, *_):
+            pass
+
+    async def here(host):
+        assert host == "pictures.example"
+        return "127.0.0.1"
+
+    monkeypatch.setattr(errands.safehttpx, "async_validate_url", here)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Public) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for name in ("small.png", "large.png"):
+            address = f"http://pictures.example:{server.server_address[1]}/{announced}/{name}"
+            data = given("answer", picture)
+            data[0] = {"path": address, "meta": {"_type": "gradio.FileData"}}
+            found, said = called(client, "answer", data)
+            assert (found is None) is (name == "large.png"), said
+        server.shutdown()
+    assert said == str(errands.TooLargeError())
+    assert sum(sent) < 2 * errands.LARGEST
 
 
 @pytest.mark.parametrize("where", ["file=", "proxy=", "file=/", "FILE="])
