@@ -23,6 +23,7 @@ from app.tabs import (
     train,
 )
 
+_QUEUE = 200  # calls that wait at once; who comes then is told so
 _VISITS = 500  # that Gradio remembers at once: each takes some 0.8 MB and 60 ms of a processor
 _LOOKS, _KEPT = 3600, 24 * 3600  # seconds: how often old pictures of visitors go, and how old
 
@@ -97,7 +98,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
     """
     services.warm_up()
     errands.limit()
-    demo.queue(default_concurrency_limit=2).launch(
+    demo.queue(default_concurrency_limit=2, max_size=_QUEUE).launch(
         theme=theme.lab(),
         head=theme.head(),
         favicon_path=theme.OWN / "logo.svg",

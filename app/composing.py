@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # A cat, a dog and a green circle. "Move the cat to the right" is the first idea about it.
 OPENING = "1j5RDqEyJYUCKOX1fSvEsduzKX0PpGJDolw"
-LONGEST_LINK = 1500  # letters behind the question mark
+LONGEST_LINK = 1500  # letters of a scene and of what is asked about it
 LONGEST_FILE = 20_000  # letters of a scene as JSON
 PNG_SIDE = 1024
 _VIEW_SIDE = 320  # of the picture under a word's heat
@@ -88,11 +88,10 @@ def shared(search: str) -> Shared | None:
     """
     from vilt_core.world.composing import from_code
 
-    if len(search) > LONGEST_LINK:
-        raise ValueError(
-            f"the link is too long: at most {LONGEST_LINK:,} letters, got {len(search):,}"
-        )
     fields = parse_qs(search.removeprefix("?"), keep_blank_values=True)
+    length = sum(len(fields.get(name, [""])[0]) for name in ("scene", "question", "sentence"))
+    if length > LONGEST_LINK:
+        raise ValueError(f"the link is too long: at most {LONGEST_LINK:,} letters, got {length:,}")
     if "scene" not in fields:
         return None
     return Shared(

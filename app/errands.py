@@ -4,8 +4,13 @@ A picture may be named by its address (assistants do so). Gradio fetches it from
 alone, whole and into memory, however large it is.
 """
 
+import asyncio
+import ipaddress
+import logging
 import re
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import safehttpx
@@ -14,8 +19,14 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LARGEST = 30 * 2**20  # bytes of a file, uploaded or fetched
-# Gradio's ways to files of the server, which also take an address of somewhere else.
-_ERRAND = re.compile(r"/(?:file|proxy)=/?[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+SECONDS = 20  # for a file from elsewhere, all redirects together
+AT_ONCE = 8  # files from elsewhere, of one call
+_ROOM = 2**30  # bytes that stay free on the disk
+_TOO_LARGE = f"The file at that address is larger than {LARGEST // 2**20} MB: give a smaller one."
+_LOG = logging.getLogger(__name__)
+# Gradio's ways to files of the server, which also take an address of somewhere else; one letter
+# before the colon is a drive of Windows.
+_ERRAND = re.compile(r"/(?:file|proxy)[=/]/*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 
 
 class NoErrands:
@@ -33,13 +44,17 @@ class NoErrands:
             await self._app(scope, receive, send)
 
 
-class TooLargeError(ValueError):
-    """More lies at an address than is fetched."""
+class FetchError(ValueError):
+    """One sentence on why what lies at an address was not fetched."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            f"The file at that address is larger than {LARGEST // 2**20} MB: give a smaller one."
-        )
+
+def addresses(sent: object) -> int:
+    """How many files of what a caller sent are addresses, which Gradio would fetch."""
+    if isinstance(sent, dict):
+        path = sent.get("path")
+        own = isinstance(path, str) and path.lower().startswith(("http:", "https:"))
+        return own + sum(map(addresses, sent.values()))
+    return sum(map(addresses, sent)) if isinstance(sent, list | tuple) else 0
 
 
 class _Counted(httpx.AsyncByteStream):
@@ -53,7 +68,7 @@ class _Counted(httpx.AsyncByteStream):
         async for chunk in self._stream:
             size += len(chunk)
             if size > LARGEST:
-                raise TooLargeError
+                raise FetchError(_TOO_LARGE)
             yield chunk
 
     async def aclose(self) -> None:
@@ -68,7 +83,7 @@ class Limited(httpx.AsyncBaseTransport):
         """Fetch.
 
         Raises:
-            TooLargeError: more lies there.
+            FetchError: more lies there.
             ValueError: the address is not public.
         """
         # What the server's compression saves would escape the count.
@@ -79,7 +94,7 @@ class Limited(httpx.AsyncBaseTransport):
         if int(response.headers.get("content-length", 0)) > LARGEST:
             await response.stream.aclose()
             await transport.aclose()
-            raise TooLargeError
+            raise FetchError(_TOO_LARGE)
         response.headers.pop("content-encoding", None)
         response.stream = _Counted(response.stream, transport)
         return response
@@ -88,9 +103,52 @@ class Limited(httpx.AsyncBaseTransport):
 async def _public(host: str) -> httpx.AsyncBaseTransport:
     if safehttpx.matches_domain_whitelist(host, processing_utils.PUBLIC_HOSTNAME_WHITELIST):
         return httpx.AsyncHTTPTransport()
-    return safehttpx.AsyncSecureTransport(await safehttpx.async_validate_url(host))
+    address = await safehttpx.async_validate_url(host)
+    if not _is_public(address):
+        raise ValueError(f"{host} is no public address")
+    return safehttpx.AsyncSecureTransport(address)
+
+
+def _is_public(address: str) -> bool:
+    return ipaddress.ip_address(address).is_global
+
+
+_gradios = processing_utils.async_ssrf_protected_download
+
+
+async def fetched(url: str, cache_dir: str) -> str:
+    """Gradio's way to fetch a file, within a time and while there is room.
+
+    Args:
+        url: where it lies.
+        cache_dir: where Gradio keeps files.
+
+    Returns:
+        Where it is kept.
+
+    Raises:
+        FetchError: it was not fetched.
+    """
+    Path(cache_dir).mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(cache_dir).free < _ROOM:
+        raise FetchError("This server has no room left for files from elsewhere.")
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await _gradios(url, cache_dir)
+    except FetchError:
+        raise
+    except TimeoutError as error:
+        raise FetchError(
+            f"The address gave no file within {SECONDS} seconds: upload the file instead."
+        ) from error
+    except Exception as error:
+        _LOG.info("nothing was fetched from %s: %s", url, error)
+        raise FetchError(
+            "This server gets no file from that address: upload the file instead."
+        ) from error
 
 
 def limit() -> None:
-    """Let Gradio fetch in this way."""
+    """Let Gradio fetch in this way alone."""
     processing_utils.async_transport = Limited()
+    processing_utils.async_ssrf_protected_download = fetched

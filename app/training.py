@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.pupil import Pupil, at_work
+from vilt_core.training.choices import SNAPSHOTS as MOST_SNAPSHOTS
 from vilt_core.training.choices import Choices
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ KEPT = 8  # runs that the server remembers; the oldest gives way
 PICTURE_SIDE = 256
 _PREFIX = "vilt-lab-training-"
 _STALE = 24 * 3600  # seconds after which a folder that a killed server left behind is removed
+_TURN = 300.0  # seconds after which a training gives way to others that wait
 _PATIENCE = 20.0  # seconds that a process has to keep what it has when it is told to stop
 _BEAT = 0.5  # seconds between two looks at what it has told
 
@@ -55,6 +57,11 @@ class Turns:
         with self._lock:
             return self._line.index(ticket)
 
+    def wanted(self) -> bool:
+        """Whether anybody waits."""
+        with self._lock:
+            return len(self._line) > 1
+
 
 TURNS = Turns()
 
@@ -75,6 +82,8 @@ class Run:
         self.snapshots: list[dict[str, Any]] = []
         self.pace: float | None = None  # steps a second, of late
         self.halted = threading.Event()
+        self.gave_way = False  # to others that waited
+        self.busy = False  # whether it trains, or waits to
         _remember(self)
 
     def __deepcopy__(self, _memo: dict) -> "Run":
@@ -128,8 +137,10 @@ def _remember(run: Run) -> None:
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > _STALE:
                 shutil.rmtree(folder, ignore_errors=True)
-    while len(_RUNS) > KEPT:
-        _RUNS.pop(0).forget()
+    idle = [one for one in _RUNS if one is not run and not one.busy]
+    for one in idle[: max(len(_RUNS) - KEPT, 0)]:
+        _RUNS.remove(one)
+        one.forget()
 
 
 @atexit.register
@@ -180,7 +191,14 @@ def further(run: Run, steps: int) -> None:
     if not run.reached or not run.folder.is_dir():
         raise ValueError("there is nothing kept to go on from: start a training")
     if run.reached >= run.choices.steps:
-        run.choices = replace(run.choices, steps=run.reached + steps)
+        total = run.reached + steps
+        every = max(run.choices.every, -(-total // MOST_SNAPSHOTS))
+        run.choices = replace(run.choices, steps=total, every=every)
+    # A process that died told of steps that it did not keep: they come again.
+    told = sum(step <= run.reached for step in run.steps)
+    for told_of in (run.steps, *run.losses.values()):
+        del told_of[told:]
+    run.gave_way = False
     run.halted.clear()
 
 
@@ -189,16 +207,20 @@ def trained(run: Run) -> Generator[Told]:
 
     Whoever stops listening ends the process, and what is kept stays.
     """
-    with TURNS.turn() as ticket:
-        while before := TURNS.before(ticket):
-            if run.halted.is_set():
-                yield Told(says="You left the queue.", done=0, total=1, ended=True)
-                return
-            others = "one other training comes" if before == 1 else f"{before} others come"
-            says = f"In the queue: {others} first. Yours starts by itself"
-            yield Told(says=says, done=0, total=run.choices.steps)
-            time.sleep(_BEAT)
-        yield from _taught(run)
+    run.busy = True
+    try:
+        with TURNS.turn() as ticket:
+            while before := TURNS.before(ticket):
+                if run.halted.is_set():
+                    yield Told(says="You left the queue.", done=0, total=1, ended=True)
+                    return
+                others = "one other training comes" if before == 1 else f"{before} others come"
+                says = f"In the queue: {others} first. Yours starts by itself"
+                yield Told(says=says, done=0, total=run.choices.steps)
+                time.sleep(_BEAT)
+            yield from _taught(run)
+    finally:
+        run.busy = False
 
 
 def _taught(run: Run) -> Iterator[Told]:
@@ -217,12 +239,16 @@ def _listened(run: Run, pupil: Pupil) -> Iterator[Told]:
     """What the process tells, until it has nothing more to tell."""
     asked_to_stop: float | None = None
     clock = _Clock()
+    begun = time.monotonic()
     while not pupil.silent:
         fresh = False
         for line in pupil.lines(_BEAT):
             fresh = run.take(line) or fresh
         done = run.steps[-1] if run.steps else 0
         run.pace = clock.pace(done) or run.pace
+        if time.monotonic() - begun > _TURN and not run.halted.is_set() and TURNS.wanted():
+            run.gave_way = True
+            run.stop()
         if run.halted.is_set():
             if asked_to_stop is None:
                 asked_to_stop = time.monotonic()
@@ -271,6 +297,8 @@ def _ended(run: Run, trouble: str) -> Told:
         says = f"{trouble} {kept}."
     elif run.reached >= run.choices.steps:
         says = f"Trained for {run.reached} steps. {kept}."
+    elif run.gave_way:
+        says = f"Others were waiting. {kept}: to go on from there is to queue again."
     elif run.reached:
         says = f"Stopped. {kept}: go on from there whenever you like."
     else:
@@ -390,4 +418,5 @@ def packed(run: Run, step: int | None = None) -> Path:
         shutil.copytree(folder, inside, dirs_exist_ok=True)
         return Path(shutil.make_archive(str(run.folder / name), "zip", inside.parent, name))
     except OSError as error:
-        raise ValueError(f"the snapshot could not be packed: {error.strerror}") from error
+        why = error.strerror or "files of it are missing"
+        raise ValueError(f"the snapshot could not be packed: {why}") from error

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import links, services
+from app import composing, links, services
 from app.components import chooser
 from app.components.polite import sentence
 from app.links import Fields
@@ -104,6 +104,7 @@ def written(tab: str, place: Place | None, values: Sequence[Any], model: str, wo
     """
     fields = {} if place is None else place.carry(*values)
     if "link" in fields:  # a tab that writes its own
+        composing.shared(fields["link"])  # it can be followed
         return fields["link"]
     chosen = {"word": word} if "word" in links.CARRIED.get(tab, {}) and word else {}
     speaks = {} if model == services.LIBRARY.default else {"model": model}

@@ -40,9 +40,14 @@ class Door(gr.Blocks):
         Raises:
             gr.Error: it does not fit the components that it is for.
         """
+        if errands.addresses(args) > errands.AT_ONCE:
+            raise gr.Error(
+                f"At most {errands.AT_ONCE} files are fetched from addresses at once.",
+                print_exception=False,
+            )
         try:
             return await super().preprocess_data(block_fn, *args, **kwargs)
-        except errands.TooLargeError as error:
+        except errands.FetchError as error:
             raise gr.Error(str(error), print_exception=False) from error
         except Exception as error:
             _LOG.info("refused what came for %s: %s", block_fn.name, error)

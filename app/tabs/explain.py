@@ -276,7 +276,14 @@ def build(speaker: gr.State, place: Place) -> None:
     )
     chosen.image.input(_halted, running, buttons, **quiet)
     stop.click(_halted, running, buttons, **quiet)
-    board.knock(knock, subject, compared, show_progress_on=compared, api_visibility="private")
+    board.knock(
+        knock,
+        subject,
+        compared,
+        trigger_mode="always_last",  # a click while the model thinks counts
+        show_progress_on=compared,
+        api_visibility="private",
+    )
 
 
 def _taken(wish: Subject | None, running: Work | None) -> tuple[Any, ...]:

@@ -300,12 +300,10 @@ def build(speaker: gr.State, place: Place) -> None:
         ),
         begun.then(follow, [wanted, way, *asked, *looked], [*answer, stop], **quiet),
     ]
-    stop.click(
-        lambda: (finds.nothing(STOPPED), gr.Button(visible=False)),
-        None,
-        [shown, stop],
-        cancels=queries,
-        **quiet,
+    halted = stop.click(lambda: None, None, None, cancels=queries, **quiet)
+    # Only then: what the query had still to say would come after it.
+    halted.then(
+        lambda: (finds.nothing(STOPPED), gr.Button(visible=False)), None, [shown, stop], **quiet
     )
     chosen.strip.pick(pick, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **quiet)
     chosen.strip.fresh(fresh, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **quiet)

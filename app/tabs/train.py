@@ -170,8 +170,12 @@ def build() -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [run, told, losses, scores, view, start, stop, on, file, opens, curves]
     waiting: dict[str, Any] = {"concurrency_limit": _OTHERS, "concurrency_id": "training"}
-    start.click(started, choices, shown, **waiting, **quiet)
-    on.click(continued, [run, choices[0]], shown, **waiting, **quiet)
+    placed = progress.waiting(told)
+    for begun in (
+        start.click(started, choices, shown, **waiting, **placed),
+        on.click(continued, [run, choices[0]], shown, **waiting, **placed),
+    ):
+        begun.failure(lambda run: _turned(False, run), run, [start, stop, on, file, opens], **quiet)
     stop.click(stopped, run, stop, queue=False, **quiet)
 
     def keep(run: Run | None, event: gr.EventData) -> tuple[Any, str]:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from app import links
+from app import composing, links
 from app.components import chooser, linking
 from app.pairs import SceneOfPair
 from app.photographs import PHOTOGRAPHS
@@ -117,6 +117,22 @@ def test_a_picture_of_ones_own_is_not_linked():
 def test_words_too_long_to_be_read_again_are_not_written():
     with pytest.raises(ValueError, match="too long for a link"):
         links.write("ask", {"question": "cat " * 500})
+
+
+def test_what_hosts_add_to_an_address_is_no_part_of_its_length():
+    query = {"tab": "ask", "question": "is there a cat?", "__sign": "x" * 3000, "lang": "zh"}
+    assert links.read(query, TABS) == ("ask", {"tab": "ask", "question": "is there a cat?"})
+    assert links.read({"__sign": "x" * 3000}, TABS) is None
+
+
+def test_a_link_to_a_composed_scene_can_be_followed_or_is_not_made():
+    place = linking.Place()
+    place.carries([], lambda said: {"link": composing.link(composing.opening(), said, "")})
+    said = "有没有猫" * 30
+    address = linking.written("compose", place, [said], "vilt-mini", None)
+    assert composing.shared(address).question == said
+    with pytest.raises(ValueError, match="the link is too long"):
+        linking.written("compose", place, [said * 20], "vilt-mini", None)
 
 
 def test_a_model_that_is_not_here_is_named_and_not_fetched(hub):

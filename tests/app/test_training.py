@@ -227,6 +227,60 @@ def test_the_oldest_runs_give_way_and_stale_folders_go(tmp_path):
         further(runs[0], 100)
 
 
+def test_those_that_train_or_wait_never_give_way(pupil):
+    pupil("slow")
+    first = Run(CHOICES)
+    going = trained(first)
+    next(going)
+    for _ in range(training.KEPT + 3):
+        Run(CHOICES)
+    assert first.folder.is_dir()
+    assert not first.halted.is_set()
+    *_, last = going
+    assert last.says == "Trained for 40 steps. Everything up to step 40 is kept."
+    for _ in range(training.KEPT):
+        Run(CHOICES)
+    assert not first.folder.is_dir()
+
+
+def test_a_long_training_gives_way_where_others_wait_and_only_there(pupil, monkeypatch):
+    monkeypatch.setattr(training, "_TURN", 0.0)
+    pupil("slow")
+    run, other = Run(CHOICES), trained(Run(CHOICES))
+    going = trained(run)
+    next(going)
+    next(other)
+    *_, last = going
+    assert 0 < run.reached < 40
+    assert last.says.startswith(f"Others were waiting. Everything up to step {run.reached} is kept")
+    other.close()
+    further(run, 400)
+    *_, last = trained(run)
+    assert last.says.startswith("Trained for 40 steps.")
+
+
+def test_a_short_training_goes_on_for_long(pupil):
+    pupil("quick")
+    run = Run(Choices(steps=100, every=7, batch_size=8, kinds=4))
+    list(trained(run))
+    further(run, 2000)
+    assert run.choices.steps == 2100
+    assert run.choices.steps <= 100 * run.choices.every
+
+
+def test_steps_that_were_told_but_not_kept_come_once(pupil):
+    pupil("killed")
+    run = Run(CHOICES)
+    list(trained(run))
+    assert run.steps[-1] == 15
+    assert run.reached == 10
+    pupil("quick")
+    further(run, 400)
+    list(trained(run))
+    assert run.steps == list(range(1, 41))
+    assert len(run.losses["mlm"]) == 40
+
+
 def test_nothing_to_keep_or_to_go_on_from_is_said():
     assert "there is nothing to keep" in train.kept(None, 3)[1].lower()
     assert "nothing to go on from" in next(train.continued(None, 100))[1]

@@ -74,7 +74,6 @@ def test_other_questions_answers_and_a_stop(turn):
     expect(page.locator("#explain")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_without_sideways_scrolling(turn, scheme):
-    page = explained(turn("Explain", PHONE, color_scheme=scheme, has_touch=True))
+def test_a_phone_shows_everything_without_sideways_scrolling(turn):
+    page = explained(turn("Explain", PHONE, color_scheme="dark", has_touch=True))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -63,7 +63,6 @@ def test_one_pair_goes_through_two_models(turn):
     expect(page.locator("#watching [role=alert]")).to_contain_text("at least one letter")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_without_sideways_scrolling(turn, scheme):
-    page = opened(turn("Compare", PHONE, color_scheme=scheme, has_touch=True))
+def test_a_phone_shows_everything_without_sideways_scrolling(turn):
+    page = opened(turn("Compare", PHONE, color_scheme="dark", has_touch=True))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

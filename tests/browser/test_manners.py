@@ -16,7 +16,7 @@ TABS = (
     "tour", "ask", "align", "explain", "compose", "foils", "masks", "pairs", "pixels", "find",
     "compare",
 )  # fmt: skip
-BY_NIGHT = {"ask", "align", "explain", "masks", "pairs"}  # they hold every kind of text
+BY_NIGHT = {"explain", "masks"}  # they hold every kind of text
 WAITED = 60_000
 # Gradio's own place for a figure that is still to come names itself where it may not.
 NOT_OURS = {"exclude": [[".empty"]]}
