@@ -276,11 +276,13 @@ def build(speaker: gr.State, place: Place) -> None:
     )
     chosen.image.input(_halted, running, buttons, **quiet)
     stop.click(_halted, running, buttons, **quiet)
+    # A click while the model thinks counts too, and the last one has the last word.
     board.knock(
         knock,
         subject,
         compared,
-        trigger_mode="always_last",  # a click while the model thinks counts
+        trigger_mode="multiple",
+        concurrency_limit=1,
         show_progress_on=compared,
         api_visibility="private",
     )

@@ -81,6 +81,12 @@ def test_words_are_hidden_and_shown_again(opened):
     expect(page.locator("#guesses .vm-cell")).to_have_count(6)
     page.locator("#cloze button").first.click()
     expect(hidden).to_have_count(1)
+    # Two clicks, the second before the model has seen the first.
+    page.evaluate(
+        """() => [...document.querySelectorAll('#cloze button[aria-pressed="false"]')]
+          .slice(0, 2).forEach((button) => button.click())"""
+    )
+    expect(hidden).to_have_count(3)
     page.locator("#mask-sentence textarea").fill("a zebra and a cat")
     page.locator("#mask-use").click()
     expect(page.locator("#cloze button")).to_have_count(5)
