@@ -116,7 +116,7 @@ def test_another_scene_and_sentence_keep_the_stop(turn):
     go_on(page, "Words")
     pieces = page.locator("#stop-1-picture .vc-pieces")
     expect(pieces).to_be_visible(timeout=WAIT)
-    before = pieces.inner_text()
+    before = pieces.text_content()
     page.locator(".lab-strip button >> visible=true").nth(2).click()
     expect(pieces).not_to_have_text(before)
     box = page.locator("#tour-sentence textarea")
