@@ -97,7 +97,8 @@ titles = [fill(said, 30) for said in captions]
 show(sheet(pictures, titles=titles), "Four scenes with their captions")
 
 # %% [markdown]
-# The rivals ship untrained: the lab builds them at the size of the sticker world, and their weights below are *random*.
+# The rivals below are untrained: the lab builds them at the size of the sticker world, with *random* weights (trained
+# ones that ship are named in the README; notebook 10 uses CLIP's).
 # That is enough here. What a model computes, and what it costs, does not depend on what it has learned. Who *answers*
 # best does; of that this notebook says nothing but what the paper says.
 #
@@ -130,7 +131,9 @@ print(f"4 sentences x 4 pictures: {4 + 4} readings, {scores.numel()} products")
 # It learns by a margin $\alpha$: a pair's score shall be larger by $\alpha$ than that of any wrong pair. VSE++ added two
 # plus signs to the name by counting, for each sentence and for each picture, only the *worst* mistake of the batch:
 #
-# $$ L = \tfrac1B \sum_i \max_{j \ne i}\,[\alpha + s_{ij} - s_{ii}]_+ + \max_{j \ne i}\,[\alpha + s_{ji} - s_{ii}]_+ $$
+# $$ L = \tfrac1B \sum_i \Big( \max_{j \ne i}\,[\alpha + s_{ij} - s_{ii}]_+ + \max_{j \ne i}\,[\alpha + s_{ji} - s_{ii}]_+ \Big) $$
+#
+# ($s_{ij}$ is the score of sentence $i$ with picture $j$; $[x]_+$ is $x$ where that is above 0, else 0; $B$ pairs are in the batch.)
 
 
 # %%
@@ -188,7 +191,7 @@ turn(
 # ## (a), once more, SCAN: look first, then compare
 #
 # One vector for a whole picture must hold everything at once. SCAN keeps the picture as *regions* and the sentence as
-# *words*, and lets each word look for its regions. Regions come from a detector. Ours would be untrained, so **you play
+# *words*, and lets each word look for its regions. Regions come from a detector. To keep this page small **you play
 # the detector**: the sticker world knows every box. A region's features shall be its pixels, 16 x 16 grey ones (a real
 # detector gives 2,048 numbers).
 
@@ -350,7 +353,8 @@ print(
 # ## (d) ViLT: leave the detector out
 #
 # Keep that transformer. Replace the regions, and the detector that it takes to find them, by *one matrix product
-# a patch*. That is the whole step from (c) to (d), and this time the weights are trained:
+# a patch*. That is the step that matters from (c) to (d). (Two smaller ones: ViLT's blocks normalise first, because
+# they begin as a ViT and not as a BERT, and the picture gets a token of its own for its class.) This time the weights are trained:
 
 # %%
 vilt, types = model.model, model.model.fusion.types.weight
@@ -394,7 +398,7 @@ for name, network, what in (("VSE++", vse, twice), ("SCAN", scan, pair), ("CLIP"
 #
 # ## The bill
 #
-# The library counts multiplications and additions as they happen (two FLOPs each), part by part. Here are the five models
+# The library counts as it happens, a multiplication with its addition as two FLOPs, part by part. Here are the five models
 # at the size of the sticker world, one pair each:
 
 # %%
@@ -522,8 +526,9 @@ show(figure, "Dots: ViLT far to the left and near the bottom, VinVL on top and f
 
 # %% [markdown]
 # ViLT is the cheapest by far *and not the best*: 71.3 % where UNITER has 72.7 and VinVL 76.0. The abstract says "up to
-# tens of times faster", with "competitive or better" results. Faster it is of all; better than some, and by a point or more
-# below UNITER, OSCAR and VinVL. It gave up objects that somebody had labelled, and paid in accuracy.
+# tens of times faster", with "competitive or better" results. Faster it is of all; on VQA better than ViLBERT and
+# VisualBERT, about equal to Pixel-BERT-R50, and by a point or more below the others. Labelled objects alone do not explain
+# that: Pixel-BERT-X152 has none either, only a deep CNN, and stands three points above.
 #
 # ### What this notebook cannot show
 #

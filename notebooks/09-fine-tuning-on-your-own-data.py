@@ -174,7 +174,8 @@ print(f"{len(raw)} spellings, {len({plain(answer) for answer in raw})} answers")
 
 # %% [markdown]
 # Then the score. An answer is *right* if at least three people gave it, and partly right if fewer did. To be fair to
-# humans, who are one of the ten, each of the ten is left out once, and the mean taken:
+# humans, who are one of the ten, each of the ten is left out once, and the mean taken (so three people of ten come to
+# 0.9, four to 1):
 #
 # $$ \text{score}(a) = \frac1{10} \sum_{i=1}^{10} \min\Bigl(1, \tfrac13\,\#\{j \ne i : \text{answer}_j = a\}\Bigr) $$
 
@@ -276,7 +277,7 @@ print({f"always {a}": f"{worth:.0%}" for a, worth in always.items()})
 assert abs(before["text_only"] - always["pet"]) < 1e-6
 
 # %% [markdown]
-# Zero, and it cannot be much otherwise: it does not have the words.
+# Zero. With the best of its own words it could have the 16 % printed beside it, and no more: the others it does not have.
 #
 # ## Sixty steps
 #
@@ -523,7 +524,7 @@ check("09.3", best_constant)
 # check("09.3", best_constant)
 # ```
 #
-# The answer that is *said* most often need not be it: three people of ten are as good as ten.
+# The answer that is *said* most often need not be it: four people of ten are as good as ten.
 #
 # </details>
 #

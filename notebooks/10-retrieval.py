@@ -226,7 +226,8 @@ print(
 )
 
 # %% [markdown]
-# Many times chance, for 256 readings in all. And blind to something: a bag of words has no order.
+# Many times chance, for 256 readings in all. *Our own* towers are blind to something, whichever encoder was used above: a bag
+# of words has no order.
 
 # %%
 pair = ["a fox above a camel", "a camel above a fox"]
@@ -238,7 +239,8 @@ assert sure[0] > sure[1]
 print(f"our towers: {one:.3f} and {other:.3f}; ViLT: {sure[0]:.3f} and {sure[1]:.3f}")
 
 # %% [markdown]
-# Two opposite sentences, one vector. ViLT reads word by word with the picture and prefers the true one.
+# Two opposite sentences, one vector. ViLT reads the words in order, with the picture, and prefers the true one
+# here, though it would let the false one pass as well. (One pair proves nothing about others.)
 #
 # ## A shortlist, and a judge
 #
@@ -395,10 +397,10 @@ print(
 #
 # - 128 pictures are few. In a larger gallery the same K reaches less: more wrong pictures push in between. `python -m vilt_core
 #   search --measure` takes the same curve on 10,000.
-# - Our towers saw 400 scenes. CLIP saw 400 million pairs; expect a better shortlist of it, and a curve of the
-#   same shape.
+# - The dual encoder here is small (its name is printed above) and knows stickers alone. CLIP saw 400 million pairs; a better
+#   shortlist is to be expected of it on photographs, but this page has not measured that.
 # - ViLT's paper (Table 4) ranks without a shortlist and still loses to UNITER on Flickr30K, 64.4 against 72.5 % for text to
-#   image. Retrieval is where the missing detector costs most.
+#   image. It need not be the missing detector: Pixel-BERT-X152 has none either, and reaches 71.5.
 #
 # ## Exercises
 #

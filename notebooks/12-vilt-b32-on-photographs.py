@@ -172,7 +172,8 @@ show(figure, "Bars: most parameters lie in the blocks, then in the words; patche
 #
 # ## A photograph comes in
 #
-# The shorter side becomes 384 pixels, the longer at most 1333/800 of that (639), and both are cut down to whole patches of 32.
+# The shorter side becomes 384 pixels, the longer at most 1333/800 of that (639), and both are rounded to whole pixels and
+# then cut down to whole patches of 32.
 # The paper calls it 384 x 640; the code never gets there, it ends at 608:
 
 
@@ -375,7 +376,7 @@ torch.testing.assert_close(patches[home], output.image[0], rtol=1e-4, atol=1e-4)
 print("patches, put back in order: equal")
 
 # %% [markdown]
-# The answers agree to the fourth digit. The patches agree once they are *put back*: `transformers` shuffles them and does not say how.
+# The pooled states and the words agree to the fourth digit. The patches agree once they are *put back*: `transformers` shuffles them and does not say how.
 # That is a story of its own, notebook [13](13-scrambled-heatmaps.ipynb).
 #
 # One swap shows what such a test is good for. Exchange queries and keys of the last block alone: names and shapes still fit.
@@ -453,7 +454,7 @@ photo_asked = Dropdown(options=list(photos), value="astronaut", description="pho
 turn(answers_to, "A photograph, and bars for the five likeliest answers", photo=photo_asked)
 
 # %% [markdown]
-# On the saved page mind the scale: the likeliest of 3,129 answers has two shares in a thousand. Random weights know nothing, and some
+# On the saved page mind the scale: the likeliest of 3,129 answers gets less than 0.2 %. Random weights know nothing, and some
 # answer has to come first. With the published weights the names are words, and the shares tell something. The door for everyday
 # use is the one that you know:
 #

@@ -117,6 +117,8 @@ def gigabytes(answer: Any) -> str:
         raise Off("Those are gigabits; bytes are asked for.")
     if close(found, 2.048):
         raise Off("Ten million, not one.")
-    if not close(found, 20.48, tolerance=0.08):
+    if close(found, 19.07, tolerance=1e-3):
+        raise Off("Those are units of 2^30 bytes; 10^9 bytes are asked for.")
+    if not close(found, 20.48, tolerance=0.025):
         raise Off("Pictures x numbers x 4 bytes, over 10^9.")
     return "20 gigabytes: one machine holds them."

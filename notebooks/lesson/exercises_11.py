@@ -36,6 +36,12 @@ def permutation(answer: Any) -> str:
             raise Off("The other way round it gives another p: take absolute values on both sides.")
         if not close(run(answer, [1.0, 2.0], [1.0, 2.0]), 1):
             raise Off("Of two equal lists every split is as far from 0: the p-value is 1.")
+        mixed = [1.0, 4.0, 4.0, 6.0], [4.0, 7.0, 12.0, 3.0]
+        if not close(number(run(answer, *map(list, mixed))), 0.4):
+            raise Off(
+                "Right where all scores differ, wrong where some are equal or the arms overlap: "
+                "split by place, not by value, and compare means."
+            )
         return "Two of twenty: three seeds an arm cannot come below 0.1."
     if close(found, np.mean(gaps >= real - 1e-9)):
         raise Off("That is one side only: a difference counts whatever its sign.")

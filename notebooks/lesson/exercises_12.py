@@ -16,6 +16,8 @@ def vectors(answer: Any) -> str:
         raise Off("The longer side is held at 639 pixels: 768 are too many.")
     if found in (12 * 19 + 9, 12 * 19 + 7):
         raise Off("Where the longer side is held, the shorter one shrinks with it, below 384.")
+    if found == 9 * 19 + 9:
+        raise Off("The shorter side comes to 319.5 pixels, and is rounded to 320 before the cut.")
     if found == 10 * 19:
         raise Off("Those are the patches. The words and the special tokens are in the list too.")
     if found in (197, 198, 196):

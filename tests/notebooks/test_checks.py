@@ -168,6 +168,18 @@ def split_freely(one, other, *, least=lambda gap, real: abs(gap) >= abs(real) - 
     return of([least(gap, np.mean(other) - np.mean(one)) for gap in gaps])
 
 
+def by_value(one, other):
+    """The same, with the rest of a split told by its scores: wrong where some are equal."""
+    scores, real = [*one, *other], abs(np.mean(other) - np.mean(one))
+    if one == other:
+        return 1.0
+    gaps = [
+        np.mean([score for score in scores if score not in chosen] or 0) - np.mean(chosen)
+        for chosen in combinations(scores, len(one))
+    ]
+    return np.mean(np.abs(gaps) >= real - 1e-9)
+
+
 def flipped(one, other):
     """A test of sign flips, where a permutation test is asked for."""
     d = np.subtract(other, one)
@@ -494,6 +506,7 @@ WRONG = [
     ("08.3", lambda s, l: crossed_out(s, l, axis=0), "over the queries"),
     ("08.3", lambda s, l: crossed_out(s, l, image=False), "still asks the image"),
     ("08.3", lambda s, l: (s - torch.inf).softmax(dim=-1), "NaNs"),
+    ("08.3", lambda s, l: crossed_out(s, 2), "is l fixed"),
     ("08.3", lambda s, l: s, "Minus infinity in text to text"),
     ("08.3", into_place, "work on a copy"),
     ("08.4", lambda p, x: -(p * np.log(shares_of(x))).sum(), "cross-entropy"),
@@ -526,6 +539,8 @@ WRONG = [
     ("10.4", 20.48e9, "Those are bytes"),
     ("10.4", 163.84, "gigabits"),
     ("10.4", 2.048, "Ten million"),
+    ("10.4", 19.07, "2^30"),
+    ("10.4", 22.1, "over 10^9"),
     ("10.4", 1, "over 10^9"),
     ("09.1", {"image": "images/1.png"}, "A line of text"),
     ("09.1", asked_line("yes", "no").replace(", ", ",\n"), "without line breaks"),
@@ -562,6 +577,7 @@ WRONG = [
     ("11.1", 3, "two of eight"),
     ("11.1", 64, "a number of combinations"),
     ("11.1", 100, "for which n"),
+    ("11.2", by_value, "split by place"),
     ("11.2", lambda a, b: split_freely(a, b, least=lambda g, r: g >= r - 1e-9), "one side only"),
     (
         "11.2",
@@ -591,6 +607,7 @@ WRONG = [
     ("11.4", 5, "the mean of their maxima"),
     ("12.1", 12 * 24 + 9, "held at 639"),
     ("12.1", 12 * 19 + 9, "shrinks with it"),
+    ("12.1", 9 * 19 + 9, "rounded to 320"),
     ("12.1", 190, "Those are the patches"),
     ("12.1", 197, "You miss 2"),
     ("12.1", 500_000, "not pixels"),
