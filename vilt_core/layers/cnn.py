@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -76,7 +77,8 @@ class GridCnn(nn.Module):
         self, pixels: Float[Tensor, "b 3 height width"]
     ) -> Float[Tensor, "b c rows columns"]:
         """The grid: sides are the picture's, divided by ``stride`` and rounded up."""
-        grid = self.stem(pixels)
+        # With channels last a CPU convolves faster, forwards and back.
+        grid = self.stem(pixels.contiguous(memory_format=torch.channels_last))
         for stage in self.stages:
             grid = stage(grid)
         return grid

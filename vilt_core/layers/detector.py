@@ -275,8 +275,6 @@ class Detector(nn.Module):
             pixels = image.pixels if len(by_size) == 1 else image.pixels[rows]
             stride = self.cnn.stride
             pixels = pad(pixels[..., :height, :width], (0, -width % stride, 0, -height % stride))
-            # With channels last a CPU convolves in half the time.
-            pixels = pixels.contiguous(memory_format=torch.channels_last)
             yield _Pictures(
                 rows=rows,
                 images=ImageList(pixels, [(height, width)] * len(rows)),
