@@ -468,7 +468,7 @@ for family in shipped["families"]:
     drawn.append(parts_of(facts.title, facts.kind, times, 1, paper=row))
 show(
     stacked_costs(drawn, unit="ms", here="Measured before", paper="The paper's Table 6, on a P40"),
-    "Bars: models with a detector take tens of seconds on two CPU cores and 900 ms in the paper, ViLT a second and 15 ms",
+    "Bars: models with a detector take some twelve seconds on two CPU cores and 900 ms in the paper, ViLT a quarter of one and 15 ms",
 )
 print("here:", shipped["hardware"])
 print(shipped["company"])
