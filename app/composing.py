@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlencode
 import numpy as np
 from PIL import Image
 
-from app import services
+from app import links, services
 from app.services import Reply, SceneKey
 from vilt_core.viz import stepper
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # A cat, a dog and a green circle. "Move the cat to the right" is the first idea about it.
 OPENING = "1j5RDqEyJYUCKOX1fSvEsduzKX0PpGJDolw"
-LONGEST_LINK = 1500  # letters of a scene and of what is asked about it
 LONGEST_FILE = 20_000  # letters of a scene as JSON
 PNG_SIDE = 1024
 _VIEW_SIDE = 320  # of the picture under a word's heat
@@ -89,15 +88,14 @@ def shared(search: str) -> Shared | None:
     from vilt_core.world.composing import from_code
 
     fields = parse_qs(search.removeprefix("?"), keep_blank_values=True)
-    length = sum(len(fields.get(name, [""])[0]) for name in ("scene", "question", "sentence"))
-    if length > LONGEST_LINK:
-        raise ValueError(f"the link is too long: at most {LONGEST_LINK:,} letters, got {length:,}")
-    if "scene" not in fields:
+    told = {name: fields[name][0] for name in ("scene", "question", "sentence") if name in fields}
+    links.check_length(told)
+    if "scene" not in told:
         return None
     return Shared(
-        scene=from_code(fields["scene"][0]),
-        question=fields.get("question", [""])[0],
-        sentence=fields.get("sentence", [""])[0],
+        scene=from_code(told["scene"]),
+        question=told.get("question", ""),
+        sentence=told.get("sentence", ""),
     )
 
 

@@ -219,9 +219,7 @@ def read(query: Mapping[str, str], tabs: Collection[str]) -> tuple[str, Fields] 
     if tab not in tabs:
         raise ValueError(f"this link leads to a tab that is not here: {tab!r:.40}")
     known = {"tab", "model", "scene", *CARRIED.get(tab, {})}  # hosts add names of their own
-    length = sum(len(name) + len(text) for name, text in query.items() if name in known)
-    if length > LONGEST:
-        raise ValueError(f"this link is too long: at most {LONGEST:,} letters, got {length:,}")
+    check_length({name: text for name, text in query.items() if name in known})
     fields: dict[str, Any] = {"tab": tab}
     if query.get("model"):
         fields["model"] = query["model"]
@@ -242,12 +240,27 @@ def write(tab: str, fields: Fields) -> str:
     """
     told = {name: _written(value) for name, value in fields.items()}
     query = {"tab": tab} | {name: text for name, text in told.items() if text}
-    length = sum(len(name) + len(text) for name, text in query.items())
+    length = _letters(query)
     if length > LONGEST:
         raise ValueError(
             f"these words are too long for a link: at most {LONGEST:,} letters, got {length:,}"
         )
     return urlencode(query)
+
+
+def check_length(fields: Mapping[str, str]) -> None:
+    """Refuse a link that carries too much.
+
+    Raises:
+        ValueError: there are too many letters in it.
+    """
+    length = _letters(fields)
+    if length > LONGEST:
+        raise ValueError(f"this link is too long: at most {LONGEST:,} letters, got {length:,}")
+
+
+def _letters(fields: Mapping[str, str]) -> int:
+    return sum(len(name) + len(text) for name, text in fields.items())
 
 
 def _written(value: Any) -> str:

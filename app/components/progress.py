@@ -15,6 +15,11 @@ def waiting(at: gr.HTML) -> dict[str, Any]:
     return {"show_progress": "minimal", "show_progress_on": at, "api_visibility": "private"}
 
 
+def in_order() -> dict[str, Any]:
+    """Settings of an event that comes while the one before it is still at work, and counts too."""
+    return {"trigger_mode": "multiple", "concurrency_limit": 1}
+
+
 def bar(says: str, done: int, total: int) -> str:
     """What comes next, and a bar."""
     percent = 100 * done // max(total, 1)

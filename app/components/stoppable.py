@@ -60,10 +60,31 @@ def wire(
         **progress.waiting(told),
     )
     running.failure(lambda: turned(working=False), None, buttons, **quiet)
-    halted = stop.click(lambda: None, None, None, cancels=[running], **quiet)
-    halted.then(
-        lambda: (*turned(working=False), progress.note("Stopped.")), None, [*buttons, told], **quiet
+    halts(
+        stop,
+        [running],
+        lambda: (*turned(working=False), progress.note("Stopped.")),
+        [*buttons, told],
     )
+
+
+def halts(
+    stop: gr.Button,
+    works: Sequence[Any],
+    say: Callable[[], tuple[Any, ...]],
+    outputs: Sequence[Component],
+) -> None:
+    """Let a button end works, and only then say so: what they had to say would come after it.
+
+    Args:
+        stop: the button.
+        works: the events that may be under way.
+        say: gives the values of the outputs.
+        outputs: what tells of it.
+    """
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    halted = stop.click(lambda: None, None, None, cancels=list(works), **quiet)
+    halted.then(say, None, list(outputs), **quiet)
 
 
 def turned(*, working: bool) -> tuple[gr.Button, gr.Button]:

@@ -276,13 +276,11 @@ def build(speaker: gr.State, place: Place) -> None:
     )
     chosen.image.input(_halted, running, buttons, **quiet)
     stop.click(_halted, running, buttons, **quiet)
-    # A click while the model thinks counts too, and the last one has the last word.
     board.knock(
         knock,
         subject,
         compared,
-        trigger_mode="multiple",
-        concurrency_limit=1,
+        **progress.in_order(),
         show_progress_on=compared,
         api_visibility="private",
     )

@@ -265,13 +265,11 @@ def build(speaker: gr.State, place: Place) -> None:
         **quiet,
     )
     gr.on([use.click, text.submit], written, asked, [suggestions, *looked], **quiet)
-    # Clicks while the model thinks count too, one after the other.
     row.pick(
         click,
         [chosen.image, text, hidden, unit, chosen.key, speaker],
         looked,
-        trigger_mode="multiple",
-        concurrency_limit=1,
+        **progress.in_order(),
         **quiet,
     )
     unit.input(

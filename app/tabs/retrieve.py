@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app import alignments, galleries, links, services
-from app.components import chips, finds, picker, plan
+from app.components import chips, finds, picker, plan, stoppable
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -300,10 +300,8 @@ def build(speaker: gr.State, place: Place) -> None:
         ),
         begun.then(follow, [wanted, way, *asked, *looked], [*answer, stop], **quiet),
     ]
-    halted = stop.click(lambda: None, None, None, cancels=queries, **quiet)
-    # Only then: what the query had still to say would come after it.
-    halted.then(
-        lambda: (finds.nothing(STOPPED), gr.Button(visible=False)), None, [shown, stop], **quiet
+    stoppable.halts(
+        stop, queries, lambda: (finds.nothing(STOPPED), gr.Button(visible=False)), [shown, stop]
     )
     chosen.strip.pick(pick, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **quiet)
     chosen.strip.fresh(fresh, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **quiet)

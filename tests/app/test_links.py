@@ -131,7 +131,7 @@ def test_a_link_to_a_composed_scene_can_be_followed_or_is_not_made():
     said = "有没有猫" * 30
     address = linking.written("compose", place, [said], "vilt-mini", None)
     assert composing.shared(address).question == said
-    with pytest.raises(ValueError, match="the link is too long"):
+    with pytest.raises(ValueError, match="this link is too long"):
         linking.written("compose", place, [said * 20], "vilt-mini", None)
 
 

@@ -118,14 +118,17 @@ def turn(visit):
 
 @pytest.fixture
 def visit(browser, address):
-    """Open the page at a tab; whatever it complains of, or asks of the outside, fails the test."""
+    """Open the page at a tab, or by what stands behind the question mark of an address.
+
+    Whatever it complains of, or asks of the outside, fails the test.
+    """
     contexts, complaints = [], []
 
     def heard(message) -> None:
         if message.type == "error" and not any(told in message.text for told in LEFT_BEHIND):
             complaints.append(f"console: {message.text}")
 
-    def open_page(size=DESK, *, tab="ask", **settings) -> Page:
+    def open_page(size=DESK, *, tab="ask", query=None, **settings) -> Page:
         context = browser.new_context(viewport=size, **settings)
         context.set_default_timeout(30_000)
         contexts.append(context)
@@ -139,8 +142,8 @@ def visit(browser, address):
                 or complaints.append(f"outside: {r.url}")
             ),
         )
-        page.goto(f"{address}?tab={tab}")
-        if tab == "ask":
+        page.goto(f"{address}?tab={tab}" if query is None else f"{address}?{query}")
+        if tab == "ask" and query is None:
             expect(page.locator("#reply .vl-bars li")).to_have_count(5, timeout=60_000)
         return page
 

@@ -25,24 +25,16 @@ def said(code: str, text: str) -> str:
 
 
 @pytest.fixture
-def read(browser, address):
+def read(visit):
     """Open the page as the browser of somebody, perhaps with an address of their own."""
-    contexts, complaints = [], []
 
-    def opened(search: str = "", locale: str = "en-US") -> Page:
-        context = browser.new_context(locale=locale, viewport={"width": 1280, "height": 800})
-        context.set_default_timeout(WAIT)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
-        page.goto(address + search)
+    def opened(query: str = "", locale: str = "en-US") -> Page:
+        page = visit(query=query, locale=locale)
+        page.set_default_timeout(WAIT)
         expect(page.locator(TABS).first).to_be_visible(timeout=WAIT)
         return page
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    return opened
 
 
 def tab(page: Page, code: str, name: str) -> None:
@@ -129,7 +121,7 @@ def test_english_comes_back_letter_by_letter(read):
 
 
 def test_what_the_page_writes_later_is_translated_too(read):
-    page = read("?lang=ja")
+    page = read("lang=ja")
     tab(page, "ja", "Align")
     where = page.locator(".va-player output")
     expect(where).to_have_text("反復 50 / 50", timeout=WAIT)
@@ -143,7 +135,7 @@ def test_what_the_page_writes_later_is_translated_too(read):
 
 
 def test_in_chinese_no_tab_has_english_left(read):
-    page = read("?lang=zh")
+    page = read("lang=zh")
     left: dict[str, list[str]] = {}
 
     def look(name: str) -> None:

@@ -29,21 +29,15 @@ pytestmark = [
 
 
 @pytest.fixture
-def follow(browser, address):
-    """Open an address of the page."""
-    contexts = []
+def follow(visit):
+    """Open an address of the page, and be patient: a model may have to be loaded first."""
 
     def followed(query: str, size=DESK, **settings) -> Page:
-        context = browser.new_context(viewport=size, **settings)
-        context.set_default_timeout(WAITED)
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(f"{address}?{query}")
+        page = visit(size, query=query, **settings)
+        page.set_default_timeout(WAITED)
         return page
 
-    yield followed
-    for context in contexts:
-        context.close()
+    return followed
 
 
 def there(locator) -> None:
