@@ -16,7 +16,10 @@ def waiting(at: gr.HTML) -> dict[str, Any]:
 
 
 def in_order() -> dict[str, Any]:
-    """Settings of an event that comes while the one before it is still at work, and counts too."""
+    """Settings of an event that counts though the one before it is still at work.
+
+    Else Gradio drops a click then, or ("always_last") keeps it and forgets what it is about.
+    """
     return {"trigger_mode": "multiple", "concurrency_limit": 1}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from app import alignments, links, services
-from app.components import chips, picker, plan
+from app.components import chips, picker, plan, progress
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -138,7 +138,7 @@ def build(speaker: gr.State, place: Place) -> None:
         message = aligned(image, event.text, beta, iterations, key, model)
         return event.text, chips.value(_suggestions(key, model), event.text), message
 
-    quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
+    quiet = {"show_progress_on": view, "api_visibility": "private", **progress.in_order()}
 
     def introduce(
         model, image, text, beta, iterations, key, link: Fields = NOTHING

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from app import links, services
-from app.components import chips, picker, reply
+from app.components import chips, picker, progress, reply
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -125,7 +125,7 @@ def build(speaker: gr.State, place: Place) -> gr.HTML:
     ) -> tuple[Any, ...]:
         return suggested(image, event.text, key, model)
 
-    quiet: dict[str, Any] = {"show_progress_on": card, "api_visibility": "private"}
+    quiet = {"show_progress_on": card, "api_visibility": "private", **progress.in_order()}
     place.opens(
         speaker.change,
         introduced,

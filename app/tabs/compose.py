@@ -230,7 +230,7 @@ def build(speaker: gr.State, place: Place) -> None:
 
     desk = gr.State(None)
     outputs = [desk, editor, card, turned, seen, questions, sentences, question, text]
-    quiet = progress.waiting(card)
+    quiet = progress.waiting(card) | progress.in_order()
     said = [question, text, speaker]
 
     def arrive(model: str | None, event: gr.EventData) -> tuple[Any, ...]:
@@ -284,8 +284,7 @@ def build(speaker: gr.State, place: Place) -> None:
     strip.pick(show, speaker, [strip, *outputs], **quiet)
     strip.fresh(fresh, speaker, [strip, *outputs], **quiet)
     editor.open(open_file, speaker, outputs, **quiet)
-    # Whoever drags on while the model thinks is answered about the last scene, not the first.
-    editor.edit(edit, [desk, *said], outputs, trigger_mode="always_last", **quiet)
+    editor.edit(edit, [desk, *said], outputs, **quiet)
     gr.on(
         [ask.click, question.submit, match.click, text.submit],
         ask_again, [desk, *said], outputs, **quiet,

@@ -248,19 +248,20 @@ def build(speaker: gr.State, place: Place) -> None:
             "answer": subject and subject.question == text and subject.answer,
         },
     )
-    chosen.strip.pick(pick, [chosen.keys, speaker], picture, **quiet)
-    chosen.strip.fresh(fresh, [chosen.keys, speaker], picture, **quiet)
+    clicked = quiet | progress.in_order()
+    chosen.strip.pick(pick, [chosen.keys, speaker], picture, **clicked)
+    chosen.strip.fresh(fresh, [chosen.keys, speaker], picture, **clicked)
     suggestions.pick(
-        suggest, [chosen.image, chosen.key, speaker], [question, suggestions, wish], **quiet
+        suggest, [chosen.image, chosen.key, speaker], [question, suggestions, wish], **clicked
     )
     gr.on(
         [button.click, question.submit],
         asked,
         [chosen.image, question, chosen.key, speaker],
         [suggestions, wish],
-        **quiet,
+        **clicked,
     )
-    answers.pick(other, subject, wish, **quiet)
+    answers.pick(other, subject, wish, **clicked)
     buttons = [button, stop]
     taken = wish.change(_taken, [wish, running], [subject, running, *buttons, compared], **quiet)
     # "multiple": work that was superseded may still be at its last step.

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from app import foils, links, services
-from app.components import chips, picker, reply
+from app.components import chips, picker, progress, reply
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -188,7 +188,7 @@ def build(speaker: gr.State, place: Place) -> None:
         board = compared(how, image, true, false, sticker, thing, key, model)
         return offers(key, turn, model, false), board
 
-    quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
+    quiet = {"show_progress_on": view, "api_visibility": "private", **progress.in_order()}
     place.opens(
         speaker.change,
         introduce,

@@ -226,7 +226,7 @@ def build(speaker: gr.State, place: Place) -> None:
     def teach(model, event: gr.EventData) -> tuple[Any, ...]:
         return taught(model, event.text)
 
-    quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
+    quiet = {"show_progress_on": view, "api_visibility": "private", **progress.in_order()}
 
     def introduce(model, image, text, unit, key, link: Fields = NOTHING) -> tuple[Any, ...]:
         if "unit" in link:
@@ -269,7 +269,6 @@ def build(speaker: gr.State, place: Place) -> None:
         click,
         [chosen.image, text, hidden, unit, chosen.key, speaker],
         looked,
-        **progress.in_order(),
         **quiet,
     )
     unit.input(

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from app import links, pairs
-from app.components import chips, picker, reply
+from app.components import chips, picker, progress, reply
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -180,7 +180,7 @@ def build(speaker: gr.State, place: Place) -> None:
     def suggest(one, other, left, right, model, event: gr.EventData) -> tuple[Any, ...]:
         return event.text, *asked(one, other, event.text, left, right, model)
 
-    quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
+    quiet = {"show_progress_on": view, "api_visibility": "private", **progress.in_order()}
     place.opens(speaker.change, introduced, [speaker, *inputs[:-1]], everything, **quiet)
     place.carries(
         inputs[:-1],

@@ -324,7 +324,7 @@ def build(tab: gr.Tab, place: Place) -> None:
     source = [chosen.image, chosen.key, button]
     steps = [told, opened, resized, cut, places, before, after, padded, sampled, number, limit]
     pressed = [odd, broken]
-    quiet = progress.waiting(told)
+    quiet = progress.waiting(told) | progress.in_order()
 
     def draw(image, key, button, name, number, seed) -> Any:
         return shown((image, key, button), name, number, None, seed)

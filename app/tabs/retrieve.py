@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app import alignments, galleries, links, services
-from app.components import chips, finds, picker, plan, stoppable
+from app.components import chips, finds, picker, plan, progress, stoppable
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -303,13 +303,14 @@ def build(speaker: gr.State, place: Place) -> None:
     stoppable.halts(
         stop, queries, lambda: (finds.nothing(STOPPED), gr.Button(visible=False)), [shown, stop]
     )
-    chosen.strip.pick(pick, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **quiet)
-    chosen.strip.fresh(fresh, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **quiet)
+    clicked = quiet | progress.in_order()
+    chosen.strip.pick(pick, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **clicked)
+    chosen.strip.fresh(fresh, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **clicked)
     chosen.image.input(
         lambda keys: (picker.strip_value(keys, None), None, *_none()),
         chosen.keys,
         [chosen.strip, chosen.key, *answer],
         **quiet,
     )
-    rank.click(found_sentences, looked, answer, **quiet)
-    shown.pick(explain, [pairs, speaker], view, show_progress_on=view, api_visibility="private")
+    rank.click(found_sentences, looked, answer, **clicked)
+    shown.pick(explain, [pairs, speaker], view, **{**clicked, "show_progress_on": view})

@@ -182,6 +182,7 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
     given = [chosen.image, text, chosen.key, speaker]
     every = [component for stage in stages for component in stage.everything]
     quiet = progress.waiting(told)
+    clicked = quiet | progress.in_order()
 
     def enter(place: int, *given: Any) -> tuple[Any, ...]:
         if given[3] is None:  # no model was chosen yet
@@ -201,7 +202,7 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
         )
 
     def entering(event: Any) -> None:
-        event.then(enter, [current, *given], [told, *every], **quiet)
+        event.then(enter, [current, *given], [told, *every], **clicked)
 
     def pick(keys: tuple[Key, ...], event: gr.EventData) -> tuple[Any, ...]:
         return opened(keys, keys[event.place])
@@ -233,10 +234,10 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
             "stop": current + 1,
         },
     )
-    entering(chosen.strip.pick(pick, chosen.keys, shown, **quiet))
+    entering(chosen.strip.pick(pick, chosen.keys, shown, **clicked))
     entering(
         chosen.strip.fresh(
-            lambda keys: opened(keys, services.another()), chosen.keys, shown, **quiet
+            lambda keys: opened(keys, services.another()), chosen.keys, shown, **clicked
         )
     )
     entering(
@@ -244,22 +245,22 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
             brought,
             [chosen.keys, text, speaker],
             [chosen.strip, chosen.key, suggestions],
-            **quiet,
+            **clicked,
         )
     )
-    entering(suggestions.pick(suggest, [chosen.key, speaker], [text, suggestions], **quiet))
+    entering(suggestions.pick(suggest, [chosen.key, speaker], [text, suggestions], **clicked))
     gr.on(
         [button.click, text.submit],
         enter,
         [current, *given],
         [told, *every],
-        **quiet,
+        **clicked,
     )
     # What was drawn while another tab was on show took no notice of the room that there is.
     tab.select(None, None, None, js=_RESIZE, api_visibility="private")
     for at, (stop, step, stage) in enumerate(zip(STOPS, steps, stages, strict=True)):
         _wire(stop, stage, given, told, quiet)
-        entering(step.select(lambda at=at: at, None, current, **quiet))
+        entering(step.select(lambda at=at: at, None, current, **clicked))
         for leads in turns:
             if at in leads:  # the step that this selects is entered by its own event
                 leads[at].click(lambda at=at: gr.Walkthrough(selected=at), None, walk, **quiet)
@@ -390,5 +391,5 @@ def _wire(
     for box in stage.texts:
         box.submit(**redraw)
     if stop.touched:
-        stage.picture.pick(pick, given, stage.at, **quiet).then(**redraw)
+        stage.picture.pick(pick, given, stage.at, **quiet, **progress.in_order()).then(**redraw)
     stage.options.input(judge, [*given, stage.options], [stage.verdict, stage.proof], **quiet)

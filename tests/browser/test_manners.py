@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import struct
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+
+from app import composing
+from vilt_core.world.composing import from_code
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
@@ -249,3 +253,48 @@ def test_a_phone_reaches_every_tab(follow):
     there(page.locator("#pair .vt"))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert page.evaluate("location.search") == "?tab=pairs"
+
+
+TILES, CHIPS = "[role=tabpanel] button[data-place]:visible", ".lab-chips button:visible"
+
+
+def both(page: Page, clicks: list) -> None:
+    """Two clicks, the second while the server has not yet heard of the first."""
+    held = []
+    page.route("**/queue/join*", lambda route: held.append(route))
+    for click in clicks:
+        click()
+        page.wait_for_timeout(400)  # Compose waits a moment before it sends
+    for route in held:
+        route.continue_()
+    page.unroute("**/queue/join*")
+
+
+@pytest.mark.parametrize("tab", ["tour", "ask", "align", "explain", "foils", "masks", "pixels"])
+def test_the_last_of_two_quick_clicks_counts(visit, tab):
+    page = visit(tab=tab)
+    for of in (TILES, CHIPS):
+        buttons = page.locator(of)
+        expect(buttons.nth(2)).to_be_visible(timeout=WAITED)
+        expect(page.locator(f"{TILES}[aria-pressed=true]")).to_have_count(1, timeout=WAITED)
+        both(page, [buttons.nth(1).click, buttons.nth(2).click])
+        expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true", timeout=WAITED)
+
+
+def test_a_scene_changed_again_while_the_model_thinks_is_the_one_that_counts(visit):
+    page = visit(tab="compose")
+    expect(page.locator("#sight .lab-words button").first).to_be_visible(timeout=WAITED)
+    page.locator(".lc-thing").first.focus()
+    keys = page.keyboard
+    both(page, [lambda: keys.press("ArrowRight"), lambda: keys.press("Shift+ArrowRight")])
+    before, moved = composing.opening().objects[0].x, 0.02 + 0.1
+    page.wait_for_url(re.compile("scene="))
+
+    def x() -> float:
+        return from_code(re.search(r"scene=([\w-]+)", page.url)[1]).objects[0].x
+
+    for _ in range(50):
+        if x() == pytest.approx(before + moved):
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"expected the cat at {before + moved}, the address says {x()}")
