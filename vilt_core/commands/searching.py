@@ -81,7 +81,8 @@ class Search:
             f"{1000 * cost.total:.0f} ms ({parts})"
         )
         if cost.forwards:
-            print(f"reading all of a million: {cost.everything(MILLION) / 3600:.1f} hours")
+            hours = cost.everything(MILLION) / 3600
+            print(f"reading all of a million at this pace: {hours:.1f} hours")
         for one in found.broken:
             print(f"passed over  {one.key}: {one.why}")
         if self.json is not None:
