@@ -4,6 +4,7 @@ from html import escape
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 
 def waiting(at: gr.HTML) -> dict[str, Any]:
@@ -21,6 +22,15 @@ def in_order() -> dict[str, Any]:
     Else Gradio drops a click then, or ("always_last") keeps it and forgets what it is about.
     """
     return {"trigger_mode": "multiple", "concurrency_limit": 1}
+
+
+def answering(at: Component) -> dict[str, Any]:
+    """Settings of an event whose answer comes at once, and of which each counts.
+
+    Args:
+        at: where it is shown that the answer is on its way.
+    """
+    return {"show_progress_on": at, "api_visibility": "private", **in_order()}
 
 
 def bar(says: str, done: int, total: int) -> str:

@@ -138,7 +138,7 @@ def build(speaker: gr.State, place: Place) -> None:
         message = aligned(image, event.text, beta, iterations, key, model)
         return event.text, chips.value(_suggestions(key, model), event.text), message
 
-    quiet = {"show_progress_on": view, "api_visibility": "private", **progress.in_order()}
+    quiet = progress.answering(view)
 
     def introduce(
         model, image, text, beta, iterations, key, link: Fields = NOTHING

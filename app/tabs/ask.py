@@ -125,7 +125,7 @@ def build(speaker: gr.State, place: Place) -> gr.HTML:
     ) -> tuple[Any, ...]:
         return suggested(image, event.text, key, model)
 
-    quiet = {"show_progress_on": card, "api_visibility": "private", **progress.in_order()}
+    quiet = progress.answering(card)
     place.opens(
         speaker.change,
         introduced,

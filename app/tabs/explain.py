@@ -277,14 +277,7 @@ def build(speaker: gr.State, place: Place) -> None:
     )
     chosen.image.input(_halted, running, buttons, **quiet)
     stop.click(_halted, running, buttons, **quiet)
-    board.knock(
-        knock,
-        subject,
-        compared,
-        **progress.in_order(),
-        show_progress_on=compared,
-        api_visibility="private",
-    )
+    board.knock(knock, subject, compared, **progress.answering(compared))
 
 
 def _taken(wish: Subject | None, running: Work | None) -> tuple[Any, ...]:

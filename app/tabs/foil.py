@@ -188,7 +188,7 @@ def build(speaker: gr.State, place: Place) -> None:
         board = compared(how, image, true, false, sticker, thing, key, model)
         return offers(key, turn, model, false), board
 
-    quiet = {"show_progress_on": view, "api_visibility": "private", **progress.in_order()}
+    quiet = progress.answering(view)
     place.opens(
         speaker.change,
         introduce,

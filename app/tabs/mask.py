@@ -226,7 +226,7 @@ def build(speaker: gr.State, place: Place) -> None:
     def teach(model, event: gr.EventData) -> tuple[Any, ...]:
         return taught(model, event.text)
 
-    quiet = {"show_progress_on": view, "api_visibility": "private", **progress.in_order()}
+    quiet = progress.answering(view)
 
     def introduce(model, image, text, unit, key, link: Fields = NOTHING) -> tuple[Any, ...]:
         if "unit" in link:
@@ -249,7 +249,7 @@ def build(speaker: gr.State, place: Place) -> None:
             "unit": UNITS[unit],
         },
     )
-    broken.pick(teach, speaker, [broken, giraffe], **{**quiet, "show_progress_on": giraffe})
+    broken.pick(teach, speaker, [broken, giraffe], **progress.answering(giraffe))
     chosen.strip.pick(pick, [chosen.keys, unit, speaker], everything, **quiet)
     chosen.strip.fresh(fresh, [chosen.keys, unit, speaker], everything, **quiet)
     chosen.image.input(

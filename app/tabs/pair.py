@@ -180,7 +180,7 @@ def build(speaker: gr.State, place: Place) -> None:
     def suggest(one, other, left, right, model, event: gr.EventData) -> tuple[Any, ...]:
         return event.text, *asked(one, other, event.text, left, right, model)
 
-    quiet = {"show_progress_on": view, "api_visibility": "private", **progress.in_order()}
+    quiet = progress.answering(view)
     place.opens(speaker.change, introduced, [speaker, *inputs[:-1]], everything, **quiet)
     place.carries(
         inputs[:-1],

@@ -303,7 +303,7 @@ def build(speaker: gr.State, place: Place) -> None:
     stoppable.halts(
         stop, queries, lambda: (finds.nothing(STOPPED), gr.Button(visible=False)), [shown, stop]
     )
-    clicked = quiet | progress.in_order()
+    clicked = progress.answering(shown)
     chosen.strip.pick(pick, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **clicked)
     chosen.strip.fresh(fresh, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **clicked)
     chosen.image.input(
@@ -313,4 +313,4 @@ def build(speaker: gr.State, place: Place) -> None:
         **quiet,
     )
     rank.click(found_sentences, looked, answer, **clicked)
-    shown.pick(explain, [pairs, speaker], view, **{**clicked, "show_progress_on": view})
+    shown.pick(explain, [pairs, speaker], view, **progress.answering(view))
