@@ -138,7 +138,8 @@ def build(speaker: gr.State, place: Place) -> None:
         message = aligned(image, event.text, beta, iterations, key, model)
         return event.text, chips.value(_suggestions(key, model), event.text), message
 
-    quiet = progress.answering(view)
+    quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
+    counted = progress.answering(view)
 
     def introduce(
         model, image, text, beta, iterations, key, link: Fields = NOTHING
@@ -163,8 +164,8 @@ def build(speaker: gr.State, place: Place) -> None:
             "iterations": int(iterations),
         },
     )
-    chosen.strip.pick(pick, [chosen.keys, *settings, speaker], everything, **quiet)
-    chosen.strip.fresh(fresh, [chosen.keys, *settings, speaker], everything, **quiet)
+    chosen.strip.pick(pick, [chosen.keys, *settings, speaker], everything, **counted)
+    chosen.strip.fresh(fresh, [chosen.keys, *settings, speaker], everything, **counted)
     chosen.image.input(
         brought,
         [chosen.keys, speaker],
@@ -175,12 +176,12 @@ def build(speaker: gr.State, place: Place) -> None:
         suggest,
         [chosen.image, *settings, chosen.key, speaker],
         [text, suggestions, view],
-        **quiet,
+        **counted,
     )
     gr.on(
         [button.click, text.submit, beta.release, iterations.release],
         aligned,
         asked,
         view,
-        **quiet,
+        **counted,
     )

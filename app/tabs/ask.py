@@ -125,7 +125,8 @@ def build(speaker: gr.State, place: Place) -> gr.HTML:
     ) -> tuple[Any, ...]:
         return suggested(image, event.text, key, model)
 
-    quiet = progress.answering(card)
+    quiet: dict[str, Any] = {"show_progress_on": card, "api_visibility": "private"}
+    counted = progress.answering(card)
     place.opens(
         speaker.change,
         introduced,
@@ -137,17 +138,17 @@ def build(speaker: gr.State, place: Place) -> gr.HTML:
         [chosen.key, chosen.image, question],
         lambda key, image, text: {"picture": links.shown(key, image), "question": text},
     )
-    chosen.strip.pick(pick, [chosen.keys, speaker], everything, **quiet)
-    chosen.strip.fresh(fresh, [chosen.keys, speaker], everything, **quiet)
+    chosen.strip.pick(pick, [chosen.keys, speaker], everything, **counted)
+    chosen.strip.fresh(fresh, [chosen.keys, speaker], everything, **counted)
     chosen.image.input(
         brought, [chosen.keys, speaker], [chosen.strip, chosen.key, *replied], **quiet
     )
-    suggestions.pick(suggest, [chosen.image, chosen.key, speaker], [question, *replied], **quiet)
+    suggestions.pick(suggest, [chosen.image, chosen.key, speaker], [question, *replied], **counted)
     gr.on(
         [button.click, question.submit],
         asked,
         [chosen.image, question, chosen.key, speaker],
         replied,
-        **quiet,
+        **counted,
     )
     return card

@@ -230,7 +230,8 @@ def build(speaker: gr.State, place: Place) -> None:
 
     desk = gr.State(None)
     outputs = [desk, editor, card, turned, seen, questions, sentences, question, text]
-    quiet = progress.waiting(card) | progress.in_order()
+    quiet = progress.waiting(card)
+    counted = quiet | progress.in_order()
     said = [question, text, speaker]
 
     def arrive(model: str | None, event: gr.EventData) -> tuple[Any, ...]:
@@ -281,20 +282,20 @@ def build(speaker: gr.State, place: Place) -> None:
 
     place.carries([desk, question, text], carried)
     editor.arrive(arrive, speaker, [strip, *outputs], **quiet)
-    strip.pick(show, speaker, [strip, *outputs], **quiet)
-    strip.fresh(fresh, speaker, [strip, *outputs], **quiet)
-    editor.open(open_file, speaker, outputs, **quiet)
-    editor.edit(edit, [desk, *said], outputs, **quiet)
+    strip.pick(show, speaker, [strip, *outputs], **counted)
+    strip.fresh(fresh, speaker, [strip, *outputs], **counted)
+    editor.open(open_file, speaker, outputs, **counted)
+    editor.edit(edit, [desk, *said], outputs, **counted)
     gr.on(
         [ask.click, question.submit, match.click, text.submit],
-        ask_again, [desk, *said], outputs, **quiet,
+        ask_again, [desk, *said], outputs, **counted,
     )  # fmt: skip
     speaker.change(introduce, [desk, *said], outputs, **quiet)
-    questions.pick(suggest, [desk, *said], outputs, **quiet)
-    sentences.pick(propose, [desk, *said], outputs, **quiet)
-    turned.do(do, [desk, *said], outputs, **quiet)
-    turned.other(other, [desk, *said], outputs, **quiet)
-    turned.keep(keep, [desk, *said], outputs, **quiet)
+    questions.pick(suggest, [desk, *said], outputs, **counted)
+    sentences.pick(propose, [desk, *said], outputs, **counted)
+    turned.do(do, [desk, *said], outputs, **counted)
+    turned.other(other, [desk, *said], outputs, **counted)
+    turned.keep(keep, [desk, *said], outputs, **counted)
 
 
 def _field(label: str, placeholder: str, verb: str) -> tuple[gr.Textbox, gr.Button]:

@@ -248,20 +248,20 @@ def build(speaker: gr.State, place: Place) -> None:
             "answer": subject and subject.question == text and subject.answer,
         },
     )
-    clicked = quiet | progress.in_order()
-    chosen.strip.pick(pick, [chosen.keys, speaker], picture, **clicked)
-    chosen.strip.fresh(fresh, [chosen.keys, speaker], picture, **clicked)
+    counted = quiet | progress.in_order()
+    chosen.strip.pick(pick, [chosen.keys, speaker], picture, **counted)
+    chosen.strip.fresh(fresh, [chosen.keys, speaker], picture, **counted)
     suggestions.pick(
-        suggest, [chosen.image, chosen.key, speaker], [question, suggestions, wish], **clicked
+        suggest, [chosen.image, chosen.key, speaker], [question, suggestions, wish], **counted
     )
     gr.on(
         [button.click, question.submit],
         asked,
         [chosen.image, question, chosen.key, speaker],
         [suggestions, wish],
-        **clicked,
+        **counted,
     )
-    answers.pick(other, subject, wish, **clicked)
+    answers.pick(other, subject, wish, **counted)
     buttons = [button, stop]
     taken = wish.change(_taken, [wish, running], [subject, running, *buttons, compared], **quiet)
     # "multiple": work that was superseded may still be at its last step.

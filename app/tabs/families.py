@@ -233,7 +233,7 @@ def _wire_pictures(chosen: picker.Picker, words: list[gr.Textbox], quiet: dict[s
     def brought(keys: tuple[Key, ...]) -> tuple[Any, ...]:
         return picker.strip_value(keys, None), None
 
-    clicked = quiet | progress.in_order()
-    chosen.strip.pick(pick, [chosen.keys], [*words, *chosen.outputs], **clicked)
-    chosen.strip.fresh(fresh, [chosen.keys], [*words, *chosen.outputs], **clicked)
+    counted = quiet | progress.in_order()
+    chosen.strip.pick(pick, [chosen.keys], [*words, *chosen.outputs], **counted)
+    chosen.strip.fresh(fresh, [chosen.keys], [*words, *chosen.outputs], **counted)
     chosen.image.input(brought, [chosen.keys], [chosen.strip, chosen.key], **quiet)

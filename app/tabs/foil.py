@@ -188,7 +188,8 @@ def build(speaker: gr.State, place: Place) -> None:
         board = compared(how, image, true, false, sticker, thing, key, model)
         return offers(key, turn, model, false), board
 
-    quiet = progress.answering(view)
+    quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
+    counted = progress.answering(view)
     place.opens(
         speaker.change,
         introduce,
@@ -197,8 +198,8 @@ def build(speaker: gr.State, place: Place) -> None:
         **quiet,
     )
     place.carries([chosen.key, chosen.image, how, true, false, sticker, thing], carry)
-    chosen.strip.pick(pick, [chosen.keys, how, speaker], everything, **quiet)
-    chosen.strip.fresh(fresh, [chosen.keys, how, speaker], everything, **quiet)
+    chosen.strip.pick(pick, [chosen.keys, how, speaker], everything, **counted)
+    chosen.strip.fresh(fresh, [chosen.keys, how, speaker], everything, **counted)
     chosen.image.input(
         brought,
         [chosen.keys, speaker],
@@ -209,10 +210,10 @@ def build(speaker: gr.State, place: Place) -> None:
         suggest,
         [chosen.image, chosen.key, turn, speaker],
         [true, false, suggestions, view],
-        **quiet,
+        **counted,
     )
     other.click(
-        another, [chosen.key, turn, how, speaker], everything[len(chosen.outputs) :], **quiet
+        another, [chosen.key, turn, how, speaker], everything[len(chosen.outputs) :], **counted
     )
     how.input(switch, asked, [by_word, by_sticker, view], **quiet)
     gr.on(
@@ -220,5 +221,5 @@ def build(speaker: gr.State, place: Place) -> None:
         show,
         [*asked[:-1], turn, speaker],
         [suggestions, view],
-        **quiet,
+        **counted,
     )

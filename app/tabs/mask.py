@@ -226,7 +226,8 @@ def build(speaker: gr.State, place: Place) -> None:
     def teach(model, event: gr.EventData) -> tuple[Any, ...]:
         return taught(model, event.text)
 
-    quiet = progress.answering(view)
+    quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
+    counted = progress.answering(view)
 
     def introduce(model, image, text, unit, key, link: Fields = NOTHING) -> tuple[Any, ...]:
         if "unit" in link:
@@ -250,8 +251,8 @@ def build(speaker: gr.State, place: Place) -> None:
         },
     )
     broken.pick(teach, speaker, [broken, giraffe], **progress.answering(giraffe))
-    chosen.strip.pick(pick, [chosen.keys, unit, speaker], everything, **quiet)
-    chosen.strip.fresh(fresh, [chosen.keys, unit, speaker], everything, **quiet)
+    chosen.strip.pick(pick, [chosen.keys, unit, speaker], everything, **counted)
+    chosen.strip.fresh(fresh, [chosen.keys, unit, speaker], everything, **counted)
     chosen.image.input(
         brought,
         [chosen.keys, speaker],
@@ -262,14 +263,14 @@ def build(speaker: gr.State, place: Place) -> None:
         suggest,
         [chosen.image, unit, chosen.key, speaker],
         [text, suggestions, *looked],
-        **quiet,
+        **counted,
     )
-    gr.on([use.click, text.submit], written, asked, [suggestions, *looked], **quiet)
+    gr.on([use.click, text.submit], written, asked, [suggestions, *looked], **counted)
     row.pick(
         click,
         [chosen.image, text, hidden, unit, chosen.key, speaker],
         looked,
-        **quiet,
+        **counted,
     )
     unit.input(
         hidden_from, [chosen.image, text, hidden, unit, chosen.key, speaker], looked, **quiet

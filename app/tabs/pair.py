@@ -180,7 +180,8 @@ def build(speaker: gr.State, place: Place) -> None:
     def suggest(one, other, left, right, model, event: gr.EventData) -> tuple[Any, ...]:
         return event.text, *asked(one, other, event.text, left, right, model)
 
-    quiet = progress.answering(view)
+    quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
+    counted = progress.answering(view)
     place.opens(speaker.change, introduced, [speaker, *inputs[:-1]], everything, **quiet)
     place.carries(
         inputs[:-1],
@@ -190,18 +191,18 @@ def build(speaker: gr.State, place: Place) -> None:
             "statement": text,
         },
     )
-    strip.pick(pick, [shown, speaker], everything, **quiet)
-    strip.fresh(fresh, [shown, speaker], everything, **quiet)
+    strip.pick(pick, [shown, speaker], everything, **counted)
+    strip.fresh(fresh, [shown, speaker], everything, **counted)
     for image, own, other in ((left_image, left, right), (right_image, right, left)):
         image.input(brought, [shown, other, speaker], [strip, own, suggestions, view], **quiet)
     suggestions.pick(
         suggest,
         [left_image, right_image, left, right, speaker],
         [statement, suggestions, view],
-        **quiet,
+        **counted,
     )
-    gr.on([button.click, statement.submit], asked, inputs, [suggestions, view], **quiet)
-    swap.click(swapped, inputs, [left_image, right_image, left, right, view], **quiet)
+    gr.on([button.click, statement.submit], asked, inputs, [suggestions, view], **counted)
+    swap.click(swapped, inputs, [left_image, right_image, left, right, view], **counted)
 
 
 def _picture(label: str, name: str) -> gr.Image:

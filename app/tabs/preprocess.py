@@ -324,7 +324,8 @@ def build(tab: gr.Tab, place: Place) -> None:
     source = [chosen.image, chosen.key, button]
     steps = [told, opened, resized, cut, places, before, after, padded, sampled, number, limit]
     pressed = [odd, broken]
-    quiet = progress.waiting(told) | progress.in_order()
+    quiet = progress.waiting(told)
+    counted = quiet | progress.in_order()
 
     def draw(image, key, button, name, number, seed) -> Any:
         return shown((image, key, button), name, number, None, seed)
@@ -373,7 +374,7 @@ def build(tab: gr.Tab, place: Place) -> None:
     )
     place.carries([chosen.key, chosen.image, button, number], carry)
     chosen.strip.pick(
-        pick, [chosen.keys, *settings], [*chosen.outputs, button, *pressed, *steps], **quiet
+        pick, [chosen.keys, *settings], [*chosen.outputs, button, *pressed, *steps], **counted
     )
     chosen.image.input(
         bring,
@@ -386,7 +387,7 @@ def build(tab: gr.Tab, place: Place) -> None:
             press,
             [chosen.keys, *settings],
             [chosen.strip, chosen.image, chosen.key, button, *pressed, *steps],
-            **quiet,
+            **counted,
         )
     gr.on([name.change, number.release], draw, [*source, *settings], steps, **quiet)
     again.click(redraw, [*source, name, limit, seed], [seed, sampled], **quiet)

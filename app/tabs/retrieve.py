@@ -303,14 +303,14 @@ def build(speaker: gr.State, place: Place) -> None:
     stoppable.halts(
         stop, queries, lambda: (finds.nothing(STOPPED), gr.Button(visible=False)), [shown, stop]
     )
-    clicked = progress.answering(shown)
-    chosen.strip.pick(pick, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **clicked)
-    chosen.strip.fresh(fresh, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **clicked)
+    counted = progress.answering(shown)
+    chosen.strip.pick(pick, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **counted)
+    chosen.strip.fresh(fresh, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **counted)
     chosen.image.input(
         lambda keys: (picker.strip_value(keys, None), None, *_none()),
         chosen.keys,
         [chosen.strip, chosen.key, *answer],
         **quiet,
     )
-    rank.click(found_sentences, looked, answer, **clicked)
+    rank.click(found_sentences, looked, answer, **counted)
     shown.pick(explain, [pairs, speaker], view, **progress.answering(view))

@@ -182,7 +182,7 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
     given = [chosen.image, text, chosen.key, speaker]
     every = [component for stage in stages for component in stage.everything]
     quiet = progress.waiting(told)
-    clicked = quiet | progress.in_order()
+    counted = quiet | progress.in_order()
 
     def enter(place: int, *given: Any) -> tuple[Any, ...]:
         if given[3] is None:  # no model was chosen yet
@@ -202,7 +202,7 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
         )
 
     def entering(event: Any) -> None:
-        event.then(enter, [current, *given], [told, *every], **clicked)
+        event.then(enter, [current, *given], [told, *every], **counted)
 
     def pick(keys: tuple[Key, ...], event: gr.EventData) -> tuple[Any, ...]:
         return opened(keys, keys[event.place])
@@ -234,10 +234,10 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
             "stop": current + 1,
         },
     )
-    entering(chosen.strip.pick(pick, chosen.keys, shown, **clicked))
+    entering(chosen.strip.pick(pick, chosen.keys, shown, **counted))
     entering(
         chosen.strip.fresh(
-            lambda keys: opened(keys, services.another()), chosen.keys, shown, **clicked
+            lambda keys: opened(keys, services.another()), chosen.keys, shown, **counted
         )
     )
     entering(
@@ -245,22 +245,22 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
             brought,
             [chosen.keys, text, speaker],
             [chosen.strip, chosen.key, suggestions],
-            **clicked,
+            **counted,
         )
     )
-    entering(suggestions.pick(suggest, [chosen.key, speaker], [text, suggestions], **clicked))
+    entering(suggestions.pick(suggest, [chosen.key, speaker], [text, suggestions], **counted))
     gr.on(
         [button.click, text.submit],
         enter,
         [current, *given],
         [told, *every],
-        **clicked,
+        **counted,
     )
     # What was drawn while another tab was on show took no notice of the room that there is.
     tab.select(None, None, None, js=_RESIZE, api_visibility="private")
     for at, (stop, step, stage) in enumerate(zip(STOPS, steps, stages, strict=True)):
         _wire(stop, stage, given, told, quiet)
-        entering(step.select(lambda at=at: at, None, current, **clicked))
+        entering(step.select(lambda at=at: at, None, current, **counted))
         for leads in turns:
             if at in leads:  # the step that this selects is entered by its own event
                 leads[at].click(lambda at=at: gr.Walkthrough(selected=at), None, walk, **quiet)

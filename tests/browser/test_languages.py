@@ -95,11 +95,13 @@ def test_a_question_asked_in_chinese_goes_to_the_server_in_english(read):
 def test_the_language_is_remembered_and_the_address_has_the_first_word(read, address):
     page = read(locale="ja-JP")  # nothing chosen: the browser's
     expect(page.locator(TABS).first).to_have_text(said("ja", "Tour"))
+    expect(page.locator("#stop-0-says")).not_to_be_empty(timeout=WAIT)
     choose(page, "zh")
     page.reload()
     expect(page.locator(TABS).first).to_have_text(said("zh", "Tour"), timeout=WAIT)
     expect(page.locator("html")).to_have_attribute("lang", "zh", timeout=WAIT)
     expect(page.locator(".lab-language")).to_have_value("zh")
+    expect(page.locator("#stop-0-says")).not_to_be_empty(timeout=WAIT)
     page.goto(f"{address}?lang=ja")
     expect(page.locator(TABS).first).to_have_text(said("ja", "Tour"), timeout=WAIT)
     choose(page, "en")
