@@ -80,6 +80,7 @@ def head() -> str:
     return f"""
     <meta name="description" content="See, question and take apart a vision-language transformer.">
     <style id="lab-styles">{ours}</style>
+    <script>{static("stream.js")}</script>
     <script>{saving()}</script>
     """
 

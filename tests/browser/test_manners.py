@@ -282,6 +282,35 @@ def test_the_last_of_two_quick_clicks_counts(visit, tab):
         expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true", timeout=WAITED)
 
 
+def test_what_is_asked_while_the_stream_of_answers_ends_is_answered(visit):
+    page = visit(tab="tour")
+    options = page.locator("#stop-0-options label")
+    expect(options.first).to_be_visible(timeout=WAITED)
+    expect(page.locator(f"{TILES}[aria-pressed=true]")).to_have_count(1)
+    streams = []
+
+    def told_late(route) -> None:
+        """The page hears nothing of a stream before its end, and hears of that late."""
+        response = route.fetch()
+        streams.append(route)
+        while len(streams) == 1:
+            page.wait_for_timeout(50)
+        route.fulfill(response=response)
+
+    page.wait_for_timeout(1000)  # until the page's first stream has ended
+    page.route("**/queue/data*", told_late, times=1)
+    options.first.click()
+    while not streams:
+        page.wait_for_timeout(50)
+    tile = page.locator(TILES).nth(2)
+    with page.expect_response("**/queue/join*"):
+        tile.click()
+    page.wait_for_timeout(500)
+    streams.append(None)
+    expect(page.locator("#stop-0-verdict .lab-badge")).to_be_visible()
+    expect(tile).to_have_attribute("aria-pressed", "true")
+
+
 def test_a_scene_changed_again_while_the_model_thinks_is_the_one_that_counts(visit):
     page = visit(tab="compose")
     expect(page.locator("#sight .lab-words button").first).to_be_visible(timeout=WAITED)

@@ -1,0 +1,85 @@
+// Gradio ends the stream of answers as soon as none is awaited. What the page asks for while that
+// end is still on its way would wait for an answer until something else is asked: the page believes
+// in a stream that the server has left. So an end is held back until no question is on its way,
+// and not told at all where an answer is still awaited: the page reads on from another stream.
+(() => {
+    const fetched = window.fetch.bind(window);
+    const asking = new Set(); // questions that the server is still to take
+    const awaited = new Set(); // events without an answer
+    const early = new Set(); // events answered before the page knew of them
+
+    async function joined(asked, settings) {
+        const response = await fetched(asked, settings);
+        const event = response.ok && (await response.clone().json()).event_id;
+        if (event && !early.delete(event)) awaited.add(event);
+        return response;
+    }
+
+    function counted(question) {
+        const done = question.catch(() => null).then(() => asking.delete(done));
+        asking.add(done);
+        return question;
+    }
+
+    async function* blocks(body, left) {
+        const decoder = new TextDecoder();
+        const reader = body.getReader();
+        left.cancel = reason => reader.cancel(reason);
+        let rest = "";
+        for (;;) {
+            const { done, value } = await reader.read();
+            if (done) break;
+            const whole = (rest + decoder.decode(value, { stream: true })).split("\n\n");
+            rest = whole.pop();
+            for (const block of whole) yield `${block}\n\n`;
+        }
+        if (rest) yield rest;
+    }
+
+    async function* unbroken(request, body, left) {
+        while (body) {
+            let next = null;
+            for await (const block of blocks(body, left)) {
+                const told = block.slice(0, 200); // what is answered may be long, and comes last
+                const message = /"msg": ?"(\w+)"/.exec(told)?.[1];
+                const event = /"event_id": ?"(\w+)"/.exec(told)?.[1];
+                if (message === "process_completed" && !awaited.delete(event)) early.add(event);
+                if (message === "unexpected_error") awaited.clear();
+                if (message === "close_stream") {
+                    while (asking.size) await Promise.allSettled([...asking]);
+                    if (awaited.size) {
+                        const response = await fetched(new Request(request));
+                        if (response.ok) next = response.body;
+                    }
+                }
+                if (!next) yield block;
+            }
+            body = next;
+        }
+    }
+
+    async function streamed(asked, settings) {
+        const request = new Request(asked, settings);
+        const response = await fetched(new Request(request));
+        if (!response.ok || !response.body) return response;
+        const left = {};
+        const found = unbroken(request, response.body, left);
+        const encoder = new TextEncoder();
+        const body = new ReadableStream({
+            async pull(controller) {
+                const { done, value } = await found.next();
+                if (done) controller.close();
+                else controller.enqueue(encoder.encode(value));
+            },
+            cancel: reason => left.cancel?.(reason),
+        });
+        return new Response(body, { status: response.status, headers: response.headers });
+    }
+
+    window.fetch = (asked, settings) => {
+        const { pathname } = new URL(asked.url ?? asked, location.href);
+        if (pathname.endsWith("/queue/join")) return counted(joined(asked, settings));
+        if (pathname.endsWith("/queue/data")) return streamed(asked, settings);
+        return fetched(asked, settings);
+    };
+})();
