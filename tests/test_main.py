@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vilt_core.__main__ import main
+from vilt_core.__main__ import INTERRUPTED, main
+from vilt_core.commands.measuring import Evaluate
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,6 +39,26 @@ def test_help_names_every_command():
         "search",
     ):
         assert command in shown.stdout
+
+
+def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
+    def interrupted(_command):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Evaluate, "run", interrupted)
+    monkeypatch.setattr(sys, "argv", ["vilt_core", "evaluate"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == INTERRUPTED
+    assert capsys.readouterr().err == "stopped; the same command goes on with a training\n"
+
+
+@pytest.mark.parametrize("option", ["--json", "--submission"])
+def test_what_cannot_be_kept_is_told_before_anything_is_measured(tmp_path, option):
+    found = run("evaluate", "--limit", "4", option, str(tmp_path / "none" / "found.json"))
+    assert found.returncode == 1
+    assert found.stderr.count("\n") == 1
+    assert "a file in a folder that is there" in found.stderr
 
 
 def test_world_writes_scenes_and_evaluate_scores_a_model_on_them(tmp_path):

@@ -15,6 +15,8 @@ from vilt_core.commands.searching import Index, Search
 from vilt_core.commands.train import Train
 from vilt_core.training import TrainingStopped
 
+INTERRUPTED = 130  # what a shell is told of Ctrl-C
+
 
 def main() -> None:
     """Run one command; a mistake of the user's is one sentence on standard error."""
@@ -44,6 +46,9 @@ def main() -> None:
     except (ValueError, OSError, TrainingStopped) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on with a training", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 import json
+import re
 
 import pytest
 
+from vilt_core.data.check import check_data
 from vilt_core.data.examples import ImageFile, StatementExample
-from vilt_core.data.jsonl_sets import files_in, read_file
+from vilt_core.data.folders import open_data
+from vilt_core.data.jsonl_sets import files_in, passed_over, read_file
 from vilt_core.world.export import export
 
 
@@ -98,7 +101,32 @@ def test_files_named_by_split_and_by_kind(tmp_path):
         ("questions", "val"): tmp_path / "val.jsonl",
         ("questions", "train.small"): tmp_path / "train.small.jsonl",
         ("captions", "train"): tmp_path / "captions.jsonl",
+        ("statements", "train"): tmp_path / "pairs.jsonl",  # to be told that it is empty
     }
+
+
+def test_a_file_whose_fields_have_other_names_is_told_of(tmp_path):
+    write(tmp_path / "train.jsonl", {"image": "a.png", "question": "is it?", "answer": "yes"})
+    write(tmp_path / "val.jsonl", {"img": "a.png", "question_text": "is it?"})
+    write(tmp_path / "extra.jsonl", {"img": "a.png", "txt": "a cat"})
+    assert files_in(tmp_path)["questions", "val"] == tmp_path / "val.jsonl"
+    with pytest.raises(ValueError, match=r"val\.jsonl line 1: .*question_text"):
+        open_data(tmp_path, split="val")
+    found = check_data(tmp_path)
+    assert not found.complete
+    assert "val.jsonl line 1: expected a caption, a question or a statement" in found.text()
+    assert re.search(r"passed over: .*extra\.jsonl: .*'img', 'txt'", found.text())
+    (tmp_path / "train.jsonl").unlink()
+    (tmp_path / "val.jsonl").unlink()
+    with pytest.raises(ValueError, match=r"found .*extra\.jsonl: no caption, question or state"):
+        open_data(tmp_path)
+
+
+def test_what_is_of_a_kind_comes_before_what_only_promises(tmp_path):
+    write(tmp_path / "train.jsonl", {"img": "a.png"})
+    write(tmp_path / "captions.jsonl", {"image": "a.png", "caption": "a cat"})
+    assert files_in(tmp_path) == {("captions", "train"): tmp_path / "captions.jsonl"}
+    assert passed_over(tmp_path)[0].startswith(str(tmp_path / "train.jsonl"))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from vilt_core.evaluation.answers import (
     answer_scores,
     answer_worth,
     normalise_answer,
+    plain_answer,
     soft_target,
     soft_targets,
     to_the_letter,
@@ -91,6 +92,22 @@ def test_the_published_formula_annotator_by_annotator():
             for others in ([said[i] for i in kept] for kept in combinations(range(10), 9))
         ]
         assert answer_scores(said)[answer] == pytest.approx(sum(parts) / 10)
+
+
+@pytest.mark.parametrize("people", [1, 2, 3, 4, 5, 9, 11])
+def test_spelling_counts_among_ten_people_alone(people):
+    assert worth("yes", ["Yes"] * people) == pytest.approx(1.0)
+    assert worth("yes", ["Yes"] * 10) == 0.0
+
+
+@pytest.mark.parametrize("people", [1, 3, 5])
+def test_signs_and_letters_stay_apart(people):
+    answers = ("+", "-", "A", "b")
+    places = {plain_answer(answer): at for at, answer in enumerate(answers)}
+    for said in answers:
+        found = [worth(given, [said] * people) for given in answers]
+        assert found == pytest.approx([float(given == said) for given in answers])
+        assert soft_targets([said] * people, places) == {answers.index(said): 1.0}
 
 
 def test_a_single_annotator_is_right():

@@ -100,7 +100,7 @@ def test_mentions_are_nouns_of_what_is_there():
 def test_what_is_not_there(source, tmp_path):
     with pytest.raises(ValueError, match=r"expected world:test, .*got 'world:moon'"):
         source("world:moon")
-    with pytest.raises(ValueError, match=r"expected a file of JSON lines at .*none\.jsonl"):
+    with pytest.raises(ValueError, match=r"expected a file of JSON lines .*at .*none\.jsonl"):
         source(tmp_path / "none.jsonl")
     with pytest.raises(ValueError, match="limit must be at least 1, got 0"):
         source("world:test", limit=0)
@@ -109,5 +109,5 @@ def test_what_is_not_there(source, tmp_path):
 @pytest.mark.parametrize("source", [questions_of, pairs_of, captions_of])
 def test_an_empty_file(source, tmp_path):
     (tmp_path / "empty.jsonl").write_text("\n\n")
-    with pytest.raises(ValueError, match=r"empty\.jsonl must"):
+    with pytest.raises(ValueError, match=r"empty\.jsonl(, found an empty file| must)"):
         source(tmp_path / "empty.jsonl")

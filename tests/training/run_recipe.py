@@ -7,8 +7,6 @@ import json
 import sys
 from pathlib import Path
 
-import torch
-
 from vilt_core.data.folders import open_data
 from vilt_core.interop.lab import load_folder
 from vilt_core.training.engine import Settings
@@ -19,7 +17,6 @@ from vilt_core.training.truths import patch_classes
 
 
 def main(model: str, stages: str, settings: str, folder: str, data: str | None = None) -> None:
-    torch.use_deterministic_algorithms(True)
     recipe = Recipe(name="run", stages=tuple(Stage(**stage) for stage in json.loads(stages)))
     opened = open_data(data, split="train") if data else None
     bundle = load_folder(model)

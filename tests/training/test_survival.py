@@ -5,7 +5,9 @@ import io
 import json
 import multiprocessing
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -22,6 +24,7 @@ from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.training import TrainingStopped
 from vilt_core.training.engine import Settings
 from vilt_core.training.loop import train
+from vilt_core.training.monitor import train_and_watch
 from vilt_core.training.stages import Recipe, Stage
 from vilt_core.world.captions import caption
 from vilt_core.world.rendering import paint
@@ -68,6 +71,14 @@ def captions(tmp_path):
 
 
 @pytest.fixture
+def port() -> int:
+    """One of this machine that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture
 def shard(tmp_path) -> Path:
     folder = tmp_path / "conceptual"
     folder.mkdir()
@@ -98,7 +109,7 @@ def test_a_run_that_was_killed_goes_on_to_the_identical_end(tiny_bundle, tmp_pat
         arguments = [str(start), json.dumps(stages), json.dumps(settings), str(folder)]
         return [sys.executable, str(SCRIPT), *arguments]
 
-    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
+    env = os.environ | {"PYTHONPATH": str(SCRIPT.parents[2])}
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     subprocess.run(command(whole), check=True, timeout=120, env=env)
     log = cut / "log.jsonl"
@@ -131,6 +142,68 @@ def test_a_full_disk_leaves_the_last_good_state_and_says_which(tiny_bundle, tmp_
     assert (tmp_path / "run.pt").read_bytes() == good
     load_folder(tmp_path / "model")
     assert [record.step for record in run(tiny_bundle, tmp_path)] == [3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [("log.jsonl", "the log could not be written"), ("tensorboard", "what was to be kept could")],
+)
+def test_a_disk_that_takes_no_curve_names_the_last_good_state_too(
+    tiny_bundle, tmp_path, file, what
+):
+    def go_on():
+        train_and_watch(RECIPE, tmp_path, command="test", start=fresh(tiny_bundle), settings=OFTEN)
+
+    running = run(tiny_bundle, tmp_path)
+    for _ in range(2):
+        next(running)
+    running.close()
+    (tmp_path / file).unlink(missing_ok=True)
+    (tmp_path / file).symlink_to("/dev/full")
+    with pytest.raises(TrainingStopped, match=rf"{what}.*good state is .*run\.pt"):
+        go_on()
+    (tmp_path / file).unlink()
+    go_on()
+    assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])["step"] == 6
+
+
+@pytest.mark.slow
+def test_a_lost_process_is_told_by_the_other_in_one_sentence(tiny_bundle, tmp_path, port):
+    start, folder = tmp_path / "start", tmp_path / "run"
+    save_folder(tiny_bundle, start)
+    stages = [{"name": "any", "steps": 500, "mix": {"captions": 1.0}, "batch_size": 4}]
+    arguments = [str(start), json.dumps(stages), json.dumps({"save_every": 1}), str(folder)]
+
+    def joined(rank: int) -> subprocess.Popen:
+        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
+        env = {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
+        env |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
+        command = [sys.executable, str(SCRIPT), *arguments]
+        return subprocess.Popen(command, env=os.environ | env, stderr=subprocess.PIPE, text=True)
+
+    with joined(0) as left, joined(1) as lost:
+        deadline = time.monotonic() + 100
+        while not (folder / "run.pt").is_file():
+            assert left.poll() is lost.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        lost.kill()
+        _, said = left.communicate(timeout=60)
+    assert left.returncode == 1
+    last = said.strip().splitlines()[-1]
+    assert re.search(r"another process of this training was lost; the last good.*run\.pt", last)
+
+
+def test_a_run_whose_answers_moved_is_not_gone_on_with(tiny_bundle, tmp_path):
+    running = run(tiny_bundle, tmp_path)
+    for _ in range(2):
+        next(running)
+    running.close()
+    first, second, *others = tiny_bundle.answers
+    moved = replace(tiny_bundle, answers=(second, first, *others))
+    with pytest.raises(ValueError, match="begun with another recipe or other data"):
+        next(run(moved, tmp_path))
+    next(run(tiny_bundle, tmp_path))
 
 
 def test_a_broken_picture_is_passed_over_counted_and_named(tiny_bundle, tmp_path, captions):

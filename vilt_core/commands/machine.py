@@ -10,21 +10,25 @@ class Machine:
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of matrix products
-    workers: int = 0  # processes that prepare batches; 0 prepares them in the training process
+    workers: int | None = None  # processes that prepare batches: one with --data, else none
     accumulate: int = 1  # parts in which each process takes its share of a batch
     compile: bool = False  # blocks through torch.compile
     checkpointing: bool = False  # keep no activation within blocks: less memory, more time
     shard: bool = False  # FSDP: each process keeps a part of the weights
     save_every: int = 250  # steps between two states on disk
 
-    def settings(self):
-        """The same as the engine calls it."""
+    def settings(self, *, data: bool = False):
+        """The same as the engine calls it.
+
+        Args:
+            data: whether pictures have to be decoded: that is then done beside the training.
+        """
         from vilt_core.training.engine import Settings
 
         return Settings(
             device=self.device,
             precision=self.precision,
-            workers=self.workers,
+            workers=int(data) if self.workers is None else self.workers,
             accumulate=self.accumulate,
             compiled=self.compile,
             checkpointing=self.checkpointing,

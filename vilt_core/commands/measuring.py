@@ -6,7 +6,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from vilt_core.commands.typed import source_of, to_file, typed_command, write_json
+from vilt_core.commands.typed import check_place, source_of, to_file, typed_command, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,8 @@ class Evaluate:
     ] = "vqa"
     on: str = "world:test"  # or world:style, world:composition, a .jsonl FILE, FOLDER or FOLDER:val
     limit: int | None = None  # examples at most; of retrieval, pictures
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    batch_size: int = 64  # examples read at once; no score depends on it
     json: Path | None = None  # where to write what is printed
     submission: Path | None = None  # where to write the answers for the server of VQA
     report: Path | None = (
@@ -48,6 +50,7 @@ class Evaluate:
         from vilt_core.evaluation import evaluate
         from vilt_core.evaluation.pages import publish_results, publish_study, publish_task
 
+        check_place(self.json)
         source = source_of(self.model)
         with tqdm(unit="example", delay=1, leave=False) as bar:
 
@@ -78,6 +81,8 @@ class Evaluate:
                 task=self.task,
                 on=self.on,
                 limit=self.limit,
+                batch_size=self.batch_size,
+                device=self.device,
                 progress=show,
                 submission=self.submission,
             )

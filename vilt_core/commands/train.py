@@ -65,6 +65,7 @@ class Train:
     to: Path | None = None  # runs/RECIPE
     steps: int | None = None  # of pre-training: the paper's 100000, or its 200000 by default
     mpp: bool = False  # predict masked patches besides, in pre-training
+    mixgen: float = 0.0  # share of pairs that are mixed with another, in pre-training: MixGen's
     evaluate_every: int = 1000  # steps on stickers; of the paper's fine-tunings it is an epoch
     scale: float = 1.0  # of every stage's steps: 0.01 for a rehearsal
     planning: OmitArgPrefixes[Planning] = field(default_factory=Planning)
@@ -83,10 +84,10 @@ class Train:
         from vilt_core.training.rivals import FURTHER, RIVALS
 
         recipe, bundle = (RECIPES | RIVALS | FURTHER)[self.recipe](scale=self.scale), None
-        if self.data or self.steps or self.mpp or self.planning.plan:
+        if self.data or self.steps or self.mpp or self.mixgen or self.planning.plan:
             raise ValueError(
-                f"{self.recipe} draws its own data: --data, --steps, --mpp and --plan are for the "
-                "recipes of the paper"
+                f"{self.recipe} draws its own data: --data, --steps, --mpp, --mixgen and --plan "
+                "are for the recipes of the paper"
             )
         if recipe.prepare is not None:
             bundle = recipe.prepare(load_folder(source_of(self.start or recipe.start)))
@@ -133,7 +134,7 @@ class Train:
             self._to(),
             start=bundle,
             data={paper.kind: data},
-            settings=self.machine.settings(),
+            settings=self.machine.settings(data=True),
             look=None if paper.task is None else looking_at(held_out, task=paper.task),
             evaluate_every=look_every(data, batch_size=paper.stage.batch_size),
             command=typed_command(),
@@ -143,9 +144,10 @@ class Train:
         from vilt_core.training.paper import PAPER
 
         if self.recipe == "vilt-b32-pretrain":
-            found |= {"patch_masking": self.mpp} | ({"steps": self.steps} if self.steps else {})
-        elif self.steps or self.mpp:
-            raise ValueError(f"--steps and --mpp are for pre-training, got {self.recipe}")
+            found |= {"patch_masking": self.mpp, "mixgen": self.mixgen}
+            found |= {"steps": self.steps} if self.steps else {}
+        elif self.steps or self.mpp or self.mixgen:
+            raise ValueError(f"--steps, --mpp and --mixgen are for pre-training, got {self.recipe}")
         return PAPER[self.recipe](scale=self.scale, **found)
 
     def _tell_plan(self, paper, data: str) -> None:

@@ -16,6 +16,7 @@ from vilt_core.data.examples import (
     StoredImage,
 )
 from vilt_core.data.folders import EXPECTED, Found, open_data, recognise
+from vilt_core.data.jsonl_sets import passed_over
 from vilt_core.data.report import DataReport, SetReport, SplitReport
 from vilt_core.data.sequences import Joined
 from vilt_core.data.shards import ShardExamples
@@ -42,7 +43,13 @@ def check_data(source: str | Path, *, progress: Progress | None = None) -> DataR
     tell = progress or (lambda _what, _done, _total: None)
     sets = tuple(_check_set(each, tell) for each in found)
     missing = () if sets else (f"anything known; expected {EXPECTED}",)
-    return DataReport(source=str(source), sets=sets, missing=missing)
+    folders = () if source.is_file() else dict.fromkeys([source, *(each.folder for each in found)])
+    return DataReport(
+        source=str(source),
+        sets=sets,
+        missing=missing,
+        passed_over=tuple(line for folder in folders for line in passed_over(folder)),
+    )
 
 
 @dataclass(slots=True)

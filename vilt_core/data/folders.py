@@ -81,7 +81,8 @@ def open_data(source: str | Path, *, split: str = "train", kind: str | None = No
         return _of_kind(jsonl_sets.read_file(source, split=split), kind, source)
     every = recognise(source)
     if not every:
-        raise ValueError(f"expected {EXPECTED} in {source}, found nothing of the kind")
+        others = "; ".join(jsonl_sets.passed_over(source)) or "nothing of the kind"
+        raise ValueError(f"expected {EXPECTED} in {source}, found {others}")
     of_kind = [found for found in every if kind in (None, found.kind)]
     kinds = sorted({found.kind for found in every})
     if not of_kind:

@@ -160,7 +160,7 @@ def _question(line: Line) -> QuestionLine:
 def _is_answer(value: Any) -> bool:
     if isinstance(value, str):
         return bool(value.strip())
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _caption(line: Line) -> CaptionLine:

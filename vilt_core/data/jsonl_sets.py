@@ -39,7 +39,11 @@ _FILES = {"captions.jsonl": "captions", "questions.jsonl": "questions", "pairs.j
 
 
 def files_in(root: Path) -> dict[tuple[str, str], Path]:
-    """The files of a folder by (kind, split); empty where there are none, or only empty ones."""
+    """The files of a folder by (kind, split).
+
+    One whose name promises examples and that holds none of ours is of the kind that its name says,
+    or else of the others' kind, so that somebody will open it and be told why not.
+    """
     found: dict[tuple[str, str], Path] = {}
     named = [root / f"{split}.jsonl" for split in SPLITS]
     by_kind = [root / name for name in _FILES]
@@ -47,23 +51,42 @@ def files_in(root: Path) -> dict[tuple[str, str], Path]:
     candidates = [(file.stem, file) for file in named + others]
     candidates += [("train", file) for file in by_kind]
     candidates += [(split, root / split / name) for split in SPLITS for name in _FILES]
-    for split, file in candidates:
-        if file.is_file() and (kind := kind_of(file)) is not None:
+    there = [(split, file, kind_of(file)) for split, file in candidates if file.is_file()]
+    for split, file, kind in there:
+        if kind is not None:
             found.setdefault((kind, split), file)
+    usual = next((kind for kind, _ in found), KINDS[0])
+    for split, file, kind in there:
+        if kind is None and (file.stem in SPLITS or file.name in _FILES):
+            found.setdefault((_FILES.get(file.name, usual), split), file)
     return found
 
 
-def kind_of(file: Path) -> str | None:
-    """The kind of example in a file by its first line; None where it has none, or none of ours.
+def passed_over(root: Path) -> tuple[str, ...]:
+    """The other files of JSON lines in a folder, a sentence each on what they have instead."""
+    known = set(files_in(root).values())
+    return tuple(
+        f"{file}: no caption, question or statement in its first line, which has {_fields(file)}"
+        for file in sorted(root.glob("*.jsonl"))
+        if file not in known
+    )
 
-    A file that cannot be read has the kind that its name promises, so that somebody will open it
-    and be told why not.
-    """
+
+def kind_of(file: Path) -> str | None:
+    """The kind of example in a file by its first line; None where it has none, or none of ours."""
     try:
         line = next(read_lines(file), None)
     except ValueError:
-        return _FILES.get(file.name, KINDS[0])
+        return None
     return None if line is None else _kind(line)
+
+
+def _fields(file: Path) -> str:
+    try:
+        line = next(read_lines(file), None)
+    except ValueError as error:
+        return f"an error: {error}"
+    return "nothing" if line is None else ", ".join(map(repr, line.fields)) or "no field"
 
 
 def read_file(file: Path, *, split: str = "train") -> DataSet:

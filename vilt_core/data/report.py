@@ -67,6 +67,7 @@ class DataReport:
     source: str
     sets: tuple[SetReport, ...]
     missing: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()  # files that look like data and are not read
 
     @property
     def complete(self) -> bool:
@@ -78,6 +79,7 @@ class DataReport:
         """For a person: a paragraph a data set, a line a split, what is missing below each."""
         lines = [f"{self.source}: {_count(len(self.sets), 'data set')}"]
         lines += [f"  missing: {line}" for line in self.missing]
+        lines += [f"  passed over: {line}" for line in self.passed_over]
         for each in self.sets:
             lines += ["", f"{each.format} ({each.kind}) in {each.folder}"]
             lines += [line for split in each.splits for line in split.lines(each.kind)]

@@ -13,6 +13,7 @@ from vilt_core.evaluation.alignment import alignment_scores
 from vilt_core.evaluation.faithfulness import faithfulness_scores
 from vilt_core.evaluation.hidden_words import hidden_word_accuracy
 from vilt_core.evaluation.inference import Progress
+from vilt_core.evaluation.machine import checked_device
 from vilt_core.evaluation.matching import matching_accuracy
 from vilt_core.evaluation.meeting import word_pointing
 from vilt_core.evaluation.nlvr2 import nlvr2_accuracy
@@ -65,6 +66,7 @@ def evaluate(
     on: Source = "world:test",
     limit: int | None = None,
     batch_size: int = 64,
+    device: str | None = None,
     progress: Progress | None = None,
     submission: str | Path | None = None,
 ) -> dict[str, Any]:
@@ -78,6 +80,7 @@ def evaluate(
             public format (FOLDER or FOLDER:SPLIT), or a data set.
         limit: how many examples at most; a sensible number otherwise.
         batch_size: examples read at once; no result depends on it.
+        device: "cpu", "cuda", or "auto" for the better of them; where the model is, unless given.
         progress: told (done, total) after every batch.
         submission: of "vqa" alone: where to write the answers for the server of its challenge.
 
@@ -85,14 +88,16 @@ def evaluate(
         What the task's function does, see there: everything in it is JSON.
 
     Raises:
-        ValueError: an unknown task, a submission of another task than "vqa", or a model or a set
-            that cannot be read.
+        ValueError: an unknown task, a submission of another task than "vqa", a GPU where there is
+            none, or a model or a set that cannot be read.
     """
     if task not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
     if submission is not None and task != "vqa":
         raise ValueError(f"a submission is of the task vqa, got {task}")
     bundle = model if isinstance(model, Bundle) else open_bundle(model)
+    if device is not None:
+        bundle.model.to(checked_device(device))
     extra = {} if submission is None else {"submission": submission}
     return TASKS[task](
         bundle, on=on, limit=limit, batch_size=batch_size, progress=progress, **extra

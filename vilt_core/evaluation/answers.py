@@ -21,6 +21,7 @@ _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _PERIOD = re.compile(r"\.(?!\d)")
 _PERIODS = 32  # the evaluator passes the flag re.UNICODE, 32, where the count belongs
 _FULL_PANEL = 4  # from so many people on, the formula is the official one
+_OFFICIAL_PANEL = 10  # people who answered each question of VQA v2
 _SOFT = (0.0, 0.3, 0.6, 0.9, 1.0)
 
 
@@ -42,13 +43,22 @@ def normalise_answer(answer: str) -> str:
     return " ".join(CONTRACTIONS.get(word, word) for word in counted if word not in _ARTICLES)
 
 
+def plain_answer(answer: str) -> str:
+    """An answer normalised; as it is written where the official rules leave nothing of it.
+
+    They leave nothing of "A", "+" and "-", which are three answers to whoever asks for a letter
+    or a sign.
+    """
+    return normalise_answer(answer) or _in_one_line(answer)
+
+
 def to_the_letter(answers: Sequence[str]) -> bool:
     """Whether an answer must be written as people wrote it, rather than mean the same.
 
     The official evaluator normalises only where its ten people differ: against ten times "Yes" a
-    "yes" is wrong. Of fewer than four people, whom it does not know, spelling never counts.
+    "yes" is wrong. Of fewer or more people, whom it does not know, spelling never counts.
     """
-    return len(answers) >= _FULL_PANEL and len(set(map(_in_one_line, answers))) == 1
+    return len(answers) == _OFFICIAL_PANEL and len(set(map(_in_one_line, answers))) == 1
 
 
 def answer_scores(answers: Sequence[str]) -> dict[str, float]:
@@ -60,7 +70,7 @@ def answer_scores(answers: Sequence[str]) -> dict[str, float]:
     """
     total = len(answers)
     enough = min(3, total - 1)
-    compared = _in_one_line if to_the_letter(answers) else normalise_answer
+    compared = _in_one_line if to_the_letter(answers) else plain_answer
     said = Counter(map(compared, answers))
     if not enough:
         return dict.fromkeys(said, 1.0)
@@ -79,7 +89,7 @@ def answer_worth(answer: str, scores: Mapping[str, float], *, literal: bool) -> 
         scores: from ``answer_scores``.
         literal: from ``to_the_letter`` of the same people.
     """
-    return scores.get(_in_one_line(answer) if literal else normalise_answer(answer), 0.0)
+    return scores.get(_in_one_line(answer) if literal else plain_answer(answer), 0.0)
 
 
 def soft_target(count: int) -> float:
@@ -93,12 +103,12 @@ def soft_targets(answers: Sequence[str], places: Mapping[str, int]) -> dict[int,
     Args:
         answers: as people gave them; all of their spellings count together. The published steps
             are made for ten people; of fewer than four an answer is worth what it scores.
-        places: of each answer of the model, normalised, in its list.
+        places: of each answer of the model, as ``plain_answer`` has it, in its list.
 
     Returns:
         Places with values in (0, 1]; all others are 0. Answers outside the list are left out.
     """
-    said = Counter(map(normalise_answer, answers))
+    said = Counter(map(plain_answer, answers))
     if len(answers) < _FULL_PANEL:
         worth = answer_scores(answers)
     else:
@@ -108,7 +118,7 @@ def soft_targets(answers: Sequence[str], places: Mapping[str, int]) -> dict[int,
 
 def answer_kind(answers: Sequence[str]) -> str:
     """The type of a question by its most frequent answer: "yes/no", "number" or "other"."""
-    [(answer, _)] = Counter(normalise_answer(a) for a in answers).most_common(1)
+    [(answer, _)] = Counter(plain_answer(a) for a in answers).most_common(1)
     if answer in ("yes", "no"):
         return "yes/no"
     return "number" if answer.isdecimal() else "other"

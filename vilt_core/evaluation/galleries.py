@@ -1,8 +1,10 @@
 """What retrieval is measured on: pictures with their captions, of the world or of a data set."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from vilt_core.data.examples import CaptionExample
+from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, check_any, data_set_of, of_kind, world_split
 from vilt_core.evaluation.sources import EVALUATION_SEED, Picture, draw_of
 from vilt_core.world.captions import caption
@@ -14,12 +16,13 @@ WORLD_GALLERY = 1000  # pictures, where no limit is given
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gallery:
-    """Pictures, and the captions that were made for them."""
+    """Pictures that can be read, and the captions that were made for them."""
 
     pictures: tuple[Picture, ...]
     captions: tuple[str, ...]
     owners: tuple[int, ...]  # the picture that each caption was made for
     programs: tuple[Program, ...] = ()  # what each caption of the world claims
+    passed_over: dict[str, Any] = field(default_factory=dict)  # other pictures, as a result tells
 
 
 def gallery_of(on: Source, *, limit: int | None = None) -> Gallery:
@@ -31,7 +34,8 @@ def gallery_of(on: Source, *, limit: int | None = None) -> Gallery:
         limit: how many pictures at most; 1,000 of the world, or all otherwise.
 
     Raises:
-        ValueError: no such set, a file that cannot be read, or no caption in it.
+        ValueError: no such set, a file that cannot be read, no caption in it, or too many pictures
+            that cannot be read.
     """
     split = world_split(on, limit)
     if split is not None:
@@ -39,13 +43,16 @@ def gallery_of(on: Source, *, limit: int | None = None) -> Gallery:
     told: dict[Picture, list[str]] = {}
     for example in of_kind(data_set_of(on, kind="captions"), CaptionExample):
         told.setdefault(example.image, []).extend(example.captions)
-    pictures = list(told)[:limit]
+    some = list(told)[:limit]
+    seen = readable(some)
+    pictures = seen.keep(some, lambda picture: (picture,))
     captions = [(said, at) for at, picture in enumerate(pictures) for said in told[picture]]
     check_any(captions, on)
     return Gallery(
         pictures=tuple(pictures),
         captions=tuple(said for said, _ in captions),
         owners=tuple(at for _, at in captions),
+        passed_over=seen.told(),
     )
 
 

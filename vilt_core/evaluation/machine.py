@@ -43,3 +43,16 @@ def _of_processor(field: str) -> str:
         return ""
     lines = _CPUINFO.read_text(encoding="utf-8").splitlines()
     return next((text.partition(":")[2].strip() for text in lines if text.startswith(field)), "")
+
+
+def checked_device(device: str) -> str:
+    """The name "cpu" or "cuda", of which "auto" takes the better.
+
+    Raises:
+        ValueError: another name, or a GPU where there is none.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device != "cpu" and not (device == "cuda" and torch.cuda.is_available()):
+        raise ValueError(f"device must be auto, cpu, or cuda where there is one, got {device!r}")
+    return device

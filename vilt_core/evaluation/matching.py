@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vilt_core.evaluation.inference import Progress, evaluating, read_batches, said_first
+from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source
 from vilt_core.evaluation.sources import Paired, pairs_of
 from vilt_core.interop.bundle import Bundle
@@ -33,17 +34,22 @@ def matching_accuracy(
     Returns:
         "accuracy" against the captions of other pictures, "hard_negatives" against near misses
         (None where a file has none) and "by_change" for each kind of those, in [0, 1]; "chance".
+        Pictures that cannot be read are passed over: "unreadable" counts these, "named" has what is
+        wrong with the first.
 
     Raises:
-        ValueError: a set that cannot be read.
+        ValueError: a set that cannot be read, or too many pictures that cannot.
     """
     pairs = pairs_of(on, limit=limit)
+    seen = readable(one.picture for one in pairs)
+    pairs = seen.keep(pairs, lambda one: (one.picture,))
     begun = time.perf_counter()
     believed = match_probabilities(bundle, pairs, batch_size=batch_size, progress=progress)
     seconds = time.perf_counter() - begun
     return {
         **said_first("matching", bundle, on, examples=len(pairs), seconds=seconds),
         **judged(pairs, believed),
+        **seen.told(),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from vilt_core.data.image import stack
 from vilt_core.evaluation.inference import Progress, evaluating, pixels_of, row_batches, said_first
+from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, is_world
 from vilt_core.evaluation.sources import Asked
 from vilt_core.evaluation.statements import Stated, statements_of
@@ -40,12 +41,16 @@ def nlvr2_accuracy(
         "accuracy"; "consistency", the share of groups in which all is right; "text_only", the
         accuracy of the best guess from the words (text_only.py, fitted on the other half of the
         groups). All in [0, 1], over the statements whose label is known, None where none is. Of
-        the world also the accuracy "by_type" of statement.
+        the world also the accuracy "by_type" of statement. Statements about pictures that cannot be
+        read are not judged: "unreadable" counts these, "named" has what is wrong with the first.
 
     Raises:
-        ValueError: a model without an NLVR2 head, or a set that cannot be read.
+        ValueError: a model without an NLVR2 head, a set that cannot be read, or too many pictures
+            that cannot.
     """
     stated = statements_of(on, limit=limit)
+    seen = readable(picture for one in stated for picture in one.pictures)
+    stated = seen.keep(stated, lambda one: one.pictures)
     begun = time.perf_counter()
     believed = statement_probabilities(bundle, stated, batch_size=batch_size, progress=progress)
     seconds = time.perf_counter() - begun
@@ -58,6 +63,7 @@ def nlvr2_accuracy(
         "accuracy": _share(right),
         "consistency": consistency([one.group for one in told], right),
         "text_only": _share(guessed_right(told)),
+        **seen.told(),
     }
     return found | {"by_type": _by_form(told, right)} if is_world(on) else found
 

@@ -52,14 +52,16 @@ def retrieval_recall(
         taught to match and nothing to rank.
         Of a data set, as published, a caption belongs to the picture that it was made for and to
         no other, and of several thousand pictures "folds" has the mean over folds of 1,000 (COCO's
-        second number).
+        second number). Pictures that cannot be read are passed over with their captions:
+        "unreadable" counts these, "named" has what is wrong with the first.
 
         A sentence of the world is true of other scenes as well, and its program says of which:
         there, every pair that is true is right. "own" counts as for a data set, and "ceiling" is
         the most that this can be expected to be, for one who knows what is true and no more.
 
     Raises:
-        ValueError: a model without such a head, or a set that cannot be read.
+        ValueError: a model without such a head, a set that cannot be read, or too many pictures
+            that cannot.
     """
     head, judge = _ranked_by(bundle)
     gallery = gallery_of(on, limit=limit)
@@ -78,6 +80,7 @@ def retrieval_recall(
         **recalls(scores, right),
         "chance": chance(right),
     }
+    result |= gallery.passed_over
     if gallery.programs:
         result |= {"own": recalls(scores, own), "ceiling": ceiling(own, right)}
     elif len(gallery.pictures) > FOLD and len(gallery.pictures) % FOLD == 0:

@@ -16,13 +16,20 @@ from pathlib import Path
 from vilt_core.data.examples import (
     CaptionExample,
     DataSet,
-    ImageFile,
     QuestionExample,
     StoredImage,
 )
-from vilt_core.data.jsonl import QuestionLine, read_captions, read_questions
+from vilt_core.data.jsonl import read_captions
 from vilt_core.evaluation.answers import answer_kind, answer_scores, to_the_letter
-from vilt_core.evaluation.sets import Source, check_any, name_of, of_kind, opened, world_split
+from vilt_core.evaluation.sets import (
+    Source,
+    check_any,
+    data_set_of,
+    name_of,
+    of_kind,
+    opened,
+    world_split,
+)
 from vilt_core.world.captions import caption
 from vilt_core.world.grammar import Mention
 from vilt_core.world.negatives import hard_negative
@@ -86,12 +93,7 @@ def questions_of(on: Source, *, limit: int | None = None) -> list[Asked]:
     split = world_split(on, limit)
     if split is not None:
         return list(islice(world_questions(split), limit or WORLD_QUESTIONS))
-    found = opened(on, kind="questions")
-    examples = (
-        of_kind(found, QuestionExample, limit=limit)
-        if isinstance(found, DataSet)
-        else map(_example, read_questions(found, limit=limit))
-    )
+    found = data_set_of(on, kind="questions")
     asked = [
         Asked(
             picture=one.image,
@@ -101,20 +103,10 @@ def questions_of(on: Source, *, limit: int | None = None) -> list[Asked]:
             literal=to_the_letter(one.answers),
             id=one.id,
         )
-        for one in examples
+        for one in of_kind(found, QuestionExample, limit=limit)
     ]
     check_any(asked, on)
     return asked
-
-
-def _example(line: QuestionLine) -> QuestionExample:
-    return QuestionExample(
-        image=ImageFile(line.image),
-        question=line.question,
-        answers=line.answers,
-        kind=line.kind,
-        id="",
-    )
 
 
 def world_questions(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Asked]:

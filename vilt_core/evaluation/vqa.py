@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vilt_core.evaluation.answers import answer_worth, normalise_answer
+from vilt_core.evaluation.answers import answer_worth, plain_answer
 from vilt_core.evaluation.inference import Progress, evaluating, read_batches, said_first
+from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, is_world
 from vilt_core.evaluation.sources import Asked, questions_of
-from vilt_core.evaluation.submission import check_ids, write_submission
+from vilt_core.evaluation.submission import check_ids, check_place, write_submission
 from vilt_core.evaluation.text_only import cross_fitted_guesses, world_text_only
 from vilt_core.interop.bundle import Bundle
 
@@ -38,14 +39,21 @@ def vqa_accuracy(
         "accuracy", "text_only" (text_only.py: fitted on the training split, or on the other half of
         the questions) and "answerable" (the best that this model's list of answers allows), over
         all questions and, under "by_type" and "text_only_by_type", over each kind. Shares in
-        [0, 1]. Questions whose answers are kept secret do not count; None where all are.
+        [0, 1]. Questions whose answers are kept secret do not count; None where all are. Questions
+        about pictures that cannot be read are not asked: "unreadable" counts these, "named" has
+        what is wrong with the first.
 
     Raises:
-        ValueError: a model without a VQA head, a set that cannot be read, or a submission for
-            questions without numbers.
+        ValueError: a model without a VQA head, a set that cannot be read, too many pictures that
+            cannot, or a submission for questions without numbers or into no folder.
     """
+    if submission is not None:
+        check_place(submission)
     asked = questions_of(on, limit=limit)
     ids = None if submission is None else check_ids([one.id for one in asked])
+    whole = None if submission is None else "a submission needs the answer to every question"
+    seen = readable((one.picture for one in asked), all_of_them=whole)
+    asked = seen.keep(asked, lambda one: (one.picture,))
     begun = time.perf_counter()
     answers = predict_answers(bundle, asked, batch_size=batch_size, progress=progress)
     seconds = time.perf_counter() - begun
@@ -62,6 +70,7 @@ def vqa_accuracy(
         "answerable": _mean(_best_known(told, bundle.answers)),
         "by_type": by_type(told, scores),
         "text_only_by_type": by_type(told, guessed),
+        **seen.told(),
     }
 
 
@@ -112,7 +121,7 @@ def by_type(asked: Sequence[Asked], scores: Sequence[float]) -> dict[str, float 
 
 def _best_known(asked: Sequence[Asked], answers: Sequence[str]) -> list[float]:
     """The worth of the best answer to each question that is in the list."""
-    meant, written = set(map(normalise_answer, answers)), set(answers)
+    meant, written = set(map(plain_answer, answers)), set(answers)
     lists = [written if one.literal else meant for one in asked]
     return [
         max((one.scores[answer] for answer in one.scores if answer in known), default=0.0)

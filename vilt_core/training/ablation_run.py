@@ -20,7 +20,7 @@ import torch
 
 from vilt_core.config import with_task
 from vilt_core.evaluation import evaluate
-from vilt_core.evaluation.machine import hardware, versions
+from vilt_core.evaluation.machine import checked_device, hardware, versions
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import json_text, read_object, write_together
 from vilt_core.interop.lab import load_folder, save_folder
@@ -34,7 +34,7 @@ from vilt_core.training.ablation import (
     pretraining,
     table_five,
 )
-from vilt_core.training.engine import Settings, checked_device
+from vilt_core.training.engine import Settings
 from vilt_core.training.loop import bundle_of_run, train
 from vilt_core.training.stages import Recipe
 from vilt_core.training.transfer import add_heads, seed_words_from_pictures

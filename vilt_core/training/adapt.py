@@ -14,7 +14,7 @@ from torch import nn
 
 from vilt_core.config import TASKS, TRAINING_HEADS, with_task
 from vilt_core.data.examples import CaptionExample, DataSet, QuestionExample
-from vilt_core.evaluation.answers import normalise_answer
+from vilt_core.evaluation.answers import plain_answer
 from vilt_core.interop.bundle import Bundle
 from vilt_core.layers.heads import RankHead, VqaHead
 from vilt_core.layers.init import initialise
@@ -128,7 +128,7 @@ def own_answers(data: DataSet, *, at_least: int = 1) -> Counter[str]:
     for example in data.examples:
         assert isinstance(example, QuestionExample)
         if example.answers:
-            plain = (normalise_answer(answer) or answer for answer in example.answers)
+            plain = map(plain_answer, example.answers)
             said[Counter(plain).most_common(1)[0][0]] += 1
     ranked = sorted(said, key=lambda answer: (-said[answer], answer))
     return Counter({answer: said[answer] for answer in ranked if said[answer] >= at_least})
@@ -142,7 +142,7 @@ def _fit_answers(bundle: Bundle, data: DataSet, *, min_count: int) -> tuple[Bund
         raise ValueError(f"{data.name} has no answer that {min_count} questions share")
     places: dict[str, int] = {}
     for place, answer in enumerate(bundle.answers):
-        places.setdefault(normalise_answer(answer), place)
+        places.setdefault(plain_answer(answer), place)
     _set_answers(bundle.vilt, [places.get(answer) for answer in answers])
     chosen = set(answers)
     lists = {

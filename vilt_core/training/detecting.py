@@ -17,6 +17,7 @@ import torch
 from vilt_core.config import DetectorConfig, detector_mini
 from vilt_core.data.image import normalise
 from vilt_core.evaluation.detection import boxes_of
+from vilt_core.evaluation.machine import checked_device
 from vilt_core.interop.detectors import save_detector
 from vilt_core.layers.boxes import TrueBoxes
 from vilt_core.layers.detector import Detector
@@ -29,7 +30,7 @@ from vilt_core.training.checkpoint import (
     take_up_optimizer,
     write_run,
 )
-from vilt_core.training.engine import checked_device, step_seed
+from vilt_core.training.engine import step_seed
 from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
 from vilt_core.training.stages import Stage
 from vilt_core.types import ImageBatch

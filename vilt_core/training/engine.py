@@ -19,6 +19,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
+from vilt_core.evaluation.machine import checked_device
 from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.packed import has_bfloat16_units
 from vilt_core.training.step import TrainingStep
@@ -124,6 +125,14 @@ class Engine:
         """What is drawn within leaves the global sources of chance as they were."""
         return torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else [])
 
+    def is_loss(self, error: RuntimeError) -> bool:
+        """Whether an error says that another process is gone, rather than that we are wrong."""
+        if self.processes == 1:
+            return False
+        if isinstance(error, torch.distributed.DistError):
+            return True
+        return any(word in str(error) for word in ("Connection", "gloo", "NCCL", "Timed out"))
+
     def everybodys(self, found: Mapping[str, float]) -> dict[str, float]:
         """Sums over all processes, by name."""
         names = sorted(found)
@@ -147,19 +156,6 @@ def is_main() -> bool:
     """Whether this process is the one that writes and shows."""
     alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
     return alone or int(os.environ.get("RANK", "0")) == 0
-
-
-def checked_device(device: str) -> str:
-    """The name "cpu" or "cuda", of which "auto" takes the better.
-
-    Raises:
-        ValueError: another name, or a GPU where there is none.
-    """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device != "cpu" and not (device == "cuda" and torch.cuda.is_available()):
-        raise ValueError(f"device must be auto, cpu, or cuda where there is one, got {device!r}")
-    return device
 
 
 def step_seed(seed: int, stage: str, step: int, rank: int) -> int:

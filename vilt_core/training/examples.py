@@ -21,7 +21,7 @@ from vilt_core.data.examples import (
 from vilt_core.data.image import HALF, Processing, to_pixels
 from vilt_core.data.sequences import caption_counts
 from vilt_core.data.text import Tokenizer, mask_words
-from vilt_core.evaluation.answers import normalise_answer, soft_targets
+from vilt_core.evaluation.answers import plain_answer, soft_targets
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import Row
 from vilt_core.training.stages import Stage, drawn
@@ -76,7 +76,7 @@ class ExampleRows:
         self.data = {kind: data[wanted.get(kind, kind)] for kind in stage.mix}
         self.starts = {kind: _starts(found) for kind, found in self.data.items()}
         self.answer_index = {
-            normalise_answer(answer): place for place, answer in enumerate(reading.answers)
+            plain_answer(answer): place for place, answer in enumerate(reading.answers)
         }
         self.agreed = "questions" in self.data and _agreed(self.data["questions"])
         if "statements" in self.data:
@@ -183,7 +183,7 @@ class ExampleRows:
         pixels = self._pixels(seen.image, draw)
         ids = self.reading.tokenizer.encode([seen.question]).batch.ids[0]
         if self.agreed:
-            found = self.answer_index.get(normalise_answer(seen.answers[0]), IGNORED)
+            found = self.answer_index.get(plain_answer(seen.answers[0]), IGNORED)
             return [Row(pixels=pixels, texts=(ids,), answer=found)]
         scores = torch.zeros(len(self.reading.answers))
         for place, worth in soft_targets(seen.answers, self.answer_index).items():

@@ -25,6 +25,7 @@ STEPS_AN_EPOCH = 20  # of small data, before their batches grow
 _PASSES = {"vqa": 1, "nlvr2": 2, "retrieval": 16}  # of the model, for one example
 WATCHED = {"vqa": 1000, "nlvr2": 1000, "retrieval": 50}  # examples scored after each epoch
 LEAST_APART = 100  # steps, of two such looks where an epoch is short
+_WIDE = 512  # from which on a model is trained as ViLT-B/32 (width 768) is
 _MEASURED = 50  # pictures whose size is looked at
 _MIX = {"vqa": "questions", "nlvr2": "statements", "retrieval": "ranking"}
 
@@ -90,6 +91,11 @@ def own_data(
         augment=augment,
     )
     return Recipe(name="own-data", stages=(stage,), seed=seed)
+
+
+def default_rate(bundle: Bundle) -> float:
+    """The learning rate at its peak, where nobody says it: a wide model's is the published one."""
+    return 1e-4 if bundle.model.config.width >= _WIDE else 5e-4
 
 
 def fitting_size(bundle: Bundle, data: DataSet) -> int:

@@ -1,8 +1,10 @@
 """What a run has done so far, where its last good state lies, and whether it is the same run."""
 
+import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,19 +23,32 @@ LOG = "log.jsonl"  # a line a step, in the folder of the run
 BROKEN_SHARE, BROKEN_ALLOWED = 0.01, 20  # of unreadable pictures
 
 
-def lesson_of(recipe: Recipe, data: Mapping[str, DataSet] | None) -> str:
-    """What is learned from what, but for how long: the identity of a run."""
+def stopped(why: str, good: Path | None) -> TrainingStopped:
+    """Why a run cannot go on, and from where it can."""
+    kept = f"the last good state is {good}" if good else "no state was saved yet"
+    return TrainingStopped(f"{why}; {kept}")
+
+
+def lesson_of(
+    recipe: Recipe, data: Mapping[str, DataSet] | None, *, answers: Sequence[str] = ()
+) -> str:
+    """What is learned from what, but for how long: the identity of a run.
+
+    The order of the answers belongs to it: a head whose rows mean others would name them wrongly.
+    """
     stages = [asdict(stage) | {"steps": 0, "horizon": 0} for stage in recipe.stages]
     sets = {kind: (one.name, one.split, len(one.examples)) for kind, one in (data or {}).items()}
-    return json.dumps({"seed": recipe.seed, "stages": stages, "data": sets}, sort_keys=True)
+    named = hashlib.sha256("\n".join(answers).encode()).hexdigest()
+    lesson = {"seed": recipe.seed, "stages": stages, "data": sets, "answers": named}
+    return json.dumps(lesson, sort_keys=True)
 
 
 def same_lesson(begun: str, now: str) -> bool:
     """Whether a run goes on as it was begun; settings that are new since had their defaults."""
     defaults = asdict(Stage(name="", steps=0, mix={}))
-    then = json.loads(begun)
+    then, meant = json.loads(begun), json.loads(now)
     then["stages"] = [json.loads(json.dumps(defaults)) | stage for stage in then["stages"]]
-    return then == json.loads(now)
+    return {"answers": meant.get("answers")} | then == meant
 
 
 class Keeper:
@@ -74,8 +89,7 @@ class Keeper:
 
     def stopped(self, why: str) -> TrainingStopped:
         """Why the run cannot go on, and from where it can."""
-        kept = f"the last good state is {self.good}" if self.good else "no state was saved yet"
-        return TrainingStopped(f"{why}; {kept}")
+        return stopped(why, self.good)
 
     def look_at(self, totals: Mapping[str, float]) -> None:
         """Stop where too many pictures cannot be read."""
@@ -87,12 +101,25 @@ class Keeper:
                 f"than {BROKEN_SHARE:.0%}"
             )
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What processes do with each other: one that is gone is told in a sentence."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not self.engine.is_loss(error):
+                raise
+            raise self.stopped("another process of this training was lost") from error
+
     def note(self, record: Any) -> None:
         """A line of the log, before the state that it belongs to is saved."""
         if self.engine.is_main:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / LOG).open("a", encoding="utf-8") as log:
-                log.write(json.dumps(asdict(record)) + "\n")
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with (self.folder / LOG).open("a", encoding="utf-8") as log:
+                    log.write(json.dumps(asdict(record)) + "\n")
+            except OSError as error:
+                raise self.stopped(f"the log could not be written: {error}") from error
 
     def _forget_beyond(self, state: dict | None) -> None:
         """Keep of the log what led to the state; all or nothing of the new one is written."""

@@ -117,7 +117,7 @@ def train(
         if deepest and deepest > bundle.model.config.depth:
             grow(bundle.vilt, deepest)
         _take_up(state["model"], bundle, folder)
-    lesson = lesson_of(recipe, data)
+    lesson = lesson_of(recipe, data, answers=bundle.answers)
     keeper = Keeper(folder, bundle, engine, state, lesson=lesson, kept=recipe.kept)
     for place in range(keeper.stage, len(recipe.stages)):
         stage = recipe.stages[place]
@@ -196,14 +196,15 @@ def _stage(
     waiting = time.monotonic()
     for step, parts in enumerate(load(batches, workers=engine.settings.workers), batches.first):
         waited = time.monotonic() - waiting
-        totals = engine.everybodys(_told(parts))
+        with keeper.together():
+            totals = engine.everybodys(_told(parts))
         if isinstance(parts, Failure) or totals["failed"]:
             reason = parts.reason if isinstance(parts, Failure) else "another process has no batch"
             raise keeper.stopped(f"no batch for step {step + 1} of {stage.name}: {reason}")
         keeper.look_at(totals)
         rate = learning_rate(stage, step)
         set_rate(optimizer, rate)
-        with engine.own_chance():
+        with keeper.together(), engine.own_chance():
             torch.manual_seed(step_seed(seed, stage.name, step, engine.rank))  # dropout's
             found, norm = update(module, parts, stage=stage, totals=totals, engine=engine)
         if not all(map(math.isfinite, (norm, *found.values()))):

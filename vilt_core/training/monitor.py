@@ -1,6 +1,5 @@
 """A run as a person watches it: progress bar, TensorBoard, scores on the way, a summary."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from itertools import islice
@@ -11,11 +10,13 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from vilt_core.data.examples import DataSet
-from vilt_core.evaluation.machine import hardware
+from vilt_core.evaluation.machine import checked_device, hardware
 from vilt_core.evaluation.sources import world_questions
 from vilt_core.evaluation.vqa import predict_answers, worth
 from vilt_core.interop.bundle import Bundle
-from vilt_core.training.engine import Settings, checked_device, is_main
+from vilt_core.interop.folders import json_text, write_together
+from vilt_core.training.engine import Settings, is_main
+from vilt_core.training.keeper import stopped
 from vilt_core.training.loop import Record, bundle_of_run, train
 from vilt_core.training.stages import Recipe, Stage
 
@@ -62,19 +63,25 @@ def train_and_watch(
         for _ in running:
             pass
         return folder / "model"
-    with Watcher(recipe, folder) as watcher:
-        for record in running:
-            watcher.note(record)
-            ended = record.step % evaluate_every == 0 or record.step == record.steps
-            watched = not settings.sharded and record.stage != "backbone"
-            if look is not None and watched and ended:
-                watcher.score(look, bundle, record)
-            if record.saved:
-                _summarise(recipe, folder / "model", command, settings, record.seconds)
-                if record.stage in recipe.kept and record.step == record.steps:
-                    done = replace(recipe, stages=_until(recipe, record.stage))
-                    kept = folder / f"model-{record.stage}"
-                    _summarise(done, kept, command, settings, record.seconds)
+    state = folder / "run.pt"
+    good = state if state.is_file() else None
+    try:
+        with Watcher(recipe, folder) as watcher:
+            for record in running:
+                good = state if record.saved else good
+                watcher.note(record)
+                ended = record.step % evaluate_every == 0 or record.step == record.steps
+                watched = not settings.sharded and record.stage != "backbone"
+                if look is not None and watched and ended:
+                    watcher.score(look, bundle, record)
+                if record.saved:
+                    _summarise(recipe, folder / "model", command, settings, record.seconds)
+                    if record.stage in recipe.kept and record.step == record.steps:
+                        done = replace(recipe, stages=_until(recipe, record.stage))
+                        kept = folder / f"model-{record.stage}"
+                        _summarise(done, kept, command, settings, record.seconds)
+    except OSError as error:
+        raise stopped(f"what was to be kept could not be written: {error}", good) from error
     return folder / "model"
 
 
@@ -157,4 +164,6 @@ def _summarise(
         "hardware": hardware(torch.device(checked_device(settings.device))),
         "torch": torch.__version__,
     }
-    (folder / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    text = json_text(summary)
+    path = folder / "training.json"
+    write_together({path: lambda part: part.write_text(text, encoding="utf-8")})

@@ -23,6 +23,7 @@ def scores(
     task: str,
     on: DataSet,
     limit: int | None = None,
+    device: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """What ``evaluate`` finds, of retrieval among at most ``RANKED`` pictures.
@@ -32,12 +33,13 @@ def scores(
         task: "vqa", "nlvr2" or "retrieval".
         on: held-out data.
         limit: examples at most.
+        device: as of ``evaluate``.
         progress: told (done, total) after every batch.
     """
     if task == "retrieval":
         limit = min(limit or RANKED, RANKED)
     bundle = load_folder(model) if isinstance(model, Path) else model
-    return evaluate(bundle, task=task, on=on, limit=limit, progress=progress)
+    return evaluate(bundle, task=task, on=on, limit=limit, device=device, progress=progress)
 
 
 def headline(found: dict[str, Any]) -> dict[str, float]:

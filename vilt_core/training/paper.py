@@ -72,6 +72,7 @@ def vilt_b32_pretrain(
     examples: int = sum(CAPTIONS.values()),
     steps: int = 200_000,
     patch_masking: bool = False,
+    mixgen: float = 0.0,
     scale: float = 1.0,
     sizes: ViltConfig = B32,
 ) -> PaperRecipe:
@@ -86,9 +87,16 @@ def vilt_b32_pretrain(
         examples: captions that make an epoch.
         steps: of the optimiser.
         patch_masking: predict masked patches besides.
+        mixgen: share of the pairs that are mixed with another (Hao et al., WACV 2023); the paper
+            had none.
         scale: multiplies the steps.
         sizes: of the model.
+
+    Raises:
+        ValueError: a share beyond 0 to 1.
     """
+    if not 0 <= mixgen <= 1:
+        raise ValueError(f"mixgen must be a share of the pairs, 0 to 1, got {mixgen}")
     stage = Stage(
         name="pretrain",
         steps=steps,
@@ -99,6 +107,7 @@ def vilt_b32_pretrain(
         warmup=0.1,
         clip=_NO_CLIP,
         patch_mask_rate=0.15 if patch_masking else 0.0,
+        mixgen=mixgen,
     )
     tasks = ("itm", "mlm", "mpp") if patch_masking else ("itm", "mlm")
     return PaperRecipe(

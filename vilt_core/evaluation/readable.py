@@ -1,0 +1,62 @@
+"""Pictures that cannot be read: passed over before anything is asked of a model, and named."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vilt_core.data.image import open_image
+from vilt_core.evaluation.sources import Picture
+from vilt_core.world.scenes import Scene
+
+NAMED = 5  # of the pictures that are passed over
+SHARE, ALLOWED = 0.01, 20  # that may be, as in training
+
+_Asked = TypeVar("_Asked")
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """Which pictures of a set a model can be asked about."""
+
+    broken: dict[Picture, str]  # what is wrong with each of the others
+
+    def keep(
+        self, asked: Iterable[_Asked], shown: Callable[[_Asked], Sequence[Picture]]
+    ) -> list[_Asked]:
+        """What is asked of pictures all of which can be read."""
+        return [one for one in asked if self.broken.keys().isdisjoint(shown(one))]
+
+    def told(self) -> dict[str, Any]:
+        """For a result: how many were passed over, and the first of them. Nothing of none."""
+        if not self.broken:
+            return {}
+        return {"unreadable": len(self.broken), "named": [*self.broken.values()][:NAMED]}
+
+
+def readable(pictures: Iterable[Picture], *, all_of_them: str | None = None) -> Readable:
+    """Open every picture once. A scene is drawn, not read.
+
+    Args:
+        pictures: of a set; each is opened once, however often it comes.
+        all_of_them: why none may be passed over; a share of ``SHARE`` may be otherwise.
+
+    Raises:
+        ValueError: too many cannot be read, or one of which all are needed; the sentence names one.
+        OSError: a shard is gone.
+    """
+    every = [one for one in dict.fromkeys(pictures) if not isinstance(one, Scene)]
+    broken: dict[Picture, str] = {}
+    for picture in every:
+        try:
+            open_image(picture) if isinstance(picture, Path) else picture.open()
+        except ValueError as error:
+            broken[picture] = str(error)
+            if all_of_them is not None:
+                raise ValueError(f"{error}; {all_of_them}") from None
+    if len(broken) > max(ALLOWED, SHARE * len(every)) or (broken and len(broken) == len(every)):
+        raise ValueError(
+            f"{len(broken)} of {len(every)} pictures could not be read, which is too many: "
+            f"{next(iter(broken.values()))}"
+        )
+    return Readable(broken)
