@@ -11,6 +11,11 @@ from vilt_core.data import conceptual, sbu, shards
 from vilt_core.data.sequences import caption_counts
 from vilt_core.data.shards import ShardExamples
 from vilt_core.data.tar_index import index_shard, members
+from vilt_core.evaluation.galleries import gallery_of
+from vilt_core.interop.folders import SHIPPED
+from vilt_core.interop.lab import load_folder
+from vilt_core.training.adapt import adapt
+from vilt_core.training.finetuning import fitting_size
 
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "pax": tarfile.PAX_FORMAT, "gnu": tarfile.GNU_FORMAT}
 
@@ -166,6 +171,19 @@ def test_a_damaged_header_ends_a_shard_with_a_note(tmp_path):
     damaged, short = examples.damage()
     assert "is damaged or cut short at byte" in damaged
     assert short == "00000.tar holds 1 whole samples, not 3 as 00000_stats.json says"
+
+
+def test_what_a_shard_promises_and_lacks_ends_no_evaluation_and_no_training(tmp_path):
+    write_shard(tmp_path / "val" / "00000.tar", 2, stats=3)
+    write_shard(tmp_path / "val" / "00001.tar", 1, stats=1)
+    data = shards.read(tmp_path, split="val")
+    assert len(data.examples) == 4
+    gallery = gallery_of(data)
+    assert len(gallery.pictures) == len(gallery.captions) == 3
+    bundle = load_folder(SHIPPED / "vilt-mini")
+    assert fitting_size(bundle, data) < bundle.processing.size
+    adapted = adapt(bundle, task="retrieval", data=data)
+    assert "caption" in adapted.bundle.tokenizer.backend.get_vocab()
 
 
 def samples_of(path):

@@ -74,5 +74,5 @@ def test_masked_patches_are_for_those_who_ask():
 
 def test_mixgen_is_a_share_of_the_pairs():
     assert PAPER["vilt-b32-pretrain"](mixgen=0.25).stage.mixgen == 0.25
-    with pytest.raises(ValueError, match="mixgen must be a share of the pairs, 0 to 1, got 2.0"):
+    with pytest.raises(ValueError, match=r"mixgen must be a share of the pairs, 0 to 1, got 2\.0"):
         PAPER["vilt-b32-pretrain"](mixgen=2.0)

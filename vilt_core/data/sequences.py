@@ -7,7 +7,7 @@ copy, since looking at a Python object writes to it. In two arrays they take hal
 from abc import abstractmethod
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple, TypeVar, overload
@@ -39,6 +39,20 @@ class MadeOnDemand(Sequence[Item]):
         if not 0 <= at < len(self):
             raise IndexError(f"expected an index below {len(self):,}, got {index:,}")
         return self.make(at)
+
+
+def present(items: Sequence[Item]) -> Iterator[Item]:
+    """The items that are there: samples that a damaged shard promises and lacks are left out.
+
+    Raises:
+        OSError: a whole shard is gone.
+    """
+    for at in range(len(items)):
+        try:
+            item = items[at]
+        except ValueError:
+            continue
+        yield item
 
 
 class Texts(MadeOnDemand[str]):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from vilt_core.data.examples import CaptionExample, DataSet, QuestionExample, StatementExample
 from vilt_core.data.folders import open_data
+from vilt_core.data.sequences import present
 
 WORLD = ("world:test", "world:style", "world:composition")
 FRESH = "world:train"
@@ -67,8 +68,8 @@ def data_set_of(on: Source, *, kind: str) -> DataSet:
 def of_kind(
     found: DataSet, kind: type[_Example], *, limit: int | None = None
 ) -> Iterator[_Example]:
-    """The first examples of a data set, of the class that its kind has."""
-    for example in islice(found.examples, limit):
+    """The first examples of a data set that are there, of the class that its kind has."""
+    for example in islice(present(found.examples), limit):
         assert isinstance(example, kind)
         yield example
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from vilt_core.config import TASKS, TRAINING_HEADS, with_task
 from vilt_core.data.examples import CaptionExample, DataSet, QuestionExample
+from vilt_core.data.sequences import present
 from vilt_core.evaluation.answers import plain_answer
 from vilt_core.interop.bundle import Bundle
 from vilt_core.layers.heads import RankHead, VqaHead
@@ -86,7 +87,7 @@ def missing_of(data: DataSet) -> list[str]:
 
 
 def _texts(data: DataSet) -> Iterator[str]:
-    for example in data.examples:
+    for example in present(data.examples):
         if isinstance(example, CaptionExample):
             yield from example.captions
         else:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from vilt_core.data.examples import DataSet, Example, StatementExample
+from vilt_core.data.examples import DataSet, Examples, StatementExample
 from vilt_core.data.folders import open_data, recognise
 from vilt_core.data.sequences import caption_counts
 from vilt_core.interop.bundle import Bundle
@@ -106,16 +106,17 @@ def fitting_size(bundle: Bundle, data: DataSet) -> int:
     """
     own, patch = bundle.processing.size, bundle.model.config.patch_size
     places = range(0, len(data.examples), max(len(data.examples) // _MEASURED, 1))
-    largest = max((_shorter_side(data.examples[place]) for place in places), default=own)
+    largest = max((_shorter_side(data.examples, place) for place in places), default=own)
     if 2 * largest > own:
         return own
     return max(math.ceil(largest / patch), 4) * patch
 
 
-def _shorter_side(example: Example) -> int:
-    """Of its first picture, pixels; 0 where that cannot be read."""
-    first = example.images[0] if isinstance(example, StatementExample) else example.image
+def _shorter_side(examples: Examples, place: int) -> int:
+    """Of an example's first picture, pixels; 0 where that cannot be read."""
     with suppress(ValueError):
+        example = examples[place]
+        first = example.images[0] if isinstance(example, StatementExample) else example.image
         return min(first.open().size)
     return 0
 
