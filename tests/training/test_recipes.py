@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from vilt_core.commands.machine import Machine
 from vilt_core.commands.train import Planning, Train
 from vilt_core.config import ViltConfig
+from vilt_core.data import vqav2
 from vilt_core.data.examples import ImageFile
 from vilt_core.data.folders import open_data
 from vilt_core.interop.bundle import Bundle
@@ -198,6 +199,20 @@ def run(begun, folder: Path, settings: Settings = QUIET) -> list[Record]:
 
 def values(model: Vilt) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def test_the_list_of_answers_is_that_of_train_and_val_together(root, pretrained):
+    """Also of the questions of val that are kept out of the training."""
+    paper = small(PAPER["vilt-b32-vqav2"](sizes=SIZES))
+    held_out = vqav2.read(root / "vqav2", split="val")
+    data = vqav2.read(root / "vqav2", split="train")
+    bundle, account = begin(paper, str(pretrained), data=data, answered=2)
+    assert bundle.answers == ("cat", "2", "yes")
+    assert "Answers: 3, as they first appear." in account
+    with pytest.raises(ValueError, match="no answer that 3 questions share"):
+        begin(paper, str(pretrained), data=data, answered=3)
+    bundle, _ = begin(paper, str(pretrained), data=data, held_out=held_out, answered=3)
+    assert bundle.answers == ("cat", "2")  # of pictures 0, 3, 6 and 1, 4, 7
 
 
 @pytest.mark.parametrize("name", sorted(PAPER))

@@ -120,15 +120,15 @@ class Train:
                 print(f"missing  {line}")
             return
         start = paper.start if self.start is None else source_of(self.start)
-        bundle, account = begin(paper, start, data=data)
-        if is_main():
-            print("\n".join(account))
         held_out = None
         try:
             held_out = read_held_out(paper, self.data)
         except ValueError as error:  # it is for the eye alone: training goes on without
             if is_main():
                 print(f"Not scored on the way: {error}")
+        bundle, account = begin(paper, start, data=data, held_out=held_out)
+        if is_main():
+            print("\n".join(account))
         train_and_watch(
             paper.recipe,
             self._to(),

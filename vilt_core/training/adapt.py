@@ -44,6 +44,7 @@ def adapt(
     data: DataSet,
     image_size: int | None = None,
     min_count: int = 1,
+    listed: Sequence[str] | None = None,
 ) -> Adapted:
     """Fit words, answers, picture size and heads to data; the same for the same data.
 
@@ -53,6 +54,7 @@ def adapt(
         data: what it will be trained on, and nothing else: never a set that scores it.
         image_size: the shorter side of the pictures, pixels; as before otherwise.
         min_count: of "vqa": how many questions an answer needs to be learned; 9 as published.
+        listed: of "vqa": the answers, where another list than the data's own is meant.
 
     Raises:
         ValueError: another task, data of another kind, no answer that is frequent enough, or an
@@ -70,7 +72,9 @@ def adapt(
     bundle, pictures = _fit_pictures(bundle, image_size)
     answers: list[str] = []
     if task == "vqa":
-        bundle, answers = _fit_answers(bundle, data, min_count=min_count)
+        every = own_answers(data) if listed is None else Counter(dict.fromkeys(listed, min_count))
+        order = "the most frequent first" if listed is None else "as they first appear"
+        bundle, answers = _fit_answers(bundle, every, data.name, min_count=min_count, order=order)
     heads = _fit_heads(model, task)
     account = (*missing_of(data), *words, *answers, pictures, *heads)
     return Adapted(bundle=bundle, account=account)
@@ -135,12 +139,13 @@ def own_answers(data: DataSet, *, at_least: int = 1) -> Counter[str]:
     return Counter({answer: said[answer] for answer in ranked if said[answer] >= at_least})
 
 
-def _fit_answers(bundle: Bundle, data: DataSet, *, min_count: int) -> tuple[Bundle, list[str]]:
-    """A head with the answers of the data; known ones keep their rows."""
-    every = own_answers(data)
+def _fit_answers(
+    bundle: Bundle, every: Counter[str], name: str, *, min_count: int, order: str
+) -> tuple[Bundle, list[str]]:
+    """A head with the answers that are frequent enough; known ones keep their rows."""
     answers = tuple(answer for answer, count in every.items() if count >= min_count)
     if not answers:
-        raise ValueError(f"{data.name} has no answer that {min_count} questions share")
+        raise ValueError(f"{name} has no answer that {min_count} questions share")
     places: dict[str, int] = {}
     for place, answer in enumerate(bundle.answers):
         places.setdefault(plain_answer(answer), place)
@@ -154,7 +159,7 @@ def _fit_answers(bundle: Bundle, data: DataSet, *, min_count: int) -> tuple[Bund
             one for one in every if one not in chosen
         ],
     }
-    account = [f"Answers: {len(answers)}, the most frequent first."]
+    account = [f"Answers: {len(answers)}, {order}."]
     account += [
         f"Answers {what}: {len(some)} ({some_of(some)})." for what, some in lists.items() if some
     ]

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import torch
 
-from vilt_core.data.examples import DataSet
+from vilt_core.data.examples import DataSet, QuestionExample
 from vilt_core.data.folders import join, open_data
+from vilt_core.data.vqav2 import answer_list
+from vilt_core.evaluation.answers import plain_answer
 from vilt_core.interop.bert import read_tokenizer
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.opening import open_bundle
@@ -45,7 +48,12 @@ def read_held_out(paper: PaperRecipe, folders: Iterable[Path]) -> DataSet | None
 
 
 def begin(
-    paper: PaperRecipe, start: str, *, data: DataSet, answered: int = ANSWERED
+    paper: PaperRecipe,
+    start: str,
+    *,
+    data: DataSet,
+    held_out: DataSet | None = None,
+    answered: int = ANSWERED,
 ) -> tuple[Bundle, tuple[str, ...]]:
     """The model that a recipe trains; an account of what it has from where and what data lack.
 
@@ -54,6 +62,8 @@ def begin(
         start: of pre-training a ViT, as ``from_timm`` takes it, beside whose file a tokenizer may
             lie (BERT's otherwise); of a fine-tuning whatever ``open_bundle`` opens.
         data: what is trained on.
+        held_out: what is kept out of it: its answers count for the list, as published, which was
+            made of all of train and val (3,129 answers).
         answered: how many questions an answer must have to be one of the classes.
 
     Raises:
@@ -62,7 +72,14 @@ def begin(
     if paper.task is None:
         account = (*missing_of(data), f"Pre-training starts from the ViT {start}.")
         return _from_vit(paper, start), account
-    adapted = adapt(open_bundle(start), task=paper.task, data=data, min_count=answered)
+    listed = None
+    if paper.task == "vqa":
+        every = chain(data.examples, () if held_out is None else held_out.examples)
+        questions = (one for one in every if isinstance(one, QuestionExample))
+        listed = answer_list(questions, normalise=plain_answer, at_least=answered)
+    adapted = adapt(
+        open_bundle(start), task=paper.task, data=data, min_count=answered, listed=listed
+    )
     model = adapted.bundle.model
     model.config = replace(model.config, max_patches=most_patches(model.config))
     return replace(adapted.bundle, name=paper.recipe.name), adapted.account
