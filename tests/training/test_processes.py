@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.training.engine import Engine, Settings
@@ -104,6 +105,43 @@ def test_a_run_of_two_processes_is_taken_up_by_one_and_the_other_way_round(alone
         torch.save(state, folder / "run.pt")
         run(folder=folder, **then)
         assert_same_curve(alone, folder)
+
+
+def test_accelerate_launches_a_finetuning_on_data_of_ones_own(tmp_path):
+    """The documented command, with two processes; a held-out picture is broken."""
+    for at in range(4):
+        Image.new("RGB", (64, 64), ("red", "blue")[at % 2]).save(tmp_path / f"{at}.png")
+    (tmp_path / "3.png").write_bytes((tmp_path / "3.png").read_bytes()[:60])
+    for split, places in (("train", range(3)), ("val", range(1, 4))):
+        lines = [
+            {"image": f"{at}.png", "question": "is it red?", "answer": ("yes", "no")[at % 2]}
+            for at in places
+        ]
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    launch = "-m accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --module"
+    launch += " --mixed_precision no --dynamo_backend no vilt_core finetune --data data --to run"
+    launch += " --epochs 4 --batch-size 2 --device cpu"
+    words = [
+        {"data": str(tmp_path), "run": str(tmp_path / "run")}.get(w, w) for w in launch.split()
+    ]
+    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
+    told = subprocess.run(
+        [sys.executable, *words], env=env, timeout=240, capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stderr[-2000:]
+    scores = json.loads((tmp_path / "run" / "finetuned.json").read_text())["scores"]
+    assert (scores["examples"], scores["unreadable"]) == (2, 1)
+    assert "3.png" in scores["named"][0]
+    assert told.stdout.count("On 2 held-out examples") == 1  # one of the two processes speaks
+    assert curve(tmp_path / "run")[-1]["step"] == 6
+    assert load_folder(tmp_path / "run" / "model").answers == ("yes", "no")
+
+
+@pytest.mark.parametrize("asked", ["ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"])
+def test_what_accelerate_would_wrap_besides_is_refused(monkeypatch, asked):
+    monkeypatch.setenv(asked, "true")
+    with pytest.raises(ValueError, match=r"the config of accelerate asks for .* --shard shards"):
+        Engine(Settings(device="cpu"))
 
 
 @pytest.mark.parametrize("parts", [1, 2, 4])

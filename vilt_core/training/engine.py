@@ -24,6 +24,8 @@ from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.packed import has_bfloat16_units
 from vilt_core.training.step import TrainingStep
 
+_WRAPPED = {"ACCELERATE_USE_FSDP": "FSDP", "ACCELERATE_USE_DEEPSPEED": "DeepSpeed"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -47,6 +49,12 @@ class Engine:
             raise ValueError(
                 f"precision must be auto, float32 or bfloat16, got {settings.precision!r}"
             )
+        for wrapped, name in _WRAPPED.items():
+            if os.environ.get(wrapped, "false").lower() in ("1", "true", "yes"):
+                raise ValueError(
+                    f"the config of accelerate asks for {name}, which wraps the model beside what is "
+                    "done here: turn it off there; --shard shards"
+                )
         self.settings = settings
         device = checked_device(settings.device)
         AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
