@@ -120,10 +120,9 @@ def test_accelerate_launches_a_finetuning_on_data_of_ones_own(tmp_path):
         (tmp_path / f"{split}.jsonl").write_text("\n".join(map(json.dumps, lines)))
     launch = "-m accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --module"
     launch += " --mixed_precision no --dynamo_backend no vilt_core finetune --data data --to run"
-    launch += " --epochs 4 --batch-size 2 --device cpu"
-    words = [
-        {"data": str(tmp_path), "run": str(tmp_path / "run")}.get(w, w) for w in launch.split()
-    ]
+    launch += " --epochs 8 --batch-size 4 --accumulate 2 --device cpu"
+    places = {"data": str(tmp_path), "run": str(tmp_path / "run")}
+    words = [places.get(word, word) for word in launch.split()]
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
     told = subprocess.run(
         [sys.executable, *words], env=env, timeout=240, capture_output=True, text=True
@@ -133,7 +132,9 @@ def test_accelerate_launches_a_finetuning_on_data_of_ones_own(tmp_path):
     assert (scores["examples"], scores["unreadable"]) == (2, 1)
     assert "3.png" in scores["named"][0]
     assert told.stdout.count("On 2 held-out examples") == 1  # one of the two processes speaks
-    assert curve(tmp_path / "run")[-1]["step"] == 6
+    steps = curve(tmp_path / "run")
+    assert [row["at"] for row in steps] == [1, 2, 3, 4, 5, 6]  # 8 epochs of 3, 4 a step
+    assert steps[-1]["learning_rate"] < steps[0]["learning_rate"]  # at the end of the schedule
     assert load_folder(tmp_path / "run" / "model").answers == ("yes", "no")
 
 

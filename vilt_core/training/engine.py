@@ -52,8 +52,8 @@ class Engine:
         for wrapped, name in _WRAPPED.items():
             if os.environ.get(wrapped, "false").lower() in ("1", "true", "yes"):
                 raise ValueError(
-                    f"the config of accelerate asks for {name}, which wraps the model beside what is "
-                    "done here: turn it off there; --shard shards"
+                    f"the config of accelerate asks for {name}, which would wrap what is wrapped "
+                    "here: turn it off there; --shard shards"
                 )
         self.settings = settings
         device = checked_device(settings.device)
