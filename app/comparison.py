@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from vilt_core.bench.families import Step
     from vilt_core.evaluation.families import Size
     from vilt_core.evaluation.passing import Passing
+    from vilt_core.layers.detector import Detector
     from vilt_core.predictor import Predictor
     from vilt_core.viz.families import Parts
+    from vilt_core.viz.passage import Detected
 
 Found = dict[str, Any]  # what ``python -m vilt_core bench families`` writes
 Measure = Literal["Time", "FLOPs", "Parameters"]
@@ -273,6 +275,53 @@ def watched(image: str | None, sentence: str, key: Key | None, name: str) -> "Pa
     return pass_through(name, seen, ids, size=size())
 
 
+DETECTOR = "detector-mini"
+
+
+@lru_cache(maxsize=1)
+def _detector() -> "tuple[int, Detector]":
+    """The detector that ships, and the side of the pictures that it knows."""
+    from vilt_core.interop.detectors import load_detector
+    from vilt_core.interop.folders import SHIPPED as MODELS
+
+    config, detector = load_detector(MODELS / DETECTOR)
+    return config.shorter, detector
+
+
+def detected(image: str | None, key: Key | None) -> "tuple[Detected, ...]":
+    """What the detector of stickers has of a picture at its three stages.
+
+    Raises:
+        ValueError: one sentence on what is wrong with the picture.
+    """
+    import torch
+
+    from vilt_core.data.image import open_image, to_pixels
+    from vilt_core.types import ImageBatch
+    from vilt_core.viz.passage import Detected
+    from vilt_core.world.sprites import sprites
+
+    side, detector = _detector()
+    seen = open_image(services.seen_by_model(image, key, side=services.PICTURE_SIDE))
+    pixels = to_pixels(seen, size=side, patch_size=1)
+    with torch.no_grad():
+        (sight,) = detector.look(ImageBatch(pixels=pixels[None]))
+    labels = [sprites()[place - 1].label for place in sight.classes.tolist()]
+    names = [
+        f"{label} {100 * sure:.0f} %"
+        for label, sure in zip(labels, sight.scores.tolist(), strict=True)
+    ]
+    stages = (("proposed", sight.ranked), ("left by NMS", sight.proposals), ("kept", sight.boxes))
+    return tuple(
+        Detected(
+            says=f"{len(boxes)} {what}",
+            boxes=tuple(tuple(box) for box in boxes.tolist()),
+            names=names if what == "kept" else (),
+        )
+        for what, boxes in stages
+    )
+
+
 def trained() -> dict[str, str]:
     """The small trained model of each family that ships, by the family's name."""
     from vilt_core.evaluation.families import families
@@ -316,6 +365,7 @@ def drawn(
     passings: Sequence["Passing"],
     sentence: str,
     answers: Sequence[tuple[str, Sequence[tuple[str, float]]]] = (),
+    stages: Sequence["Detected"] = (),
 ) -> str:
     """What became of the pair in each model, side by side, as HTML.
 
@@ -323,6 +373,7 @@ def drawn(
         passings: of the sentence through each model.
         sentence: that went through.
         answers: to the question, as ``answered`` gives them, of the same models.
+        stages: of the detector, as ``detected`` gives them, for those that read regions.
     """
     from vilt_core.viz.passage import Lane, passage
 
@@ -344,6 +395,8 @@ def drawn(
             milliseconds=one.milliseconds,
             answered_by=name,
             answers=said,
+            detected_by=DETECTOR,
+            stages=stages if one.facts.sees == "regions" else (),
         )
         for one, (name, said) in zip(passings, answers or nothing, strict=True)
     ]

@@ -84,7 +84,9 @@ def watched(
             yield progress.bar(says, done, len(names)), gr.skip()
             passings.append(comparison.watched(image, text, key, name))
             answers.append(comparison.answered(image, question, key, name))
-        yield "", comparison.drawn(passings, text, answers)
+        regions = any(one.facts.sees == "regions" for one in passings)
+        stages = comparison.detected(image, key) if regions else ()
+        yield "", comparison.drawn(passings, text, answers, stages)
     except ValueError as error:
         yield progress.note(sentence(error), trouble=True), gr.skip()
 

@@ -103,6 +103,21 @@ def test_two_models_are_watched_with_one_sentence(tiny, rehearsal):
     assert html.count("<span>cat</span>") == 2
 
 
+def test_a_trained_detector_shows_its_three_stages_where_regions_are_read(tiny, rehearsal):
+    key = EXAMPLES[0]
+    *_, (_, html) = tab.watched(None, "A cat", "", key, "clip", "uniter")
+    assert re.findall(r"<figcaption>\d+ ([\w ]+)</figcaption>", html) == [
+        "proposed", "left by NMS", "kept",
+    ]  # fmt: skip
+    ranked, proposals, kept = comparison.detected(None, key)
+    assert len(ranked.boxes) > len(proposals.boxes) > len(kept.boxes) == len(kept.names)
+    there = {thing.sprite.label for thing in services.scene(key).objects}
+    named = {name.rsplit(" ", 2)[0] for name in kept.names}
+    assert there <= named
+    *_, (_, html) = tab.watched(None, "A cat", "", key, "clip", "vilt")
+    assert "<figcaption>" not in html
+
+
 def test_a_trained_sister_answers_the_question(tiny, rehearsal, monkeypatch):
     monkeypatch.setattr(comparison, "trained", lambda: {"vilt": "vilt-mini"})
     question = next(iter(services.questions_about(EXAMPLES[0])))

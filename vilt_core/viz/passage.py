@@ -19,7 +19,16 @@ _STATIC = Path(__file__).parent / "static"
 _SHOWN = 4.0  # seconds in which the slowest model passes
 _ORDER = ("text", "visual", "interaction")  # in which a pair passes the parts
 _MOST = 260  # tokens drawn one by one
-_SIDE = 448  # pixels of a picture on the page
+_SIDE, _SMALL = 448, 224  # pixels of a picture on the page, and of one of several
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detected:
+    """What a trained detector has at one of its stages."""
+
+    says: str
+    boxes: Sequence[tuple[float, float, float, float]]
+    names: Sequence[str] = ()  # of the boxes, with how sure it is; none before they are named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +49,8 @@ class Lane:
     # What a trained model of this kind answers to the question, with probabilities, and its name.
     answers: Sequence[tuple[str, float]] = ()
     answered_by: str = ""
+    stages: Sequence[Detected] = ()  # of a detector that was trained, stage after stage
+    detected_by: str = ""
 
     @property
     def total(self) -> float:
@@ -86,7 +97,7 @@ def _lane(lane: Lane, words: Sequence[str], *, slowest: float) -> str:
         f'<p class="vp-says"><b>Meets by</b> {escape(lane.meets)}.</p>'
         f'<div class="vp-meet{" vp-apart" if lane.apart else ""}">'
         f"{_squares('text', text)}{_squares('visual', image)}</div>"
-        f"{_clock(lane, slowest=slowest)}{_answers(lane)}{note}</section>"
+        f"{_clock(lane, slowest=slowest)}{_answers(lane)}{note}{_stages(lane)}</section>"
     )
 
 
@@ -102,6 +113,23 @@ def _answers(lane: Lane) -> str:
     return (
         f'<p class="vp-says"><b>Answers</b> through {escape(lane.answered_by)}, its small sister '
         f'that was trained on stickers:</p><ol class="vp-answers">{rows}</ol>'
+    )
+
+
+def _stages(lane: Lane) -> str:
+    """The stages of a trained detector side by side; nothing where there is none."""
+    if not lane.stages:
+        return ""
+    shown = "".join(
+        f"<figure>{_boxed(lane, stage.boxes, stage.says, side=_SMALL)}"
+        f"<figcaption>{escape(stage.says)}</figcaption></figure>"
+        for stage in lane.stages
+    )
+    names = "".join(f'<span translate="no">{escape(name)}</span>' for name in lane.stages[-1].names)
+    return (
+        f'<p class="vp-says"><b>Detects</b> in three stages, as {escape(lane.detected_by)} does, '
+        f"which was trained on stickers:</p>"
+        f'<div class="vp-stages">{shown}</div><div class="vp-names">{names}</div>'
     )
 
 
@@ -125,16 +153,28 @@ def _picture(lane: Lane) -> str:
         rows, columns = lane.grid
         marks += [f"M0 {height * row / rows:.1f}H{width}" for row in range(1, rows)]
         marks += [f"M{width * column / columns:.1f} 0V{height}" for column in range(1, columns)]
-    boxes = "".join(
+    return _boxed(lane, lane.boxes, lane.looks, side=_SIDE, marks="".join(marks))
+
+
+def _boxed(
+    lane: Lane,
+    boxes: Sequence[tuple[float, float, float, float]],
+    says: str,
+    *,
+    side: int,
+    marks: str = "",
+) -> str:
+    height, width, _ = lane.seen.shape
+    drawn = "".join(
         f'<rect x="{x0 * width:.0f}" y="{y0 * height:.0f}" '
         f'width="{(x1 - x0) * width:.0f}" height="{(y1 - y0) * height:.0f}"/>'
-        for x0, y0, x1, y1 in lane.boxes
+        for x0, y0, x1, y1 in boxes
     )
-    picture = data_url(lane.seen, side=_SIDE)
+    picture = data_url(lane.seen, side=side)
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(lane.looks)}">'
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(says)}">'
         f'<image href="{picture}" width="{width}" height="{height}" preserveAspectRatio="none"/>'
-        f'<g class="vp-cut"><path d="{"".join(marks)}"/>{boxes}</g></svg>'
+        f'<g class="vp-cut"><path d="{marks}"/>{drawn}</g></svg>'
     )
 
 
