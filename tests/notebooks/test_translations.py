@@ -140,7 +140,7 @@ def test_the_guide_has_the_sections_the_notebooks_and_the_quiz(language):
 
 
 def cited(guide: str) -> list[str]:
-    """The exercises that a guide names before its quiz, such as 8.4, with the notebooks' numbers."""
+    """The exercises that a guide names before its quiz, such as 8.4."""
     return re.findall(r"(?<![\d.])\d{1,2}\.[1-5](?![\d.]|(?: | ?)%)", guide.split("<details>")[0])
 
 
