@@ -37,7 +37,8 @@ if importlib.util.find_spec("vilt_core") is None:
         address = os.environ.get("VILT_LAB_REPOSITORY") or input("Git address of ViLT Lab: ")
         subprocess.run(["git", "clone", "--depth", "1", address, str(lab)], check=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "ipywidgets>=7.7", "--editable", str(lab)], check=True)
+    needed = "ipywidgets>=7.7", "transformers>=5.20,<6"
+    subprocess.run([*pip, *needed, "--editable", str(lab)], check=True)
     sys.path.insert(0, str(lab))
 import vilt_core
 
@@ -184,6 +185,8 @@ print("so are LayerNorm and the MLP")
 # $$ z' = \text{MSA}(\text{LN}(z)) + z \tag{4} $$
 #
 # $$ z'' = \text{MLP}(\text{LN}(z')) + z' \tag{5} $$
+#
+# These sums are called *residual connections*; normalising before the part is *pre-norm*.
 
 
 # %%
@@ -227,7 +230,8 @@ same(final[len(names) + 1 :], theirs.image[0])
 print("equations 1 to 6: the same", len(states) - 1, "blocks, the same pooled vector")
 
 # %% [markdown]
-# One small classifier reads that vector and chooses from a fixed list of answers:
+# One small classifier reads that vector and chooses from a fixed list of answers; its scores before the softmax are called
+# *logits*:
 
 # %%
 chances = vilt.vqa(pooled[None])[0].softmax(dim=-1)

@@ -38,7 +38,8 @@ if importlib.util.find_spec("vilt_core") is None:
         address = os.environ.get("VILT_LAB_REPOSITORY") or input("Git address of ViLT Lab: ")
         subprocess.run(["git", "clone", "--depth", "1", address, str(lab)], check=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "ipywidgets>=7.7", "--editable", str(lab)], check=True)
+    needed = "ipywidgets>=7.7", "transformers>=5.20,<6"
+    subprocess.run([*pip, *needed, "--editable", str(lab)], check=True)
     sys.path.insert(0, str(lab))
 import vilt_core
 
@@ -115,7 +116,7 @@ show(
 # $$ \sum_j T_{ij} = \tfrac1l \quad \text{(every word gives all it has)} \qquad
 # \sum_i T_{ij} = \tfrac1n \quad \text{(every patch gets all it wants)} $$
 #
-# and its price is $\langle C, T\rangle = \sum_{ij} C_{ij} T_{ij}$.
+# and its price is $\langle C, T\rangle = \sum_{ij} C_{ij} T_{ij}$. The two sums are the plan's **marginals**.
 #
 # ### The smallest problem there is
 #
@@ -244,6 +245,9 @@ turn(
 #
 # $$ T_{k} = \arg\min_T\; \langle C, T\rangle + \beta\, \mathrm{KL}(T \,\|\, T_{k-1}) $$
 #
+# (KL, the Kullback-Leibler divergence, $\sum_{ij} T_{ij}\log (T_{ij}/T'_{ij})$ for plans of equal mass, is 0 for $T=T'$ and
+# grows as they part.)
+#
 # Each step is a Sinkhorn problem whose kernel is multiplied with the last plan. One round of scaling is
 # enough ("inexact"), so there is one more line than before:
 
@@ -300,7 +304,7 @@ turn(
 )
 
 # %% [markdown]
-# ## Beta is a step size
+# ## Beta sets the step size: small beta, large step
 #
 # Many read $\beta$ as a blur, like $\varepsilon$. It is not. Unroll two steps, each solved exactly: the
 # kernel is multiplied in twice, $e^{-C/\beta} \cdot e^{-C/\beta} = e^{-2C/\beta}$. After $N$ steps it is
@@ -352,6 +356,8 @@ for beta, count in ((0.5, 50), (0.1, 10)):
 # should be small, for others large. That is the whole loss:
 #
 # $$ L_\text{WPA} = \tfrac1B \Big( \sum_{\text{matched}} \langle C, T\rangle - \sum_{\text{others}} \langle C, T\rangle \Big) $$
+#
+# (The trainer adds it with a weight of 0.1.)
 #
 # Does our trained model do it? Six scenes, six captions, every price; dark is cheap:
 

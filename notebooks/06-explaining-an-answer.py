@@ -35,7 +35,8 @@ if importlib.util.find_spec("vilt_core") is None:
         address = os.environ.get("VILT_LAB_REPOSITORY") or input("Git address of ViLT Lab: ")
         subprocess.run(["git", "clone", "--depth", "1", address, str(lab)], check=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "ipywidgets>=7.7", "--editable", str(lab)], check=True)
+    needed = "ipywidgets>=7.7", "transformers>=5.20,<6"
+    subprocess.run([*pip, *needed, "--editable", str(lab)], check=True)
     sys.path.insert(0, str(lab))
 import vilt_core
 
@@ -201,8 +202,8 @@ turn(
 # ### From an anecdote to a number
 #
 # Curves may even rise for a while: a picture half painted over can look more like a fox than before. And on one
-# question even chance may look good. One curve is one anecdote. The **area** under it is a number (low is good), and a mean over many questions is
-# evidence. Here are all questions of this kind about 250 scenes
+# question even chance may look good. One curve is one anecdote. The **area** under it is a number (low is good), and a mean over several questions is
+# a beginning. Here are all questions of this kind about 250 scenes
 # whose answers the model gets right:
 
 # %%
@@ -236,7 +237,9 @@ for name, found in areas.items():
     print(f"{name:>10}: area {np.mean(found):.3f} +- {spread:.3f}  ({len(found)} questions)")
 
 # %% [markdown]
-# Look at "chance" first: it is the bar that everybody must clear. Not every method with a famous name does.
+# Look at "chance" first: it is the bar that everybody must clear. Ten questions are few. Only the alignment is clear of chance
+# (more than two standard errors of the difference); of attention and rollout these ten cannot tell. `docs/explanations.md`
+# has more.
 #
 # A fair warning about deletion itself: a picture with grey squares is unlike anything the model was trained on. Part
 # of the fall is surprise, not reason. That is why one compares methods under *the same* deletion, and never takes a
@@ -378,5 +381,5 @@ check("06.4", arrived)
 #
 # </details>
 #
-# **In the app:** the tab *Align* draws the alignment on any picture. **Next:** the course goes on with notebook
-# [13. Scrambled heatmaps](13-scrambled-heatmaps.ipynb), a true story about tests that nobody ran.
+# **In the app:** the tab *Explain* runs these tests on any answer. **Next:**
+# [7. The four families](07-the-four-families.ipynb).

@@ -39,7 +39,8 @@ if importlib.util.find_spec("vilt_core") is None:
         address = os.environ.get("VILT_LAB_REPOSITORY") or input("Git address of ViLT Lab: ")
         subprocess.run(["git", "clone", "--depth", "1", address, str(lab)], check=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "ipywidgets>=7.7", "--editable", str(lab)], check=True)
+    needed = "ipywidgets>=7.7", "transformers>=5.20,<6"
+    subprocess.run([*pip, *needed, "--editable", str(lab)], check=True)
     sys.path.insert(0, str(lab))
 import vilt_core
 
@@ -589,4 +590,4 @@ check("08.4", kl)
 # </details>
 #
 # **In the app:** the tab *Compare* sends one pair through two models side by side. **Next:**
-# [10. Retrieval and its price](10-retrieval.ipynb).
+# [9. Fine-tuning on your own data](09-fine-tuning-on-your-own-data.ipynb).

@@ -19,7 +19,7 @@
 # |---|---|
 # | time | 40 minutes |
 # | you need | notebooks 2 and 3 |
-# | you will build | a data set in JSON lines, soft targets and their loss, the official VQA score, and a fine-tuning with its baselines (section 4.2 of the [paper](https://arxiv.org/abs/2102.03334)) |
+# | you will build | a data set in JSON lines, soft targets and their loss, the official VQA score, and a fine-tuning with its baselines (section 4.3 of the [paper](https://arxiv.org/abs/2102.03334)) |
 
 # %%
 # On a fresh machine and on Colab this fetches the lab; where the lab is, it fetches nothing.
@@ -36,7 +36,8 @@ if importlib.util.find_spec("vilt_core") is None:
         address = os.environ.get("VILT_LAB_REPOSITORY") or input("Git address of ViLT Lab: ")
         subprocess.run(["git", "clone", "--depth", "1", address, str(lab)], check=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "ipywidgets>=7.7", "--editable", str(lab)], check=True)
+    needed = "ipywidgets>=7.7", "transformers>=5.20,<6"
+    subprocess.run([*pip, *needed, "--editable", str(lab)], check=True)
     sys.path.insert(0, str(lab))
 import vilt_core
 
@@ -548,4 +549,4 @@ check("09.4", honest)
 #
 # </details>
 #
-# **Next:** [11. Reproducing an ablation](11-reproducing-an-ablation.ipynb): was it the change that helped, or the seed?
+# **Next:** [10. Retrieval](10-retrieval.ipynb), where the answer is a picture.

@@ -35,7 +35,8 @@ if importlib.util.find_spec("vilt_core") is None:
         address = os.environ.get("VILT_LAB_REPOSITORY") or input("Git address of ViLT Lab: ")
         subprocess.run(["git", "clone", "--depth", "1", address, str(lab)], check=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "ipywidgets>=7.7", "--editable", str(lab)], check=True)
+    needed = "ipywidgets>=7.7", "transformers>=5.20,<6"
+    subprocess.run([*pip, *needed, "--editable", str(lab)], check=True)
     sys.path.insert(0, str(lab))
 import vilt_core
 
@@ -500,5 +501,5 @@ check("10.4", gigabytes)
 #
 # </details>
 #
-# **In the app:** the tab *Find* does this on scenes, photographs and your own pictures. **Next:** the course goes on with notebook
-# [13. Scrambled heatmaps](13-scrambled-heatmaps.ipynb).
+# **In the app:** the tab *Find* does this on scenes, photographs and your own pictures. **Next:**
+# [11. Reproducing an ablation](11-reproducing-an-ablation.ipynb): was it the change that helped, or the seed?

@@ -126,6 +126,19 @@ def number(answer: Any) -> float:
     return float(found.reshape(()))
 
 
+def yes_or_no(answer: Any) -> bool:
+    """True or False from one truth value, or Off."""
+    if isinstance(answer, torch.Tensor):
+        answer = answer.detach().cpu().numpy()
+    try:
+        found = np.asarray(answer).item()
+    except ValueError:  # several of them
+        found = None
+    if not isinstance(found, bool | int):
+        raise Off("True or False is wanted.")
+    return bool(found)
+
+
 def close(mine: Any, truth: Any, *, tolerance: float = 1e-4) -> bool:
     """Whether two arrays have one shape and nearly the same numbers."""
     mine, truth = array(mine), array(truth)

@@ -27,7 +27,10 @@ def patch_of(answer: Any) -> str:
     """From a pixel to its patch, on a grid that is not square."""
 
     def ask(y: int, x: int) -> int:
-        return int(number(run(lambda: answer(y, x, side=16, columns=5))))
+        found = number(run(lambda: answer(y, x, side=16, columns=5)))
+        if not np.isfinite(found) or found != int(found):
+            raise Off(f"The number of a patch is whole; of pixel ({y}, {x}) yours is {found:.4g}.")
+        return int(found)
 
     if ask(0, 0) != 0:
         raise Off("The pixel (0, 0) lies in patch 0.")

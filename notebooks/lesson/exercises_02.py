@@ -17,8 +17,11 @@ def parameters(answer: Any) -> str:
     if found == weights:
         raise Off("The weights are right. Now the biases, and the two norms.")
     if found == truth - 4 * d:
-        raise Off("Two norms are missing, each with a scale and a shift of 768.")
-    if found in (truth - 2 * d, truth - 8 * d + 6 * d):
+        raise Off(
+            "3,072 are missing: the two norms (4 x 768), or the four biases of attention "
+            "(4 x 768), or the bias of the MLP's wide layer?"
+        )
+    if found == truth - 2 * d:
         raise Off("There are two norms, and each has a scale *and* a shift.")
     if found == truth - d * d - d:
         raise Off("The matrix that puts the heads together is missing.")
@@ -55,6 +58,13 @@ def masked_attention(answer: Any) -> str:
         raise Off("A score of 0 is not silence, exp(0) is 1: use minus infinity.")
     if not close(found, truth):
         raise Off("softmax(Q K^T / sqrt(d)) over the real keys, times V.")
+    Q, K, V = (torch.randn(5, 9, generator=draw) for _ in range(3))
+    mask = torch.tensor([True, False, True, True, False])  # holes, not an end
+    found = torch.tensor(shaped(run(answer, Q, K, V, mask), (5, 9)))
+    if close(found, (Q @ K[mask].T / 2).softmax(dim=-1) @ V[mask]):
+        raise Off("Right for a width of 4, wrong for 9: is the square root of d fixed at 2?")
+    if not close(found, (Q @ K[mask].T / 3).softmax(dim=-1) @ V[mask]):
+        raise Off("Right where the first keys are real, wrong where others are: look at each key.")
     return "Minus infinity before the softmax is silence after it."
 
 

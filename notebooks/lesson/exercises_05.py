@@ -32,8 +32,10 @@ def unfairness(answer: Any) -> str:
         raise Off("Take absolute values before summing: too much here hides too little there.")
     if not close(found, truth):
         raise Off(f"Of {T.tolist()} the rows err by {truth[0]}, the columns by {truth[1]:.4f}.")
-    tilted = np.array([[0.4, 0.2], [0.3, 0.1]])
-    if not close(run(answer, tilted), (0.2, 0.4)):
+    tilted = np.array([[0.2, 0.2], [0.3, 0.1], [0.1, 0.1]])
+    rows, columns = tilted.shape
+    theirs = (abs(tilted.sum(1) - 1 / rows).sum(), abs(tilted.sum(0) - 1 / columns).sum())
+    if not close(run(answer, tilted), theirs):
         raise Off("Right for one plan, wrong for another: is 1/l or 1/n fixed in your code?")
     return "Both are 0 for a plan that is fair to all."
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lesson.checking import Off, close, exercise, number, run, shaped
+from lesson.checking import Off, close, exercise, number, run, shaped, yes_or_no
 
 _QUESTION, _ANSWER = "what is above the camel?", "fox"
 
@@ -81,15 +81,15 @@ def area(answer: Any) -> str:
 @exercise("06.3")
 def points(answer: Any) -> str:
     """The pointing game on a grid that is not square."""
-    box = (0.5, 0.0, 1.0, 0.25)  # top right
-    said = {}
-    for name, spot in {"in": (0, 4), "out": (3, 1), "left": (0, 1), "edge": (1, 5)}.items():
+    corner = (0.5, 0.0, 1.0, 0.25)  # top right
+
+    def ask(spot: tuple[int, int], box: tuple[float, ...]) -> bool:
         heat = np.zeros((4, 6))
         heat[spot] = 1
-        result = run(answer, heat, box)
-        if not isinstance(result, bool | np.bool_ | int):
-            raise Off("True or False is wanted.")
-        said[name] = bool(result)
+        return yes_or_no(run(answer, heat, box))
+
+    spots = {"in": (0, 4), "out": (3, 1), "left": (0, 1), "edge": (1, 5)}
+    said = {name: ask(spot, corner) for name, spot in spots.items()}
     if not said["in"] and said["out"] and said["left"]:
         raise Off("The other way round: True where the patch lies in the box.")
     if not said["in"]:
@@ -98,6 +98,12 @@ def points(answer: Any) -> str:
         raise Off("A patch outside the box counts as inside: check x and y, both ends.")
     if said["edge"]:
         raise Off("Row 1 of 4 has its centre at y = 0.375: below this box. Use centres.")
+    inner = (0.25, 0.3, 0.6, 0.8)  # with room on every side
+    if not ask((1, 2), inner):
+        raise Off(f"Row 1, column 2 of 4 x 6 lies in the box {inner}, and yours says no.")
+    around = {"left of": (1, 0), "right of": (1, 4), "above": (0, 2), "below": (3, 2)}
+    if wrong := [side for side, spot in around.items() if ask(spot, inner)]:
+        raise Off(f"A patch {wrong[0]} the box counts as inside: check x and y, both ends.")
     return "Columns go with x, rows with y."
 
 

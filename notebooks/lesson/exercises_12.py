@@ -26,7 +26,7 @@ def vectors(answer: Any) -> str:
         raise Off("The list holds patches, not pixels.")
     if found != 199:
         raise Off("Patches (rows x columns), one class, six pieces, [CLS] and [SEP].")
-    return "10 x 19 patches of 320 x 608 pixels, their class, and 8 pieces."
+    return "A picture of 320 x 608 pixels gives 10 x 19 patches; their class, and 8 pieces."
 
 
 @exercise("12.2")

@@ -1,5 +1,6 @@
 """All pages: their links lead somewhere, the index and the glossary are complete."""
 
+import json
 import re
 from pathlib import Path
 
@@ -15,6 +16,17 @@ ENTRIES = [
     if line.startswith("| ") and not line.startswith("| term")
 ]
 TERMS = [entry[0] for entry in ENTRIES]
+# What the app calls otherwise than the glossary.
+ELSEWHERE = {
+    "piece": "word piece",
+    "type embedding": "modal-type embedding",
+    "β": "beta",
+    "P(match)": "ITM",
+    "P(true)": "NLVR2",
+    "masked word": "MLM",
+    "gradient relevance": "relevance",
+    "logit lens": "lens",
+}
 NEEDED = (
     "patch projection [CLS] pooler ITM MLM MPP WPA IPOT marginals beta recall@K whole-word~masking "
     "co-attention attention transport~plan position~embedding modal-type~embedding token heatmap "
@@ -39,6 +51,17 @@ def test_terms_stand_in_order_and_once():
     keys = [re.sub(r"[^a-z@ -]", "", term.lower()) for term in TERMS]
     assert keys == sorted(set(keys))
     assert [name for name in NEEDED.split() if name.replace("~", " ") not in TERMS] == []
+
+
+def test_the_words_of_the_app_are_among_them():
+    words = json.loads((ROOT / "app" / "terms.json").read_text(encoding="utf-8"))["terms"]
+    assert set(ELSEWHERE) <= set(words)
+    assert [word for word in words if ELSEWHERE.get(word, word) not in TERMS] == []
+
+
+def test_every_notebook_is_a_place_to_see_something():
+    seen = {number for *_, see in ENTRIES for number in re.findall(r"\[(\d+)\]", see)}
+    assert set(map(str, range(1, 12))) <= seen
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=TERMS)

@@ -30,6 +30,12 @@ def test_its_files_are_there():
     assert not missing
 
 
+def test_its_numbers_were_measured_where_the_card_says():
+    card = (ROOT / "assets" / "models" / "vilt-mini" / "card.md").read_text(encoding="utf-8")
+    [told] = re.findall(r"Measured on (.*?float32)\.", TEXT, re.DOTALL)
+    assert f" on {' '.join(told.split())}." in card
+
+
 def test_every_dependency_is_justified():
     needed = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     names = [re.split(r"[\[<>=!~]", line)[0] for line in needed if line]

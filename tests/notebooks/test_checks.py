@@ -64,9 +64,9 @@ def ipot_by_hand(C, beta, iterations, *, remember=True, columns_last=False, scal
     return T * scale
 
 
-def attended(Q, K, V, mask, *, scale=2.0, axis=-1, fill=-torch.inf, after=False):
+def attended(Q, K, V, mask, *, scale=None, axis=-1, fill=-torch.inf, after=False):
     """Masked attention, and its usual mistakes."""
-    scores = Q @ K.T / scale
+    scores = Q @ K.T / (scale or Q.shape[-1] ** 0.5)
     if not after:
         return scores.masked_fill(~mask, fill).softmax(dim=axis) @ V
     return scores.softmax(dim=-1).masked_fill(~mask, 0) @ V
@@ -302,6 +302,7 @@ RIGHT = [
     ("06.1", covered),
     ("06.2", lambda curve, steps: np.trapezoid(curve, np.divide(steps, 64))),
     ("06.3", pointed),
+    ("06.3", lambda h, b: torch.tensor(pointed(h, b))),
     ("06.4", 0.1),
     ("07.1", {"a", "c"}),
     ("07.1", "CA"),
@@ -347,6 +348,8 @@ WRONG = [
     ("01.2", lambda y, x, side, columns: (x // side) * columns + y // side, "exchanged"),
     ("01.2", lambda y, x, side, columns: (y // side) * columns + x // side + 1, "lies in patch 0"),
     ("01.2", lambda y, x, side, columns: (y // side) * side + x // side, "not"),
+    ("01.2", lambda y, x, side, columns: y // side * columns + x / side, "is whole"),
+    ("01.2", lambda y, x, side, columns: float("nan"), "is whole"),
     ("01.3", lambda t: t.reshape(t.shape[0] * t.shape[2], -1, 3), "swap axes"),
     ("01.3", lambda t: t, "must have shape (6, 8, 3)"),
     ("01.3", lambda t: t[::-1].swapaxes(1, 2).reshape(6, 8, 3), "own row"),
@@ -357,7 +360,7 @@ WRONG = [
     ("01.5", 1024 * 768, "three colours"),
     ("01.5", 5, "One weight for every"),
     ("02.1", 4 * 768 * 768 + 2 * 768 * 3072, "Now the biases"),
-    ("02.1", 7_087_872 - 3072, "Two norms are missing"),
+    ("02.1", 7_087_872 - 3072, "the two norms (4 x 768), or"),
     ("02.1", 7_087_872 - 1536, "a scale *and* a shift"),
     ("02.1", 7_087_872 - 768 * 769, "puts the heads together"),
     ("02.1", 12 * 7_087_872, "one is asked for"),
@@ -371,6 +374,8 @@ WRONG = [
     ("02.2", lambda Q, K, V, mask: attended(Q, K[:3], V[:3], mask[:3], axis=0), "over the queries"),
     ("02.2", lambda Q, K, V, mask: attended(Q, K, V, mask & False), "NaNs"),
     ("02.2", lambda Q, K, V, mask: V, "over the real keys"),
+    ("02.2", lambda Q, K, V, mask: attended(Q, K, V, mask, scale=2), "wrong for 9"),
+    ("02.2", lambda Q, K, V, mask: attended(Q, K, V, mask.sort(descending=True)[0]), "each key"),
     ("02.3", 768, "divide both sides"),
     ("02.3", 192, "in which direction"),
     ("02.3", 100, "for s, with d = 768"),
@@ -426,6 +431,11 @@ WRONG = [
     ("05.2", lambda T: (abs(sum(T.sum(1) - 0.5)), abs(sum(T.sum(0) - 1 / 3))), "absolute"),
     ("05.2", lambda T: (0.0, abs(T.sum(0) - 1 / 3).sum()), "is 1/l or 1/n fixed"),
     ("05.2", lambda T: (1.0, 1.0), "the rows err by"),
+    (
+        "05.2",
+        lambda T: (abs(T.sum(1) - 0.5).sum(), abs(T.sum(0) - 1 / T.shape[1]).sum()),
+        "is 1/l or 1/n fixed",
+    ),
     ("05.3", 500, "smaller beta takes larger steps"),
     ("05.3", 50, "Beta counts"),
     ("05.3", 7, "N / beta decides"),
@@ -456,6 +466,9 @@ WRONG = [
     ("06.3", lambda h, b: True, "check x and y"),
     ("06.3", lambda h, b: pointed(h, b, corner=0.0), "Use centres"),
     ("06.3", lambda h, b: "yes", "True or False"),
+    ("06.3", lambda h, b: pointed(h, (b[0], -1, 2, b[3])), "right of the box"),
+    ("06.3", lambda h, b: pointed(h, (b[0], b[1], 2, b[3])), "right of the box"),
+    ("06.3", lambda h, b: pointed(h, (b[0], -1, b[2], b[3])), "above the box"),
     ("06.4", 0.2, "the token itself"),
     ("06.4", 0.05, "nothing is halved there"),
     ("06.4", 0, "mixes the patch in"),
@@ -648,6 +661,8 @@ WRONG = [
     ("13.4", lambda a, b: not torch.allclose(a, b, atol=1e-4), "other numbers"),
     ("13.4", lambda a, b: shuffled(a, b, rows=False), "whole rows must reappear"),
     ("13.4", drawn_from, "must be a permutation"),
+    ("13.4", lambda a, b: (a == b).numpy(), "True or False is wanted"),
+    ("13.4", lambda a, b: a == b, "True or False is wanted"),
 ]  # fmt: skip
 
 

@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -94,6 +96,15 @@ def test_its_links_lead_somewhere(course, source):
     assert [path for path in linked if not (source.parent / path).exists()] == []
 
 
+def test_each_leads_to_the_next_one(course):
+    for source, following in pairwise(SOURCES):
+        page = course.page_of(following).name
+        closing = course.read(source).cells[-1].source.split("**Next:**")[1]
+        title = re.escape(f"[{int(following.name[:2])}. ")
+        assert re.match(rf"\s+{title}[^]]+\]\({re.escape(page)}\)", closing), source.name
+    assert "**Next:**" not in course.read(SOURCES[-1]).cells[-1].source
+
+
 def test_all_begin_with_the_same_cell(course):
     assert len({course.read(source).cells[1].source for source in SOURCES}) == 1
 
@@ -126,6 +137,13 @@ subprocess.run = run
     assert clone[:2] == ["git", "clone"]
     assert clone[-2] == "https://example.org/lab.git"
     assert install[1:4] == ["-m", "pip", "install"]
+    assert install[-2:] == ["--editable", str(tmp_path / "vilt-lab")]
+    # What notebooks import and the lab alone does not bring, as wide as the extra has it.
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    course_needs = extra["optional-dependencies"]["course"]
+    [transformers] = [need for need in course_needs if need.startswith("transformers")]
+    assert transformers in install
+    assert any(need.startswith("ipywidgets") for need in install)
 
 
 def test_the_first_cell_does_nothing_where_the_lab_is(course, tmp_path):

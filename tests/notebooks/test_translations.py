@@ -134,5 +134,22 @@ def test_the_guide_has_the_sections_the_notebooks_and_the_quiz(language):
     quiz, answers = re.split(r"<details>", guide)[0], re.split(r"<details>", guide)[-1]
     asked = len(re.findall(r"^\d+\. ", quiz, re.MULTILINE))
     assert asked == len(re.findall(r"^\d+\. ", answers, re.MULTILINE)) >= 11
-    commands = re.findall(r"^    (?:pip|jupyter) .*?(?=  |$)", original, re.MULTILINE)
+    commands = re.findall(r"^    \.venv.*?(?=  |$)", original, re.MULTILINE)
+    assert len(commands) == 2
     assert [command for command in commands if command not in guide] == []
+
+
+def cited(guide: str) -> list[str]:
+    """The exercises that a guide names before its quiz, such as 8.4."""
+    return re.findall(r"(?<![\d.])\d{1,2}\.[1-5](?![\d.]|(?: | ?)%)", guide.split("<details>")[0])
+
+
+@in_each
+def test_the_guide_cites_the_same_exercises_tabs_and_code(language):
+    guide, original = (
+        (folder / "README.md").read_text(encoding="utf-8") for folder in (FOLDER / language, FOLDER)
+    )
+    assert cited(guide) == cited(original)
+    for kind in (r"\*([A-Z]\w+)\*", r"`([^`\n]+)`"):
+        found, wanted = (set(re.findall(kind, text)) for text in (guide, original))
+        assert wanted <= found
