@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "models" / "clip-mini"
 SMALL = 64  # pictures, or sentences, that ViLT reads one by one where there is no dual encoder
 MOST_SENTENCES = 1000
+MOST_PICTURES = 1000  # of a visitor's own
 UPLOADS = "Your pictures"
 NO_ENCODER = (
     "No dual encoder is shipped, so ViLT reads each picture of a small gallery itself: to search "
@@ -117,7 +118,7 @@ def album_of(gallery: str, uploads: Sequence[str] = ()) -> "Album":
     """The pictures of a gallery.
 
     Raises:
-        ValueError: No such gallery, no such folder, or nothing uploaded.
+        ValueError: No such gallery, no such folder, or nothing or too much uploaded.
     """
     from vilt_core.search import albums
 
@@ -127,7 +128,11 @@ def album_of(gallery: str, uploads: Sequence[str] = ()) -> "Album":
         return albums.album_of(names()[gallery])
     if not uploads:
         raise ValueError("add pictures of your own to search them")
-    return albums.Files(root=Path(), names=tuple(uploads))
+    if len(uploads) > MOST_PICTURES:
+        raise ValueError(
+            f"at most {MOST_PICTURES:,} pictures of your own are searched, got {len(uploads):,}"
+        )
+    return albums.Files(root=Path(), names=tuple(dict.fromkeys(uploads)))
 
 
 def place_of(album: "Album", key: str) -> Place:

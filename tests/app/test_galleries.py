@@ -258,3 +258,16 @@ def test_where_nothing_may_be_written_indexes_go_to_the_cache(clip, monkeypatch,
     assert len(list(tmp_path.rglob("index.json"))) == 2
     found = galleries.find("a cat", SCENES)
     assert found.hits
+
+
+@pytest.mark.parametrize("encoder", ["alone", "clip"])
+def test_a_picture_sent_twice_is_searched_once_and_too_many_are_refused(
+    encoder, request, uploads, monkeypatch
+):
+    request.getfixturevalue(encoder)
+    assert galleries.find("A cat", galleries.UPLOADS, uploads=uploads * 9).cost.gallery == 3
+    monkeypatch.setattr(galleries, "MOST_PICTURES", 2)
+    shown, *_ = last("A cat", galleries.UPLOADS, uploads, 32, TINY)
+    assert shown["trouble"] == "At most 2 pictures of your own are searched, got 3."
+    with pytest.raises(gr.Error, match="At most 2 pictures"):
+        endpoints.retrieve("A cat", pictures=uploads)
