@@ -76,9 +76,7 @@ def embed(
                 readable.append(entry)
             except ValueError as error:
                 broken.append(Broken(key=entry.key, why=str(error)))
-        yield Embedded(
-            entries=tuple(readable), vectors=encoder.vectors(seen), broken=tuple(broken)
-        )
+        yield Embedded(entries=tuple(readable), vectors=encoder.vectors(seen), broken=tuple(broken))
 
 
 def index_of(album: Album, encoder: DualEncoder) -> Index:
