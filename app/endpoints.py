@@ -145,15 +145,15 @@ def retrieve(
     """Find the pictures of a text in a gallery, or in pictures that are sent along.
 
     With an image instead of a text, find its texts: those of a list, or the captions of a gallery.
-    An index that is not there yet is built first, and the caller waits for it.
+    An index that is not there yet is built first, and the caller waits for it. Of pictures that are
+    sent along, each that is found is told by its file's name and its place among them, from 0.
 
     Args:
         text: What the pictures shall show, in English.
         image: Instead of a text: the picture whose texts are looked for.
         texts: Of which those of the picture are looked for; the captions of the gallery otherwise.
         gallery: By its name on the page; one that fits the model otherwise.
-        pictures: To be searched instead of a gallery, at most 1,000; each that is found is told by
-            its name and its place among them, counted from 0.
+        pictures: To be searched instead of a gallery, at most 1,000; found ones have a place there.
         top_k: How many are told.
         shortlist: How many candidates the model reads one by one, at most 256.
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
