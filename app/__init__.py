@@ -28,7 +28,8 @@ from app.tabs import (
 _QUEUE = 200  # calls that wait at once; who comes then is told so
 _VISITS = 500  # that Gradio remembers at once: each takes some 0.8 MB and 60 ms of a processor
 _M_ARENA_MAX = -8  # of malloc.h
-_LOOKS, _KEPT = 3600, 24 * 3600  # seconds: how often old pictures of visitors go, and how old
+# Seconds: how often old pictures of visitors go, and how old; so that none stays for a day.
+_LOOKS, _KEPT = 3600, 22 * 3600
 
 
 def build_demo() -> gr.Blocks:
@@ -73,6 +74,7 @@ def build_demo() -> gr.Blocks:
         chooser.wire(
             chosen,
             opened=arrived.then,
+            closed=demo.unload,
             tabs={
                 "tour": tour_tab,
                 "ask": ask_tab,
@@ -124,7 +126,11 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
         app_kwargs={
             "routes": [*theme.routes(), *serving.routes(), *course.routes()],
             "exception_handlers": {Exception: polite.sorry},
-            "middleware": [Middleware(errands.NoErrands), serving.heading()],
+            "middleware": [
+                Middleware(errands.NoErrands),
+                Middleware(errands.NoGuesses),
+                serving.heading(),
+            ],
         },
         max_file_size=errands.LARGEST,
         **settings,

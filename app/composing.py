@@ -69,11 +69,15 @@ def example(key: SceneKey) -> "Scene":
     return composed(services.scene(key))
 
 
-def link(scene: "Scene", question: str, sentence: str) -> str:
-    """Everything to see this again: what follows the question mark of an address."""
+def link(scene: "Scene", question: str, sentence: str, model: str | None = None) -> str:
+    """Everything to see this again: what follows the question mark of an address.
+
+    The model is told where it is not the one that speaks anyway.
+    """
     from vilt_core.world.composing import to_code
 
-    said = {"question": question.strip(), "sentence": sentence.strip()}
+    told = "" if model in (None, speaker(None)) else model
+    said = {"question": question.strip(), "sentence": sentence.strip(), "model": told}
     return urlencode(
         {"scene": to_code(scene)} | {name: text for name, text in said.items() if text}
     )

@@ -9,6 +9,7 @@ only where a component receives it. ``model`` is one of the names that the page 
 not there yet is loaded first, and the caller waits for it.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -144,21 +145,23 @@ def retrieve(
     """Find the pictures of a text in a gallery, or in pictures that are sent along.
 
     With an image instead of a text, find its texts: those of a list, or the captions of a gallery.
-    An index that is not there yet is built first, and the caller waits for it.
+    An index that is not there yet is built first, and the caller waits for it. Of pictures that are
+    sent along, each that is found is told by its file's name and its place among them, from 0.
 
     Args:
         text: What the pictures shall show, in English.
         image: Instead of a text: the picture whose texts are looked for.
         texts: Of which those of the picture are looked for; the captions of the gallery otherwise.
         gallery: By its name on the page; one that fits the model otherwise.
-        pictures: To be searched instead of a gallery.
+        pictures: To be searched instead of a gallery, at most 1,000; found ones have a place there.
         top_k: How many are told.
-        shortlist: How many candidates the model reads one by one.
+        shortlist: How many candidates the model reads one by one, at most 256.
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
     """
     with polite():
         chosen = gallery or (galleries.UPLOADS if pictures else _gallery(model))
-        count, candidates = _whole("top_k", top_k), _whole("shortlist", shortlist)
+        count = _whole("top_k", top_k)
+        candidates = _whole("shortlist", shortlist, most=galleries.LONGEST)
         if image is not None:
             said = galleries.captions_of(chosen, model) if texts is None else _texts(texts)
             found = galleries.find_sentences(image, said, shortlist=candidates, model=model)
@@ -172,7 +175,18 @@ def retrieve(
                 shortlist=candidates,
                 model=model,
             )
-    return found.json(top=count)
+    told = found.json(top=count)
+    return _as_sent(told, pictures or ()) if chosen == galleries.UPLOADS else told
+
+
+def _as_sent(told: dict[str, Any], pictures: Sequence[str]) -> dict[str, Any]:
+    """What was found, told by what was sent, and not by where the server keeps it."""
+    places = {path: place for place, path in reversed(list(enumerate(pictures)))}
+    for hit in told["hits"]:
+        hit |= {"name": Path(hit["name"]).name, "place": places[hit["name"]]}
+    for one in told["passed_over"]:
+        one |= {"key": Path(one["key"]).name, "place": places[one["key"]]}
+    return told
 
 
 def _gallery(model: str | None) -> str:
@@ -180,15 +194,17 @@ def _gallery(model: str | None) -> str:
     return galleries.fitting(galleries.first(), model or services.LIBRARY.default)
 
 
-def _whole(name: str, value: Any) -> int:
+def _whole(name: str, value: Any, *, most: int | None = None) -> int:
     """A number that counts something; JSON knows no whole numbers.
 
     Raises:
-        ValueError: it is none, or below 1.
+        ValueError: it is none, or below 1, or above the most.
     """
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if not whole or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {value!r:.60}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be at most {most:,}, got {value!r:.60}")
     return int(value)
 
 

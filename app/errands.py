@@ -15,8 +15,9 @@ from pathlib import Path
 import httpx
 import safehttpx
 from gradio import processing_utils
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST = 30 * 2**20  # bytes of a file, uploaded or fetched
 SECONDS = 20  # for a file from elsewhere, all redirects together
@@ -24,6 +25,7 @@ AT_ONCE = 8  # files from elsewhere, of one call
 _ROOM = 2**30  # bytes that stay free on the disk
 _TOO_LARGE = f"The file at that address is larger than {LARGEST // 2**20} MB: give a smaller one."
 _LOG = logging.getLogger(__name__)
+_FILE = re.compile("/file[=/]")
 # Gradio's ways to files of the server, which also take an address of somewhere else; one letter
 # before the colon is a drive of Windows.
 _ERRAND = re.compile(r"/(?:file|proxy)[=/]/*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
@@ -42,6 +44,24 @@ class NoErrands:
             await JSONResponse(said, status_code=403)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+
+class NoGuesses:
+    """Has browsers take a file for what it is said to be, whatever it looks like."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and say so of a file."""
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["x-content-type-options"] = "nosniff"
+            await send(message)
+
+        asked = scope["type"] == "http" and _FILE.search(scope["path"]) is not None
+        await self._app(scope, receive, told if asked else send)
 
 
 class FetchError(ValueError):

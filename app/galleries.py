@@ -6,6 +6,7 @@ whoever runs the lab where they may not write there, as on a Space.
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "models" / "clip-mini"
 SMALL = 64  # pictures, or sentences, that ViLT reads one by one where there is no dual encoder
 MOST_SENTENCES = 1000
+MOST_PICTURES = 1000  # of a visitor's own
+LONGEST = 256  # shortlist
 UPLOADS = "Your pictures"
 NO_ENCODER = (
     "No dual encoder is shipped, so ViLT reads each picture of a small gallery itself: to search "
@@ -39,6 +42,9 @@ _REACH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SUGGESTIONS = 5
 _CHIP_LETTERS = 46  # longer ones are not suggested
 _WAIT = 0.5  # seconds between two looks at an index that somebody else builds
+# Who builds an index, or waits for one, keeps no place among those who search.
+_BUILDING = threading.Lock()
+_SEARCHING = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +123,7 @@ def album_of(gallery: str, uploads: Sequence[str] = ()) -> "Album":
     """The pictures of a gallery.
 
     Raises:
-        ValueError: No such gallery, no such folder, or nothing uploaded.
+        ValueError: No such gallery, no such folder, or nothing or too much uploaded.
     """
     from vilt_core.search import albums
 
@@ -127,7 +133,11 @@ def album_of(gallery: str, uploads: Sequence[str] = ()) -> "Album":
         return albums.album_of(names()[gallery])
     if not uploads:
         raise ValueError("add pictures of your own to search them")
-    return albums.Files(root=Path(), names=tuple(uploads))
+    if len(uploads) > MOST_PICTURES:
+        raise ValueError(
+            f"at most {MOST_PICTURES:,} pictures of your own are searched, got {len(uploads):,}"
+        )
+    return albums.Files(root=Path(), names=tuple(dict.fromkeys(uploads)))
 
 
 def place_of(album: "Album", key: str) -> Place:
@@ -217,7 +227,8 @@ def prepare(gallery: str, model: str | None = None) -> Iterator["Step"]:
     while step is None or step.done < step.total:
         # Nothing is held between two steps: a page may be closed, or its Stop pressed, at any time.
         try:
-            step = _build_for_a_while(folder, album, asked)
+            with _BUILDING:
+                step = _build_for_a_while(folder, album, asked)
         except Busy:
             time.sleep(_WAIT)
             continue
@@ -308,12 +319,13 @@ def find(
 
     judge = services.predictor(model, "match")
     asked = encoder(model)
-    if asked is None:
-        album = album_of(gallery, uploads)
-        _check_small(len(album.entries()), "pictures")
-        return finding.search_all(album, text, judge=judge)
-    index = index_of(gallery, uploads, asked)
-    return finding.search(index, text, encoder=asked, judge=judge, shortlist=shortlist)
+    with _SEARCHING:
+        if asked is None:
+            album = album_of(gallery, uploads)
+            _check_small(len(album.entries()), "pictures")
+            return finding.search_all(album, text, judge=judge)
+        index = index_of(gallery, uploads, asked)
+        return finding.search(index, text, encoder=asked, judge=judge, shortlist=shortlist)
 
 
 def find_sentences(
@@ -331,6 +343,10 @@ def find_sentences(
     """
     from vilt_core.search import finding
 
+    if len(sentences) > MOST_SENTENCES:
+        raise ValueError(
+            f"at most {MOST_SENTENCES:,} sentences are ranked at once, got {len(sentences):,}"
+        )
     judge = services.predictor(model, "match")
     picture = services.seen_by_model(image, key, side=judge.image_size)
     asked = encoder(model)

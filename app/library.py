@@ -197,3 +197,8 @@ class Library:
         """Want nothing of a model any longer."""
         for checkpoint in set(self.model(name).checkpoints.values()):
             self._shelves[name].leave(checkpoint, visitor)
+
+    def forget(self, visitor: object) -> None:
+        """A visitor has gone, and wants nothing any longer."""
+        for name in self.models:
+            self.leave(name, visitor)

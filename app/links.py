@@ -190,7 +190,7 @@ CARRIED: Mapping[str, Mapping[str, Reader]] = {
         "among": gallery,
         "sentence": words,
         "picture": picture,
-        "shortlist": whole(1, 256),
+        "shortlist": whole(1, galleries.LONGEST),
     },
     "compare": {
         "measure": one_of(*comparison.MEASURES),

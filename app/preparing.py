@@ -3,7 +3,9 @@
 All of it is done by the library's own functions; torch is imported on first use.
 """
 
+import hashlib
 import io
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 B32 = "ViLT-B/32"
 _ORIENTATION = 0x0112  # EXIF
 _DRAWN = 8  # width of the vectors that only tell where patches lie
+_SMALL = 300  # pixels of the longer side of a small picture
+_KEPT = 8  # pictures that were prepared, the last ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,6 +51,19 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Small:
+    """A picture as it is shown.
+
+    Attributes:
+        pixels: of it in small.
+        size: its own width and height.
+    """
+
+    pixels: np.ndarray
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prepared:
     """A picture on its way.
 
@@ -54,10 +71,11 @@ class Prepared:
         kind: of the file, "JPEG".
         mode: of its pixels, "CMYK".
         stored: width and height as they lie in the file.
-        frames: of an animation, else 1.
+        moves: whether it has several frames. How many takes minutes to count in a hostile file.
         orientation: of EXIF, 1 where there is none.
-        careless: pixels as a reader finds them that looks at nothing else; None where it fails.
-        upright: 8-bit RGB, upright.
+        careless: as a reader finds it that looks at pixels alone; None where it fails.
+        upright: in 8-bit RGB, upright.
+        same: whether the two do not differ.
         ideal: width and height before they are cut to whole patches.
         seen: the picture as the model sees it.
         grid: rows and columns of patches.
@@ -66,10 +84,11 @@ class Prepared:
     kind: str
     mode: str
     stored: tuple[int, int]
-    frames: int
+    moves: bool
     orientation: int
-    careless: np.ndarray | None
-    upright: np.ndarray
+    careless: Small | None
+    upright: Small
+    same: bool
     ideal: tuple[int, int]
     seen: "Image"
     grid: tuple[int, int]
@@ -133,13 +152,24 @@ def _published() -> Geometry:
     )
 
 
-@lru_cache(maxsize=8)
+_prepared: OrderedDict[tuple[bytes, Geometry], Prepared] = OrderedDict()  # by a file's digest
+
+
 def prepare(file: bytes, found: Geometry) -> Prepared:
-    """Open, turn, convert, resize and cut a picture.
+    """Open, turn, convert, resize and cut a picture; the last ones are kept, as small as shown.
 
     Raises:
         ValueError: one sentence on what is wrong with the file.
     """
+    key = hashlib.sha256(file).digest(), found
+    one = _prepared.get(key) or _prepare(file, found)
+    _prepared[key] = one
+    while len(_prepared) > _KEPT:
+        _prepared.popitem(last=False)
+    return one
+
+
+def _prepare(file: bytes, found: Geometry) -> Prepared:
     from PIL import Image
 
     from vilt_core.data.image import FORMATS, fitted_size, open_image, resize
@@ -148,25 +178,41 @@ def prepare(file: bytes, found: Geometry) -> Prepared:
     size, p = found.processing.size, found.processing.patch_size
     seen = resize(upright, size=size, patch_size=p)
     with Image.open(io.BytesIO(file), formats=FORMATS) as stored:
+        moves, careless = getattr(stored, "is_animated", False), _careless(stored)
         return Prepared(
             kind=stored.format or "",
             mode=stored.mode,
             stored=stored.size,
-            frames=getattr(stored, "n_frames", 1),
+            moves=moves,
             orientation=stored.getexif().get(_ORIENTATION, 1),
-            careless=_careless(stored),
-            upright=np.asarray(upright),
+            careless=None if careless is None else _small(careless),
+            upright=_small(upright),
+            same=careless is not None and _same(careless, upright),
             ideal=fitted_size(*upright.size, size=size, patch_size=1),
             seen=seen,
             grid=(seen.height // p, seen.width // p),
         )
 
 
-def _careless(stored: "Image") -> np.ndarray | None:
+def _careless(stored: "Image") -> "Image | None":
     try:
-        return np.asarray(stored.convert("RGB"))
+        return stored.convert("RGB")
     except (ValueError, OSError):
         return None
+
+
+def _same(one: "Image", other: "Image") -> bool:
+    from PIL import ImageChops
+
+    return one.size == other.size and ImageChops.difference(one, other).getbbox() is None
+
+
+def _small(picture: "Image") -> Small:
+    from PIL import Image
+
+    small = picture.copy()
+    small.thumbnail((_SMALL, _SMALL), Image.Resampling.LANCZOS)
+    return Small(pixels=np.asarray(small), size=picture.size)
 
 
 # Patches.

@@ -163,6 +163,17 @@ def test_one_picture_however_it_is_handed_in(predictor, tmp_path):
         assert predictor.answer(image, QUESTION) == found
 
 
+def test_what_the_model_sees_it_sees_as_it_is(predictor):
+    noise = np.random.default_rng(2).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    for height, width in ((300, 300), (40, 60), (37, 300), (300, 9), (2, 300), (1, 1), (131, 97)):
+        whole = noise[:height, :width]
+        seen = predictor.seen(whole)
+        np.testing.assert_array_equal(np.asarray(predictor.seen(seen)), np.asarray(seen))
+        np.testing.assert_array_equal(
+            predictor.match(seen, CAPTION), predictor.match(whole, CAPTION)
+        )
+
+
 def test_same_input_same_output_whatever_came_between(predictor):
     def everything():
         return (

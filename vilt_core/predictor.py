@@ -151,8 +151,16 @@ class Predictor:
 
     def prepare(self, image: ImageSource) -> tuple[Image.Image, ImageBatch]:
         """The picture as the model sees it, and the batch of one that it reads."""
-        seen = self._seen(image)
+        seen = self.seen(image)
         return seen, self._batch([seen])
+
+    def seen(self, image: ImageSource) -> Image.Image:
+        """The picture as the model sees it, which the model sees as it is.
+
+        Whoever holds many holds them so: one of 50 million pixels takes 150 MB as it came.
+        """
+        processing = self.processing
+        return resize(open_image(image), size=processing.size, patch_size=processing.patch_size)
 
     @torch.inference_mode()
     def answer(self, image: ImageSource, question: str, *, top_k: int = 5) -> list[Answer]:
@@ -415,13 +423,9 @@ class Predictor:
     def _batches(self, images: Sequence[ImageSource]) -> Iterator[Placed]:
         """All pictures as the model reads them, a few of one size at a time."""
         for first in range(0, len(images), HELD):
-            seen = [self._seen(image) for image in images[first : first + HELD]]
+            seen = [self.seen(image) for image in images[first : first + HELD]]
             for rows in of_one_size([picture.size for picture in seen], most=self._pairs):
                 yield [first + row for row in rows], self._batch([seen[row] for row in rows])
-
-    def _seen(self, image: ImageSource) -> Image.Image:
-        processing = self.processing
-        return resize(open_image(image), size=processing.size, patch_size=processing.patch_size)
 
     def _batch(self, seen: Sequence[Image.Image]) -> ImageBatch:
         """Pictures of one size as the model reads them, on its device."""

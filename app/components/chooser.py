@@ -104,7 +104,9 @@ def stopped(visit: Visit, visitor: object) -> Visit:
 
 
 def looked(visit: Visit, visitor: object) -> Visit:
-    """Some time later."""
+    """Some time later. Whose line was cut for a moment has left, and wants the model again."""
+    if visit.awaited is not None and _state(visit.awaited, visit.task).kind == "absent":
+        visit = _demanded(visit, visitor)
     return _settled(visit, visitor)
 
 
@@ -216,6 +218,7 @@ def wire(
     chooser: Chooser,
     *,
     opened: Callable[..., Any],
+    closed: Callable[..., Any],
     tabs: Mapping[str, gr.Tab],
     offer: Callable[..., Any],
     footer: gr.HTML,
@@ -225,6 +228,7 @@ def wire(
     Args:
         chooser: the components.
         opened: the event of a page opened.
+        closed: the event of a page closed.
         tabs: those of ``TABS``, by their names there.
         offer: the event of the offer of a model, ``name``.
         footer: says who speaks.
@@ -270,6 +274,10 @@ def wire(
 
         return turn
 
+    def leave(request: gr.Request) -> None:
+        services.LIBRARY.forget(request.session_hash)
+
+    closed(leave)
     on(chooser.box.pick, pick)
     on(offer, pick)
     on(chooser.box.stop, stop)

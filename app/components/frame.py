@@ -1,5 +1,6 @@
 """Above and below the tabs: what this is, where it comes from, and which model is speaking."""
 
+import os
 from contextlib import suppress
 from html import escape
 
@@ -13,6 +14,13 @@ _TRAINED = {
     "stickers": ", trained on scenes of stickers alone",
     "photographs": ", trained on photographs and what people wrote about them",
 }
+
+
+_HERE = "Everything runs on this machine; no picture and no word leaves it."
+_SPACE = (
+    "Pictures and words are sent to this Space, which keeps pictures for a day at most; they go "
+    "nowhere else."
+)
 
 
 def header() -> gr.HTML:
@@ -46,8 +54,9 @@ def speaks(model: str, task: Task) -> str:
     trained = ""
     with suppress(ValueError):  # whoever asks the model is told what is wrong with it
         trained = _TRAINED.get(services.domain(model), "")
+    stays = _SPACE if os.environ.get("SPACE_ID") else _HERE
     return (
         '<footer class="lab-footer">'
         f'<span>Model <b translate="no">{escape(model)}</b>{exact}{trained}.</span>'
-        "<span>Everything runs on this machine; no picture and no word leaves it.</span></footer>"
+        f"<span>{stays}</span></footer>"
     )

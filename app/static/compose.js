@@ -423,7 +423,8 @@ const hear = () => {
   linked.hidden = true;
   // A broken link stays in the address, to be looked at; an address that was never a scene's only changes with one.
   const shared = past.length > 1 || new URLSearchParams(location.search).has("scene");
-  if (shared && !message.trouble) history.replaceState(history.state, "", `?${link}`);
+  const seen = stage.offsetParent !== null;  // else the address is that of another tab
+  if (shared && seen && !message.trouble) document.dispatchEvent(new CustomEvent("lab-address", { detail: link }));
   stage.setAttribute("aria-label", `The scene: ${message.says}. Tab goes from sticker to sticker; `
     + "arrows move, plus and minus resize, M mirrors, Delete deletes.");
   beyond.hidden = !message.beyond.length;

@@ -28,6 +28,8 @@ const turned = (query) => {
   for (const name of KEPT) if (before.has(name)) after.set(name, before.get(name));
   return `?${after}`;
 };
+// A tab that writes its own address says so, while it is on show.
+document.addEventListener("lab-address", ({ detail }) => history.replaceState(history.state, "", turned(detail)));
 const follow = () => {
   const tab = shown();
   if (tab && tab !== last) {

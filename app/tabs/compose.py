@@ -79,7 +79,8 @@ def edited(
         return _only_trouble(sentence(error))
     desk = Desk(scene=scene, before=scene if desk is None else desk.before)
     number = serial if isinstance(serial, int) else -1
-    return desk, _message(desk, question, text, serial=number), *_shown(desk, question, text, model)
+    message = _message(desk, question, text, model, serial=number)
+    return desk, message, *_shown(desk, question, text, model)
 
 
 def asked(desk: Desk | None, question: str, text: str, model: str) -> tuple[Any, ...]:
@@ -87,7 +88,7 @@ def asked(desk: Desk | None, question: str, text: str, model: str) -> tuple[Any,
     if desk is None:  # nothing was put there yet
         return _skipped(_OUTPUTS)
     # The desk stays as it is: by now a change by hand may have put another scene there.
-    return gr.skip(), _message(desk, question, text), *_shown(desk, question, text, model)
+    return gr.skip(), _message(desk, question, text, model), *_shown(desk, question, text, model)
 
 
 def done(desk: Desk, text: str, model: str) -> tuple[Any, ...]:
@@ -123,16 +124,16 @@ def _placed(
 ) -> tuple[Any, ...]:
     from vilt_core.world.composing import to_json
 
-    message = _message(desk, question, text, scene=to_json(desk.scene), glide=glide)
+    message = _message(desk, question, text, model, scene=to_json(desk.scene), glide=glide)
     *shown, _, _ = _shown(desk, question, text, model)
     return desk, message, *shown, question, text
 
 
-def _message(desk: Desk, question: str, text: str, **more: Any) -> dict[str, Any]:
+def _message(desk: Desk, question: str, text: str, model: str, **more: Any) -> dict[str, Any]:
     from vilt_core.world.composing import beyond_training
 
     return composer.value(
-        link=composing.link(desk.scene, question, text),
+        link=composing.link(desk.scene, question, text, model),
         says=composing.description(desk.scene),
         beyond=beyond_training(desk.scene),
         **more,
@@ -203,9 +204,11 @@ def _skipped(count: int) -> tuple[Any, ...]:
     return tuple(gr.skip() for _ in range(count))
 
 
-def carried(desk: Desk | None, question: str, text: str) -> dict[str, str]:
+def carried(desk: Desk | None, question: str, text: str, model: str | None) -> dict[str, str]:
     """The link to what lies there."""
-    return {} if desk is None else {"link": composing.link(desk.scene, question, text)}
+    if desk is None:
+        return {}
+    return {"link": composing.link(desk.scene, question, text, composing.speaker(model))}
 
 
 def build(speaker: gr.State, place: Place) -> None:
@@ -280,7 +283,7 @@ def build(speaker: gr.State, place: Place) -> None:
     def keep(desk, question, text, model) -> tuple[Any, ...]:
         return kept(desk, question, text, composing.speaker(model))
 
-    place.carries([desk, question, text], carried)
+    place.carries([desk, *said], carried)
     editor.arrive(arrive, speaker, [strip, *outputs], **quiet)
     strip.pick(show, speaker, [strip, *outputs], **counted)
     strip.fresh(fresh, speaker, [strip, *outputs], **counted)

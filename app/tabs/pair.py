@@ -71,27 +71,34 @@ def opened(
 
 
 def swapped(
-    left_image: str | None,
-    right_image: str | None,
+    left_own: str | None,
+    right_own: str | None,
     statement: str,
     left: Ours | None,
     right: Ours | None,
     model: str,
 ) -> tuple[Any, ...]:
-    """The two pictures exchanged, and judged again."""
+    """The two pictures exchanged, and judged again.
+
+    Which they are the session knows, and not the click: the one before it may still be at work.
+    """
     return (
-        right_image,
-        left_image,
+        right_own if right is None else pairs.picture(right),
+        left_own if left is None else pairs.picture(left),
+        right_own,
+        left_own,
         right,
         left,
-        compared(right_image, left_image, statement, right, left, model),
+        compared(right_own, left_own, statement, right, left, model),
     )
 
 
-def brought(strip: tuple[Pair, ...], other: Ours | None, model: str) -> tuple[Any, ...]:
+def brought(
+    image: str | None, strip: tuple[Pair, ...], other: Ours | None, model: str
+) -> tuple[Any, ...]:
     """A picture of the user's own on one side, or none: nothing is known to be true."""
     suggestions = chips.value(pairs.suggested(None, other, model))
-    return strip_value(strip, None), None, suggestions, _WAITING
+    return strip_value(strip, None), image, None, suggestions, _WAITING
 
 
 def introduced(
@@ -166,6 +173,7 @@ def build(speaker: gr.State, place: Place) -> None:
     view = gr.HTML(_WAITING, js_on_load=None, apply_default_css=False, elem_id="pair")
 
     left, right, shown = gr.State(None), gr.State(None), gr.State(())
+    left_own, right_own = gr.State(None), gr.State(None)  # of no meaning beside a picture of ours
     everything = [
         strip, shown, left_image, right_image, left, right, statement, suggestions, view,
     ]  # fmt: skip
@@ -181,7 +189,8 @@ def build(speaker: gr.State, place: Place) -> None:
         return event.text, *asked(one, other, event.text, left, right, model)
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
-    counted = progress.answering(view)
+    # In one line, each after the one before it: all of them change the pair, or ask about it.
+    counted = progress.answering(view) | {"concurrency_id": "pairs"}
     place.opens(speaker.change, introduced, [speaker, *inputs[:-1]], everything, **quiet)
     place.carries(
         inputs[:-1],
@@ -193,8 +202,16 @@ def build(speaker: gr.State, place: Place) -> None:
     )
     strip.pick(pick, [shown, speaker], everything, **counted)
     strip.fresh(fresh, [shown, speaker], everything, **counted)
-    for image, own, other in ((left_image, left, right), (right_image, right, left)):
-        image.input(brought, [shown, other, speaker], [strip, own, suggestions, view], **quiet)
+    for image, own, key, other in (
+        (left_image, left_own, left, right),
+        (right_image, right_own, right, left),
+    ):
+        image.input(
+            brought,
+            [image, shown, other, speaker],
+            [strip, own, key, suggestions, view],
+            **quiet,
+        )
     suggestions.pick(
         suggest,
         [left_image, right_image, left, right, speaker],
@@ -202,7 +219,12 @@ def build(speaker: gr.State, place: Place) -> None:
         **counted,
     )
     gr.on([button.click, statement.submit], asked, inputs, [suggestions, view], **counted)
-    swap.click(swapped, inputs, [left_image, right_image, left, right, view], **counted)
+    swap.click(
+        swapped,
+        [left_own, right_own, statement, left, right, speaker],
+        [left_image, right_image, left_own, right_own, left, right, view],
+        **counted,
+    )
 
 
 def _picture(label: str, name: str) -> gr.Image:

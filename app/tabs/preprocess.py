@@ -11,7 +11,7 @@ from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
 from app.photographs import PHOTOGRAPHS
-from app.preparing import Geometry, Prepared
+from app.preparing import Geometry, Prepared, Small
 from app.services import Key
 from vilt_core.viz.stepper import data_url
 
@@ -21,7 +21,6 @@ of numbers lie six small steps. Each of them can go wrong; here is what they do 
 show, for the model at hand and for the published ViLT-B/32.</p></div>
 """
 _BEFORE = progress.note("The steps below are still those of the picture before it.")
-_THUMB = 300  # pixels of a small picture
 _TURNS = {
     2: "mirrored",
     3: "turned by 180°",
@@ -104,10 +103,10 @@ def resampled(source: Source, name: str, limit: float, seed: int) -> str:
 # The steps, as HTML.
 
 
-def _picture(pixels: Any, says: str) -> str:
-    height, width, _ = pixels.shape
+def _picture(one: Small, says: str) -> str:
+    width, height = one.size
     return (
-        f'<figure><img src="{data_url(pixels, side=_THUMB)}" alt="{escape(says)}"/>'
+        f'<figure><img src="{data_url(one.pixels)}" alt="{escape(says)}"/>'
         f"<figcaption>{escape(says)}<br>{width} x {height}</figcaption></figure>"
     )
 
@@ -132,14 +131,13 @@ def _opened(one: Prepared) -> str:
             f"It lies {_TURNS[one.orientation]} and says so (EXIF orientation {one.orientation}): "
             "it is set upright first, or the model would see things lying on their sides."
         )
-    if one.frames > 1:
-        says.append(f"Of its {one.frames} frames the first counts.")
+    if one.moves:
+        says.append("It has several frames: the first counts.")
     if one.mode in ("RGBA", "LA", "PA"):
         says.append("What is transparent is laid on white; the colours beneath it do not count.")
     if one.mode.startswith("I"):
         says.append("Its levels are scaled to 0 … 255; a careless reader cuts them off.")
-    same = one.careless is not None and one.careless.shape == one.upright.shape
-    if same and bool((one.careless == one.upright).all()):
+    if one.same:
         says.append("It is upright RGB already: nothing has to be done.")
         return _step(1, "Open", says, _picture(one.upright, "as it is"))
     figures = "" if one.careless is None else _picture(one.careless, "as a careless reader sees it")
@@ -150,7 +148,7 @@ def _resized(one: Prepared, found: Geometry) -> str:
     from vilt_core.data.image import LONGEST_OVER_SHORTEST
 
     size, p = found.processing.size, found.processing.patch_size
-    height, width, _ = one.upright.shape
+    width, height = one.upright.size
     longest = int(LONGEST_OVER_SHORTEST * size)
     ideal, seen = one.ideal, one.seen.size
     plain = size / min(width, height)

@@ -15,8 +15,8 @@ from app.services import Key
 from vilt_core.viz.meter import search_meter
 
 GENERAL = ("A cat", "A red heart", "Two dogs", "Something to eat")
-LONGEST = 256  # shortlist
 PICTURES, SENTENCES = "Pictures of a sentence", "Sentences of a picture"
+_PATIENT = 16  # visitors who search, build an index, or wait for one, at once
 STOPPED = "Stopped. What was read is kept: ask again, and it goes on from there."
 CLICK = "Click what was found to see which words lie on which patches."
 
@@ -148,7 +148,7 @@ def build(speaker: gr.State, place: Place) -> None:
             )
             shortlist = gr.Slider(
                 1,
-                LONGEST,
+                galleries.LONGEST,
                 32,
                 step=1,
                 label="Shortlist K",
@@ -232,6 +232,8 @@ def build(speaker: gr.State, place: Place) -> None:
         return aligned(pairs, event.place, model)
 
     quiet: dict[str, Any] = {"show_progress_on": shown, "api_visibility": "private"}
+    # Most of these wait for an index; how many search at once ``galleries`` says.
+    patient = quiet | {"concurrency_limit": _PATIENT, "concurrency_id": "find"}
 
     def introduce(model, gallery, text, shortlist, link: Fields = NOTHING) -> tuple[Any, ...]:
         wanted = "sentence" in link or "picture" in link
@@ -289,16 +291,16 @@ def build(speaker: gr.State, place: Place) -> None:
             asked,
             [*answer, stop],
             trigger_mode="multiple",
-            **quiet,
+            **patient,
         ),
         suggestions.pick(
             suggest,
             asked[1:],
             [text, suggestions, *answer, stop],
             trigger_mode="multiple",
-            **quiet,
+            **patient,
         ),
-        begun.then(follow, [wanted, way, *asked, *looked], [*answer, stop], **quiet),
+        begun.then(follow, [wanted, way, *asked, *looked], [*answer, stop], **patient),
     ]
     stoppable.halts(
         stop, queries, lambda: (finds.nothing(STOPPED), gr.Button(visible=False)), [shown, stop]

@@ -1,5 +1,6 @@
 import pytest
 
+import app
 from app import services
 from app.components import frame, reply
 from app.components.chooser import arrived, looked, picked, stopped, turned, value
@@ -122,3 +123,23 @@ def test_the_footer_tells_the_truth(hub):
     assert "dandelin/vilt-b32-mlm" in said
     assert "stickers" not in said
     assert "photographs" in said
+
+
+def test_the_footer_says_where_pictures_go(hub, monkeypatch):
+    assert "no picture and no word leaves" in frame.speaks(MINI, "answer")
+    monkeypatch.setenv("SPACE_ID", "somebody/vilt-lab")
+    said = frame.speaks(MINI, "answer")
+    assert "this machine" not in said
+    assert "sent to this Space, which keeps pictures for a day at most" in said
+    assert app._LOOKS + app._KEPT < 24 * 3600
+
+
+def test_a_line_that_was_cut_for_a_moment_costs_no_model(hub, until):
+    visit = picked(turned(arrived(), "ask", "anna"), B32, "anna")
+    assert hub.reached.wait(10)
+    services.LIBRARY.forget("anna")
+    visit = looked(visit, "anna")
+    assert visit.awaited == B32
+    hub.go.set()
+    until(lambda: services.LIBRARY.state(B32, "answer").kind == "ready")
+    assert looked(visit, "anna").speaker == B32

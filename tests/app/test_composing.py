@@ -4,13 +4,15 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
+from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
 
-from app import composing, services
+from app import composing, links, services
 from app.components import composer
 from app.services import EXAMPLES
 from app.tabs import compose
@@ -168,6 +170,19 @@ def test_without_a_model_the_scene_is_still_there(no_model):
     assert found[MESSAGE]["scene"]
     assert "Expected a shipped model" in found[CARD]
     assert "Expected a shipped model" in found[SIGHT]["trouble"]
+
+
+def test_a_link_names_the_model_where_another_one_would_speak(tiny, monkeypatch):
+    desk = compose.Desk(scene=composing.opening(), before=composing.opening())
+    assert "model" not in compose.carried(desk, "", "", TINY)["link"]
+    other = replace(services.LIBRARY.models[TINY], name="own")
+    monkeypatch.setitem(services.LIBRARY.models, "own", other)
+    link = compose.carried(desk, "is there a cat?", "", "own")["link"]
+    assert link.endswith("&model=own")
+    tab, fields = links.read(dict(parse_qsl(link)), tuple(links.CARRIED))
+    assert (tab, fields["model"]) == ("compose", "own")
+    assert composing.shared(link).question == "is there a cat?"
+    assert compose._message(desk, "is there a cat?", "", "own")["link"] == link
 
 
 def test_a_model_that_is_far_away_leaves_the_word_to_the_small_one(hub):

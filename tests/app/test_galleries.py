@@ -1,5 +1,7 @@
 """The galleries of the Find tab, with a tiny dual encoder and without one."""
 
+import json
+
 import gradio as gr
 import pytest
 import torch
@@ -238,13 +240,46 @@ def test_the_endpoint_finds_pictures_and_texts(clip, uploads):
     assert (found["forwards"], found["gallery"]) == (8, 64)
     assert found["everything_seconds"]["million"] > found["everything_seconds"]["this"]
     found = endpoints.retrieve("A cat", pictures=uploads)
-    assert {hit["name"] for hit in found["hits"]} == set(uploads)
+    assert {(hit["name"], hit["place"]) for hit in found["hits"]} == {
+        ("0.png", 0),
+        ("1.png", 1),
+        ("2.png", 2),
+    }
     found = endpoints.retrieve(None, uploads[0], ["a cat", "two dogs"])
     assert {hit["name"] for hit in found["hits"]} == {"a cat", "two dogs"}
     with pytest.raises(gr.Error, match="letter or digit"):
         endpoints.retrieve(None)
     with pytest.raises(gr.Error, match="list of texts"):
         endpoints.retrieve(None, uploads[0], [1])
+
+
+@pytest.mark.parametrize("encoder", ["alone", "clip"])
+def test_the_endpoint_tells_what_was_sent_and_no_folder_of_the_server(
+    encoder, request, uploads, tmp_path
+):
+    request.getfixturevalue(encoder)
+    bad = tmp_path / "bad.png"
+    bad.write_text("no picture")
+    found = endpoints.retrieve("A cat", pictures=[str(bad), *uploads, uploads[0]])
+    assert str(tmp_path) not in json.dumps(found)
+    assert sorted(hit["place"] for hit in found["hits"]) == [1, 2, 3]
+    assert [(one["key"], one["place"]) for one in found["passed_over"]] == [("bad.png", 0)] * (
+        encoder == "alone"  # an index leaves it out
+    )
+
+
+def test_the_endpoint_reads_no_shortlist_without_an_end(clip, monkeypatch):
+    monkeypatch.setattr(galleries, "prepare", lambda *_: pytest.fail("refused too late"))
+    with pytest.raises(gr.Error, match=r"Shortlist must be at most 256, got 257\."):
+        endpoints.retrieve("A cat", None, None, SCENES, None, 5, 257)
+
+
+def test_a_list_of_sentences_has_an_end(clip, monkeypatch):
+    monkeypatch.setattr(galleries, "MOST_SENTENCES", 2)
+    shown, *_ = retrieve.found_sentences(
+        None, services.EXAMPLES[0], "a cat\na dog\na fox", SCENES, 8, TINY
+    )
+    assert shown["trouble"] == "At most 2 sentences are ranked at once, got 3."
 
 
 def test_where_nothing_may_be_written_indexes_go_to_the_cache(clip, monkeypatch, tmp_path):
@@ -258,3 +293,16 @@ def test_where_nothing_may_be_written_indexes_go_to_the_cache(clip, monkeypatch,
     assert len(list(tmp_path.rglob("index.json"))) == 2
     found = galleries.find("a cat", SCENES)
     assert found.hits
+
+
+@pytest.mark.parametrize("encoder", ["alone", "clip"])
+def test_a_picture_sent_twice_is_searched_once_and_too_many_are_refused(
+    encoder, request, uploads, monkeypatch
+):
+    request.getfixturevalue(encoder)
+    assert galleries.find("A cat", galleries.UPLOADS, uploads=uploads * 9).cost.gallery == 3
+    monkeypatch.setattr(galleries, "MOST_PICTURES", 2)
+    shown, *_ = last("A cat", galleries.UPLOADS, uploads, 32, TINY)
+    assert shown["trouble"] == "At most 2 pictures of your own are searched, got 3."
+    with pytest.raises(gr.Error, match="At most 2 pictures"):
+        endpoints.retrieve("A cat", pictures=uploads)

@@ -48,6 +48,16 @@ def test_all_visitors_share_one_load(hub):
     assert hub.asked == ["dandelin/vilt-b32-mlm"]
 
 
+def test_a_visitor_who_is_forgotten_wants_nothing(hub, until):
+    services.LIBRARY.want(B32, "answer", "anna")
+    assert hub.reached.wait(10)
+    services.LIBRARY.forget("bert")
+    assert kind("answer") == "loading"
+    services.LIBRARY.forget("anna")
+    assert kind("answer") == "absent"
+    until(lambda: hub.stopped == ["dandelin/vilt-b32-finetuned-vqa"])
+
+
 def test_one_loads_at_a_time(hub, until):
     services.LIBRARY.want(B32, "answer", "anna")
     assert hub.reached.wait(10)

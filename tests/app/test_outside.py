@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 import app
-from app import errands, masks, services
+from app import errands, galleries, masks, services
 from app.components.polite import OURS
 from app.library import Library
 from app.models import catalogue
@@ -409,7 +409,7 @@ def test_what_is_uploaded_never_runs_in_a_page(client):
         kind = reply.headers["content-type"].split(";")[0]
         shown = "attachment" not in reply.headers.get("content-disposition", "")
         assert not shown or kind in ("image/png", "text/plain"), (name, dict(reply.headers))
-        assert reply.headers.get("x-content-type-options", "nosniff") == "nosniff"
+        assert reply.headers["x-content-type-options"] == "nosniff"
 
 
 def huge_png(side):
@@ -513,9 +513,52 @@ def test_work_ends_when_its_visitor_leaves(demo, client, monkeypatch):
     assert len(steps) < 1000
 
 
+def test_a_visitor_who_closes_the_page_waits_for_no_model(demo, client, monkeypatch, tiny_folder):
+    gone = []
+    monkeypatch.setattr(Library, "forget", lambda self, visitor: gone.append(visitor))
+    with client.stream("GET", "heartbeat/closes") as stream:
+        assert next(stream.iter_lines())
+    end = time.monotonic() + 20
+    while not gone and time.monotonic() < end:
+        time.sleep(0.05)
+    assert gone == ["closes"]
+
+
+def test_who_waits_for_an_index_keeps_nobody_from_searching(demo, client, monkeypatch):
+    built = threading.Event()
+
+    def prepare(gallery, model):
+        if gallery == "Photographs":
+            built.wait(30)
+        yield from ()
+
+    monkeypatch.setattr(galleries, "prepare", prepare)
+    monkeypatch.setattr(galleries, "encoder", lambda model=None: None)
+    search = next(
+        index
+        for index, function in demo.fns.items()
+        if getattr(function.fn, "__qualname__", "") == "build.<locals>.search"
+    )
+
+    def asked(session, gallery):
+        return list(
+            messages(client, session, fn_index=search, data=["A cat", gallery, None, 8, None])
+        )
+
+    with ThreadPoolExecutor(5) as people:
+        waiting = [people.submit(asked, f"waits {at}", "Photographs") for at in range(4)]
+        time.sleep(1)
+        found = people.submit(asked, "searches", "64 scenes")
+        try:
+            assert found.result(20)[-1]["success"]
+            assert not any(one.done() for one in waiting)
+        finally:
+            built.set()
+
+
 def test_every_event_that_may_wait_for_a_model_shows_its_place_in_the_queue(demo):
     light = {
-        "app.components.chooser": {"open_page", "pick", "stop", "look", "turn"},
+        "app.components.chooser": {"open_page", "pick", "stop", "look", "turn", "leave"},
         "app.components.linking": {"arrive", "copy"},
         "app.components.stoppable": {"<lambda>"},
         # They say what shall be explained; "explained" does it.

@@ -65,9 +65,23 @@ def test_both_orders_are_the_models_own(tiny):
 def test_swapping_exchanges_the_orders(tiny):
     text = pairs.suggested(LEFT, RIGHT, TINY)[0]
     before = tab.compared("one.png", "other.png", text, LEFT, RIGHT, TINY)
-    one, other, left, right, after = tab.swapped("one.png", "other.png", text, LEFT, RIGHT, TINY)
-    assert (one, other, left, right) == ("other.png", "one.png", RIGHT, LEFT)
+    one, other, *_, left, right, after = tab.swapped(None, None, text, LEFT, RIGHT, TINY)
+    np.testing.assert_array_equal(one, pairs.picture(RIGHT))
+    np.testing.assert_array_equal(other, pairs.picture(LEFT))
+    assert (left, right) == (RIGHT, LEFT)
     assert chances(after) == chances(before)[::-1]
+
+
+def test_two_swaps_leave_an_own_picture_where_it_was(tiny, photo):
+    text = "both pictures show a cat"
+    before = tab.compared(photo, None, text, None, RIGHT, TINY)
+    shown, own, *swapped, _ = tab.swapped(photo, None, text, None, RIGHT, TINY)
+    np.testing.assert_array_equal(shown, pairs.picture(RIGHT))
+    assert own == photo
+    one, other, *_, after = tab.swapped(*swapped[:2], text, *swapped[2:], TINY)
+    assert one == photo
+    np.testing.assert_array_equal(other, pairs.picture(RIGHT))
+    assert chances(after) == chances(before)
 
 
 def test_the_tab_opens_with_a_statement_judged(tiny):
@@ -96,8 +110,8 @@ def test_a_new_pair_joins_the_strip_in_front(tiny):
 
 
 def test_an_own_picture_beside_one_of_ours(tiny, photo):
-    strip, key, chips, waiting = tab.brought(pairs.EXAMPLES, RIGHT, TINY)
-    assert (strip["chosen"], key) == (None, None)
+    strip, own, key, chips, waiting = tab.brought(photo, pairs.EXAMPLES, RIGHT, TINY)
+    assert (strip["chosen"], own, key) == (None, photo, None)
     assert chips["texts"] == list(pairs.GENERAL["stickers"])
     assert "lab-waiting" in waiting
     html = tab.compared(photo, None, "both pictures show a cat", None, RIGHT, TINY)

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import GifImagePlugin, Image, TiffImagePlugin
 
 from app import peculiar, preparing
 from app.peculiar import BROKEN, PECULIAR
@@ -79,6 +79,28 @@ def test_each_file_is_what_its_button_says():
     assert width == 12 * height
     with pytest.raises(ValueError, match="one of the files on the buttons"):
         peculiar.bytes_of("anything")
+
+
+def test_of_a_large_picture_no_more_is_kept_than_is_shown(published):
+    held = io.BytesIO()
+    Image.new("RGB", (4000, 3000), "teal").save(held, format="PNG")
+    one = preparing.prepare(held.getvalue(), published)
+    assert one.same
+    assert one.upright.size == (4000, 3000)
+    kept = [small.pixels.nbytes for small in (one.upright, one.careless)]
+    assert max(kept) <= 300 * 300 * 3
+    assert preparing.prepare(held.getvalue(), published) is one
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "PNG", "WEBP"])
+def test_frames_are_not_counted(published, monkeypatch, form):
+    held = io.BytesIO()
+    first, *others = (Image.new("RGB", (40, 40), (80 * at, 90, 30)) for at in range(3))
+    first.save(held, format=form, save_all=True, append_images=others)
+    counted = property(lambda image: pytest.fail("a file of a million frames takes hours to count"))
+    for reader in (GifImagePlugin.GifImageFile, TiffImagePlugin.TiffImageFile):
+        monkeypatch.setattr(reader, "n_frames", counted)
+    assert preparing.prepare(held.getvalue(), published).moves
 
 
 def test_a_turned_photograph_is_upright_again():

@@ -189,6 +189,30 @@ def test_a_link_opens_the_same_scene_in_a_new_page(page, turn):
     assert scene_of(other) == expected
 
 
+def test_the_address_keeps_the_language_and_the_colours(visit):
+    page = ready(visit(query="tab=compose&lang=zh&__theme=dark"))
+    things(page).first.focus()
+    page.keyboard.press("Delete")
+    page.wait_for_url(re.compile("scene="))
+    assert {"lang=zh", "__theme=dark"} < set(page.url.split("?")[1].split("&"))
+
+
+def test_an_answer_that_comes_late_leaves_the_address_of_another_tab_alone(page):
+    stage, held = page.locator(".lc-stage"), []
+    said = stage.get_attribute("aria-label")
+    page.route("**/queue/join*", lambda route: held.append(route))
+    things(page).first.focus()
+    page.keyboard.press("Delete")
+    page.wait_for_timeout(1000)  # the editor waits a moment before it sends
+    page.unroute("**/queue/join*")
+    page.get_by_role("tab", name="Pixels", exact=True).click()
+    page.wait_for_url(re.compile("tab=pixels$"))
+    for route in held:
+        route.continue_()
+    expect(stage).not_to_have_attribute("aria-label", said, timeout=PATIENCE)
+    assert page.url.endswith("?tab=pixels")
+
+
 def test_a_broken_link_gets_one_sentence(page):
     page.goto(page.url.split("?")[0] + "?scene=1damaged")
     ready(page)

@@ -18,7 +18,7 @@ PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 TABS = (
     "tour", "ask", "align", "explain", "compose", "foils", "masks", "pairs", "pixels", "find",
-    "compare",
+    "train", "compare",
 )  # fmt: skip
 BY_NIGHT = {"explain", "masks"}  # they hold every kind of text
 WAITED = 60_000
@@ -271,7 +271,9 @@ def both(page: Page, clicks: list) -> None:
     page.unroute("**/queue/join*")
 
 
-@pytest.mark.parametrize("tab", ["tour", "ask", "align", "explain", "foils", "masks", "pixels"])
+@pytest.mark.parametrize(
+    "tab", ["tour", "ask", "align", "explain", "foils", "masks", "pairs", "pixels"]
+)
 def test_the_last_of_two_quick_clicks_counts(visit, tab):
     page = visit(tab=tab)
     expect(page.locator(f"{TILES}[aria-pressed=true]")).to_have_count(1, timeout=WAITED)
@@ -280,6 +282,39 @@ def test_the_last_of_two_quick_clicks_counts(visit, tab):
         expect(buttons.nth(2)).to_be_visible(timeout=WAITED)
         both(page, [buttons.nth(1).click, buttons.nth(2).click])
         expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true", timeout=WAITED)
+
+
+def test_a_pair_that_is_swapped_at_once_is_shown_as_it_is_judged(visit):
+    page = visit(tab="pairs")
+    tiles, chances = page.locator(TILES), page.locator("#pair .vt-p")
+    sides = [page.locator("#pair-left img"), page.locator("#pair-right img")]
+
+    def pick(place: int) -> list[str | None]:
+        """The addresses of both pictures."""
+        before = [side.get_attribute("src") for side in sides]
+        tiles.nth(place).click()
+        for side, source in zip(sides, before, strict=True):
+            expect(side).not_to_have_attribute("src", source, timeout=WAITED)
+        return [side.get_attribute("src") for side in sides]
+
+    def judge() -> list[str]:
+        """What is said of both orders."""
+        before = chances.all_text_contents()
+        page.locator("#statement textarea").fill("Both pictures show an animal")
+        page.locator("#pair-judge").click()
+        expect(chances).not_to_have_text(before, timeout=WAITED)
+        return chances.all_text_contents()
+
+    expect(chances).to_have_count(2, timeout=WAITED)
+    for side in sides:
+        expect(side).to_be_visible()
+    left, right = pick(1)
+    judged = judge()
+    pick(0)
+    both(page, [tiles.nth(1).click, page.locator("#pair-swap").click])
+    expect(sides[0]).to_have_attribute("src", right, timeout=WAITED)
+    expect(sides[1]).to_have_attribute("src", left)
+    assert judge() == judged[::-1]
 
 
 def test_what_is_asked_while_the_stream_of_answers_ends_is_answered(visit):

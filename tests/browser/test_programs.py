@@ -45,7 +45,7 @@ def test_a_program_asks_in_python(address, monkeypatch):
     assert told["compare"]["probability"] > 0.5
     assert [word["text"] for word in told["align"]["words"]] == ["a", "fox", "above", "a", "camel"]
     assert told["align"]["grid"] == [8, 8]
-    assert len(told["retrieve"]["hits"]) == 1
+    assert [(one["name"], one["place"]) for one in told["retrieve"]["hits"]] == [("scene.png", 0)]
 
 
 def test_an_assistant_calls_a_tool(address, monkeypatch):

@@ -2,10 +2,13 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
+from vilt_core.config.detector import bottom_up_r101
+from vilt_core.evaluation.cost import count_flops
 from vilt_core.evaluation.families import (
     families,
     family_cost,
@@ -14,6 +17,7 @@ from vilt_core.evaluation.families import (
     random_model,
 )
 from vilt_core.evaluation.papers import FACTS, KINDS, SEES, TABLE_6
+from vilt_core.layers.detector import Detector
 from vilt_core.models import MODELS, build
 
 
@@ -61,6 +65,34 @@ def test_a_small_model_is_measured_and_every_parameter_has_one_place(name):
     described = family_json(found)
     assert json.loads(json.dumps(described)) == json.loads(json.dumps(described, allow_nan=False))
     assert all(math.isfinite(part["milliseconds"]) for part in described["components"])
+
+
+@pytest.mark.parametrize("name", ["vilbert", "uniter", "pixelbert-r50", "pixelbert-x152"])
+def test_what_is_said_of_flops_is_what_was_counted(name):
+    """By two a multiplication and addition, and by one."""
+    measured = json.loads((Path(__file__).parents[2] / "assets/families.json").read_text())[
+        "families"
+    ]
+    flops = next(one["counted"]["flops"] for one in measured if one["name"] == name)
+    row = FACTS[name].row
+    assert row is not None
+    for gigas in (f"{flops / 1e9:,.0f}", f"{flops / 2e9:,.0f}", f"{row.gflops:g}"):
+        assert gigas in FACTS[name].differs
+
+
+def test_most_flops_of_a_detector_are_its_last_stage_on_every_box():
+    config = bottom_up_r101()
+    with torch.device("meta"):
+        detector = Detector(**config.numbers()).eval()
+        grid = torch.empty(config.proposals, 1024, config.cells, config.cells)
+    with torch.no_grad():
+        counted = count_flops(lambda: detector.roi_heads.box_head(grid))
+    squeezed, widened, looked = 1024 * 512, 512 * 2048, 9 * 512 * 512
+    again = 2048 * 512 + looked + widened
+    cell = squeezed + looked + widened + 1024 * 2048 + 2 * again
+    assert counted == 2 * 300 * 14 * 14 * cell
+    assert round(counted / 1e9) == 1757
+    assert all("takes 1,757" in FACTS[name].differs for name in ("vilbert", "uniter"))
 
 
 def test_a_detector_that_learned_nothing_tells_as_many_regions_as_the_paper_counts():

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -109,3 +112,22 @@ def test_the_fingerprint_is_that_of_the_weights(clip, encoder, stranger):
     from vilt_core.search.encoder import DualEncoder
 
     assert DualEncoder(clip).fingerprint == encoder.fingerprint != stranger.fingerprint
+
+
+def test_of_many_large_pictures_one_is_held_at_full_size(tmp_path, encoder, judge, monkeypatch):
+    for at in range(5):
+        Image.new("RGB", (300 + at, 200), (50 * at, 90, 30)).save(tmp_path / f"{at}.png")
+    held, most, opened = [], [], Files.open
+
+    def watched(self, key, *, side):
+        picture = opened(self, key, side=side)
+        held.append(weakref.ref(picture))
+        gc.collect()
+        most.append(sum(one() is not None for one in held))
+        return picture
+
+    monkeypatch.setattr(Files, "open", watched)
+    index = index_of(Files(root=tmp_path), encoder)
+    search(index, TEXT, encoder=encoder, judge=judge, shortlist=5)
+    search_all(index.album, TEXT, judge=judge)
+    assert most == [1] * 15

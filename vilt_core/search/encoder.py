@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from vilt_core.data.image import ImageSource, open_image, stack, to_pixels
 from vilt_core.evaluation.scoring import of_one_size
@@ -57,24 +58,38 @@ class DualEncoder:
         """Of a vector."""
         return self._encode(["a"]).shape[1]
 
-    @torch.inference_mode()
     def images(self, pictures: Sequence[ImageSource]) -> Float[np.ndarray, "pictures e"]:
-        """The vector of each picture; those of one size are read together.
+        """The vector of each picture.
 
         Raises:
             ValueError: One cannot be read, or what the model makes of one is no number.
         """
+        return self.vectors([self.seen(picture) for picture in pictures])
+
+    def seen(self, picture: ImageSource) -> Float[Tensor, "3 _height _width"]:
+        """What the model reads of a picture: little, however large the picture.
+
+        Raises:
+            ValueError: It cannot be read.
+        """
         to = self._processing
-        seen = [
-            to_pixels(
-                open_image(picture),
-                size=to.size,
-                patch_size=to.patch_size,
-                mean=to.mean,
-                std=to.std,
-            )
-            for picture in pictures
-        ]
+        return to_pixels(
+            open_image(picture),
+            size=to.size,
+            patch_size=to.patch_size,
+            mean=to.mean,
+            std=to.std,
+        )
+
+    @torch.inference_mode()
+    def vectors(
+        self, seen: Sequence[Float[Tensor, "3 _height _width"]]
+    ) -> Float[np.ndarray, "pictures e"]:
+        """The vector of each picture that was ``seen``; those of one size are read together.
+
+        Raises:
+            ValueError: What the model makes of one is no number.
+        """
         vectors = np.zeros((len(seen), self.width), dtype=np.float32)
         for rows in of_one_size([tuple(one.shape) for one in seen], most=AT_ONCE):
             batch = stack([seen[row] for row in rows]).to(self._device)

@@ -195,11 +195,11 @@ def _scores_of_pictures(
     broken: list[Broken] = []
     rows = list(keys)
     for first in range(0, len(rows), HELD):
-        opened: dict[int, ImageSource] = {}
+        opened: dict[int, ImageSource] = {}  # as the judge sees them: no larger
         with _timed(seconds, "open"):
             for row in rows[first : first + HELD]:
                 try:
-                    opened[row] = album.open(keys[row], side=judge.image_size)
+                    opened[row] = judge.seen(album.open(keys[row], side=judge.image_size))
                 except ValueError as error:
                     broken.append(Broken(key=keys[row], why=str(error)))
         with _timed(seconds, "judge"):

@@ -69,16 +69,14 @@ def embed(
 ) -> Iterator[Embedded]:
     """Vectors of pictures, a batch at a time; one that cannot be read is named and passed over."""
     for first in range(0, len(entries), batch_size):
-        readable, pictures, broken = [], [], []
+        readable, seen, broken = [], [], []
         for entry in entries[first : first + batch_size]:
             try:
-                pictures.append(album.open(entry.key, side=encoder.image_size))
+                seen.append(encoder.seen(album.open(entry.key, side=encoder.image_size)))
                 readable.append(entry)
             except ValueError as error:
                 broken.append(Broken(key=entry.key, why=str(error)))
-        yield Embedded(
-            entries=tuple(readable), vectors=encoder.images(pictures), broken=tuple(broken)
-        )
+        yield Embedded(entries=tuple(readable), vectors=encoder.vectors(seen), broken=tuple(broken))
 
 
 def index_of(album: Album, encoder: DualEncoder) -> Index:
