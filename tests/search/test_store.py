@@ -22,10 +22,13 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def counting(encoder, monkeypatch):
     read = []
-    images = type(encoder).images
-    monkeypatch.setattr(
-        type(encoder), "images", lambda self, seen: (read.append(len(seen)), images(self, seen))[1]
-    )
+    vectors = type(encoder).vectors
+
+    def counted(self, seen):
+        read.append(len(seen))
+        return vectors(self, seen)
+
+    monkeypatch.setattr(type(encoder), "vectors", counted)
     return lambda: (sum(read), read.clear())[0]
 
 
