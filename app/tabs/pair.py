@@ -190,7 +190,7 @@ def build(speaker: gr.State, place: Place) -> None:
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
     # In one line, each after the one before it: all of them change the pair, or ask about it.
-    counted = progress.answering(view) | {"concurrency_id": "pairs"}
+    counted: dict[str, Any] = {**progress.answering(view), "concurrency_id": "pairs"}
     place.opens(speaker.change, introduced, [speaker, *inputs[:-1]], everything, **quiet)
     place.carries(
         inputs[:-1],

@@ -200,15 +200,14 @@ def test_the_address_keeps_the_language_and_the_colours(visit):
 def test_an_answer_that_comes_late_leaves_the_address_of_another_tab_alone(page):
     stage, held = page.locator(".lc-stage"), []
     said = stage.get_attribute("aria-label")
-    page.route("**/queue/join*", lambda route: held.append(route))
+    page.route("**/queue/join*", lambda route: held.append(route), times=1)
     things(page).first.focus()
     page.keyboard.press("Delete")
-    page.wait_for_timeout(1000)  # the editor waits a moment before it sends
-    page.unroute("**/queue/join*")
+    while not held:  # the editor waits a moment before it sends
+        page.wait_for_timeout(100)
     page.get_by_role("tab", name="Pixels", exact=True).click()
     page.wait_for_url(re.compile("tab=pixels$"))
-    for route in held:
-        route.continue_()
+    held[0].continue_()
     expect(stage).not_to_have_attribute("aria-label", said, timeout=PATIENCE)
     assert page.url.endswith("?tab=pixels")
 

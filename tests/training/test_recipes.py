@@ -450,7 +450,10 @@ def test_a_plan_names_what_is_missing_of_the_data(root, capsys):
     ("command", "complaint"),
     [
         (Train(recipe="vilt-b32-coco"), "vilt-b32-coco needs --data FOLDER with captions"),
-        (Train(recipe="vilt-b32-coco", steps=5), "--steps and --mpp are for pre-training"),
+        (
+            Train(recipe="vilt-b32-coco", steps=5),
+            "--steps, --mpp and --mixgen are for pre-training",
+        ),
         (Train(planning=Planning(plan=True)), "vilt-mini draws its own data"),
     ],
 )
