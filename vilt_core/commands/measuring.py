@@ -6,7 +6,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from vilt_core.commands.typed import check_place, source_of, to_file, typed_command, write_json
+from vilt_core.commands.typed import source_of, to_file, typed_command, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +49,10 @@ class Evaluate:
 
         from vilt_core.evaluation import evaluate
         from vilt_core.evaluation.pages import publish_results, publish_study, publish_task
+        from vilt_core.interop.folders import check_place
 
-        check_place(self.json)
+        if self.json is not None:
+            check_place(self.json)
         source = source_of(self.model)
         with tqdm(unit="example", delay=1, leave=False) as bar:
 

@@ -18,16 +18,6 @@ def source_of(name: str) -> str:
     return str(shipped) if shipped.is_dir() else name
 
 
-def check_place(path: Path | None) -> None:
-    """Know before any work that what comes of it can be kept.
-
-    Raises:
-        ValueError: a folder that is not there, or a folder where the file is to be.
-    """
-    if path is not None and (path.is_dir() or not path.parent.is_dir()):
-        raise ValueError(f"expected a file in a folder that is there, got {path}")
-
-
 def write_json(found: dict, path: Path | None) -> None:
     """To the screen, and to a file where one was named."""
     print(json.dumps(found, indent=1))

@@ -10,7 +10,7 @@ from vilt_core.evaluation.sources import Picture
 from vilt_core.world.scenes import Scene
 
 NAMED = 5  # of the pictures that are passed over
-SHARE, ALLOWED = 0.01, 20  # that may be, as in training
+SHARE, ALLOWED = 0.01, 20  # of unreadable pictures: the larger may be, here and in training
 
 _Asked = TypeVar("_Asked")
 

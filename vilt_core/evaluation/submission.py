@@ -24,17 +24,6 @@ def write_submission(path: str | Path, ids: Sequence[int | str], answers: Sequen
     return part.replace(path)
 
 
-def check_place(path: str | Path) -> None:
-    """Know before the first question that there will be room for the last answer.
-
-    Raises:
-        ValueError: a folder that is not there, or a folder where the file is to be.
-    """
-    path = Path(path)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"a submission is a file in a folder that is there, got {path}")
-
-
 def check_ids(ids: Sequence[int | str]) -> list[int]:
     """The numbers of questions, as the server knows them.
 

@@ -11,9 +11,10 @@ from vilt_core.evaluation.inference import Progress, evaluating, read_batches, s
 from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, is_world
 from vilt_core.evaluation.sources import Asked, questions_of
-from vilt_core.evaluation.submission import check_ids, check_place, write_submission
+from vilt_core.evaluation.submission import check_ids, write_submission
 from vilt_core.evaluation.text_only import cross_fitted_guesses, world_text_only
 from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.folders import check_place
 
 
 def vqa_accuracy(

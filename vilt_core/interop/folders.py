@@ -28,6 +28,17 @@ def write_together(writers: dict[Path, Callable[[Path], object]]) -> None:
             part.unlink(missing_ok=True)
 
 
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Know before any work that what comes of it can be kept.
+
+    Raises:
+        ValueError: A folder that is not there, or a folder where the file is to be.
+    """
+    path = Path(path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"expected a file in a folder that is there, got {path}")
+
+
 def is_folder(path: str | os.PathLike[str]) -> bool:
     """Whether a folder is there; none is under a name too long for one."""
     with suppress(OSError):

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from vilt_core.data.examples import DataSet
+from vilt_core.evaluation.readable import ALLOWED, SHARE
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import save_folder
 from vilt_core.training import TrainingStopped
@@ -20,7 +21,6 @@ from vilt_core.training.engine import Engine
 from vilt_core.training.stages import Recipe, Stage
 
 LOG = "log.jsonl"  # a line a step, in the folder of the run
-BROKEN_SHARE, BROKEN_ALLOWED = 0.01, 20  # of unreadable pictures
 
 
 def stopped(why: str, good: Path | None) -> TrainingStopped:
@@ -95,10 +95,10 @@ class Keeper:
         """Stop where too many pictures cannot be read."""
         self._seen += totals["pictures"]
         self._broken += totals["broken"]
-        if self._broken > max(BROKEN_ALLOWED, BROKEN_SHARE * self._seen):
+        if self._broken > max(ALLOWED, SHARE * self._seen):
             raise self.stopped(
                 f"{self._broken:.0f} of {self._seen:.0f} pictures could not be used, which is more "
-                f"than {BROKEN_SHARE:.0%}"
+                f"than {SHARE:.0%}"
             )
 
     @contextmanager
