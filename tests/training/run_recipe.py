@@ -1,13 +1,8 @@
-"""A training in a process of its own, or in several: what the tests start, kill and compare.
+"""A training in a process of its own, or in several: what the tests start, kill and compare."""
 
-python run_recipe.py MODEL_FOLDER STAGES_JSON SETTINGS_JSON RUN_FOLDER [DATA]
-"""
-
-import json
-import sys
+import os
 from pathlib import Path
 
-from vilt_core.data.folders import open_data
 from vilt_core.interop.lab import load_folder
 from vilt_core.training.engine import Settings
 from vilt_core.training.monitor import train_and_watch
@@ -16,22 +11,26 @@ from vilt_core.training.transfer import add_heads
 from vilt_core.training.truths import patch_classes
 
 
-def main(model: str, stages: str, settings: str, folder: str, data: str | None = None) -> None:
-    recipe = Recipe(name="run", stages=tuple(Stage(**stage) for stage in json.loads(stages)))
-    opened = open_data(data, split="train") if data else None
+def run_recipe(
+    model: Path, stages: list[dict], settings: dict, folder: Path, environment: dict[str, str]
+) -> None:
+    """Train a copy of a saved model; whatever is said in the end stands in ``folder``'s ``said``.
+
+    Args:
+        environment: says which of several processes this is; of a group that can be killed at once.
+    """
+    os.setpgid(0, 0)
+    os.environ.update(environment)
+    folder.mkdir(parents=True, exist_ok=True)
+    said = folder / f"said.{environment.get('RANK', '0')}"
+    os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
     bundle = load_folder(model)
-    if opened is None:
-        add_heads(bundle.model, nlvr2=True, patch_classes=patch_classes())
+    add_heads(bundle.model, nlvr2=True, patch_classes=patch_classes())
     train_and_watch(
-        recipe,
-        Path(folder),
+        Recipe(name="run", stages=tuple(Stage(**stage) for stage in stages)),
+        folder,
         command="test",
         start=bundle,
-        data={opened.kind: opened} if opened else None,
-        settings=Settings(device="cpu", precision="float32", **json.loads(settings)),
+        settings=Settings(device="cpu", precision="float32", **settings),
         evaluate_every=10**6,
     )
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -13,7 +13,7 @@ from PIL import Image
 from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.training.engine import Engine, Settings
 
-SCRIPT = Path(__file__).with_name("run_recipe.py")
+ROOT = Path(__file__).parents[2]
 STAGES = [
     {
         "name": "mixed",
@@ -43,18 +43,15 @@ def start(tiny_bundle, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
+def run(start, tmp_path_factory, begin, joined):
     def run(*, processes: int = 1, steps: int = 4, folder: Path | None = None, **settings) -> Path:
         folder = folder or tmp_path_factory.mktemp("run")
-        launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
         stages = [stage | {"steps": steps, "horizon": 4} for stage in STAGES]
-        arguments = [str(start), json.dumps(stages), json.dumps(settings), str(folder)]
-        subprocess.run(
-            [sys.executable, *(launcher if processes > 1 else []), str(SCRIPT), *arguments],
-            check=True,
-            timeout=120,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])},
-        )
+        what = (start, stages, settings, folder)
+        begun = [begin(*what)] if processes == 1 else joined(*what)
+        for process in begun:
+            process.join(120)
+        assert [process.exitcode for process in begun] == [0] * processes, said(folder)
         return folder
 
     return run
@@ -63,6 +60,10 @@ def run(start, tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone(run) -> Path:
     return run()
+
+
+def said(folder: Path) -> str:
+    return "".join(path.read_text() for path in sorted(folder.glob("said.*")))
 
 
 def curve(folder: Path) -> list[dict]:
@@ -123,7 +124,7 @@ def test_accelerate_launches_a_finetuning_on_data_of_ones_own(tmp_path):
     launch += " --epochs 8 --batch-size 4 --accumulate 2 --device cpu"
     places = {"data": str(tmp_path), "run": str(tmp_path / "run")}
     words = [places.get(word, word) for word in launch.split()]
-    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
+    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     told = subprocess.run(
         [sys.executable, *words], env=env, timeout=240, capture_output=True, text=True
     )

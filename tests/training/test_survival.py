@@ -7,9 +7,6 @@ import multiprocessing
 import os
 import re
 import signal
-import socket
-import subprocess
-import sys
 import tarfile
 import time
 from dataclasses import replace
@@ -30,9 +27,9 @@ from vilt_core.world.captions import caption
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
 
-SCRIPT = Path(__file__).with_name("run_recipe.py")
 STAGE = Stage(name="any", steps=6, mix={"captions": 1.0}, batch_size=4, learning_rate=1e-3)
 RECIPE = Recipe(name="run", stages=(STAGE,))
+SHORT = [{"name": "any", "steps": 6, "mix": {"captions": 1.0}, "batch_size": 4}]
 OFTEN = Settings(device="cpu", precision="float32", save_every=2)
 
 
@@ -71,14 +68,6 @@ def captions(tmp_path):
 
 
 @pytest.fixture
-def port() -> int:
-    """One of this machine that nobody listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@pytest.fixture
 def shard(tmp_path) -> Path:
     folder = tmp_path / "conceptual"
     folder.mkdir()
@@ -97,37 +86,46 @@ def run(bundle, folder: Path, data: Path | None = None, *, settings: Settings = 
     return train(RECIPE, folder, bundle=fresh(bundle), data=given, settings=settings)
 
 
+@pytest.fixture(scope="module")
+def start(tiny_bundle, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("start")
+    save_folder(tiny_bundle, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(start, begin, tmp_path_factory) -> Path:
+    """A run that nobody killed."""
+    folder = tmp_path_factory.mktemp("whole")
+    running = begin(start, SHORT, {"save_every": 1, "workers": 1}, folder)
+    running.join(120)
+    assert running.exitcode == 0
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", [1, 4])
-def test_a_run_that_was_killed_goes_on_to_the_identical_end(tiny_bundle, tmp_path, moment):
-    start = tmp_path / "start"
-    save_folder(tiny_bundle, start)
-    stages = [{"name": "any", "steps": 6, "mix": {"captions": 1.0}, "batch_size": 4}]
-    settings = {"save_every": 1, "workers": 1}
-
-    def command(folder: Path) -> list[str]:
-        arguments = [str(start), json.dumps(stages), json.dumps(settings), str(folder)]
-        return [sys.executable, str(SCRIPT), *arguments]
-
-    env = os.environ | {"PYTHONPATH": str(SCRIPT.parents[2])}
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    subprocess.run(command(whole), check=True, timeout=120, env=env)
-    log = cut / "log.jsonl"
-    with subprocess.Popen(command(cut), env=env, start_new_session=True) as running:
-        deadline = time.monotonic() + 100
-        while not (log.is_file() and log.read_text().count("\n") >= moment):
-            assert running.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        os.killpg(running.pid, signal.SIGKILL)
-    assert running.returncode == -signal.SIGKILL
-    subprocess.run(command(cut), check=True, timeout=120, env=env)
+def test_a_run_that_was_killed_goes_on_to_the_identical_end(start, whole, begin, tmp_path, moment):
+    what = (start, SHORT, {"save_every": 1, "workers": 1}, tmp_path)
+    log = tmp_path / "log.jsonl"
+    running = begin(*what)
+    deadline = time.monotonic() + 100
+    while not (log.is_file() and log.read_text().count("\n") >= moment):
+        assert running.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.join()
+    assert running.exitcode == -signal.SIGKILL
+    again = begin(*what)
+    again.join(120)
+    assert again.exitcode == 0
     curves = []
-    for folder in (whole, cut):
+    for folder in (whole, tmp_path):
         rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
         curves.append([(r["at"], r["losses"], r["gradient_norm"]) for r in rows])
     assert curves[0] == curves[1]
-    models = [load_folder(folder / "model").model.state_dict() for folder in (whole, cut)]
+    models = [load_folder(folder / "model").model.state_dict() for folder in (whole, tmp_path)]
     assert all(torch.equal(value, models[1][name]) for name, value in models[0].items())
 
 
@@ -168,29 +166,18 @@ def test_a_disk_that_takes_no_curve_names_the_last_good_state_too(
 
 
 @pytest.mark.slow
-def test_a_lost_process_is_told_by_the_other_in_one_sentence(tiny_bundle, tmp_path, port):
-    start, folder = tmp_path / "start", tmp_path / "run"
-    save_folder(tiny_bundle, start)
-    stages = [{"name": "any", "steps": 500, "mix": {"captions": 1.0}, "batch_size": 4}]
-    arguments = [str(start), json.dumps(stages), json.dumps({"save_every": 1}), str(folder)]
-
-    def joined(rank: int) -> subprocess.Popen:
-        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
-        env = {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
-        env |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
-        command = [sys.executable, str(SCRIPT), *arguments]
-        return subprocess.Popen(command, env=os.environ | env, stderr=subprocess.PIPE, text=True)
-
-    with joined(0) as left, joined(1) as lost:
-        deadline = time.monotonic() + 100
-        while not (folder / "run.pt").is_file():
-            assert left.poll() is lost.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        lost.kill()
-        _, said = left.communicate(timeout=60)
-    assert left.returncode == 1
-    last = said.strip().splitlines()[-1]
+def test_a_lost_process_is_told_by_the_other_in_one_sentence(start, joined, tmp_path):
+    left, lost = joined(start, [SHORT[0] | {"steps": 500}], {"save_every": 1}, tmp_path)
+    deadline = time.monotonic() + 100
+    while not (tmp_path / "run.pt").is_file():
+        assert left.is_alive()
+        assert lost.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    lost.kill()
+    left.join(60)
+    assert left.exitcode == 1
+    last = (tmp_path / "said.0").read_text().strip().splitlines()[-1]
     assert re.search(r"another process of this training was lost; the last good.*run\.pt", last)
 
 
