@@ -20,7 +20,6 @@ from vilt_core.training.loop import new_bundle
 from vilt_core.training.stages import Recipe, Stage
 from vilt_core.world.corpus import corpus
 
-
 # What a training imports on its way, where it is first needed.
 ON_FIRST_USE = ("torch._dynamo", "vilt_core.transport.compiled")
 
