@@ -15,6 +15,7 @@ from vilt_core import config
 from vilt_core.config import ViltConfig
 from vilt_core.data.text import Tokenizer
 from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.lab import save_folder
 from vilt_core.training import loop
 from vilt_core.training.loop import new_bundle
 from vilt_core.training.stages import Recipe, Stage
@@ -69,6 +70,14 @@ def tiny_recipe() -> Recipe:
 def tiny_bundle(tiny_recipe: Recipe) -> Bundle:
     """Shared: copy the model before changing it."""
     return new_bundle(tiny_recipe)
+
+
+@pytest.fixture(scope="session")
+def start(tiny_bundle: Bundle, tmp_path_factory) -> Path:
+    """The same, saved."""
+    folder = tmp_path_factory.mktemp("start")
+    save_folder(tiny_bundle, folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

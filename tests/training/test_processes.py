@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vilt_core.interop.lab import load_folder, save_folder
+from vilt_core.interop.lab import load_folder
 from vilt_core.training.engine import Engine, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -33,13 +33,6 @@ STAGES = [
 ]
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def start(tiny_bundle, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("start")
-    save_folder(tiny_bundle, folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from vilt_core.data.folders import open_data
-from vilt_core.interop.lab import load_folder, save_folder
+from vilt_core.interop.lab import load_folder
 from vilt_core.training import TrainingStopped
 from vilt_core.training.engine import Settings
 from vilt_core.training.loop import train
@@ -84,13 +84,6 @@ def run(bundle, folder: Path, data: Path | None = None, *, settings: Settings = 
     opened = open_data(data, split="train", kind="captions") if data else None
     given = {"captions": opened} if opened else None
     return train(RECIPE, folder, bundle=fresh(bundle), data=given, settings=settings)
-
-
-@pytest.fixture(scope="module")
-def start(tiny_bundle, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("start")
-    save_folder(tiny_bundle, folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
