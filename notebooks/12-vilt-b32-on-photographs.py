@@ -418,7 +418,7 @@ print(
     f"{len(shares):,} answers; the likeliest has {float(shares.max()):.2%}, even shares {1 / len(shares):.2%}"
 )
 names = bundle.answers if bundle else [f"answer {number}" for number in range(3129)]
-meaning = "" if bundle else "\n(random weights: this means nothing)"
+title = "how many people are there?" + ("" if bundle else "\n(random weights: it means nothing)")
 
 
 # %%
@@ -432,7 +432,7 @@ def answers_to(photo):
     left.set_axis_off()
     right.barh([names[k] for k in which.tolist()], 100 * values, color=IMAGE)
     right.axvline(100 / len(shares), color="black", linestyle=":")
-    right.set(xlabel="share, % (dotted: if all were even)", title=f"how many people?{meaning}")
+    right.set(xlabel="share, % (dotted: if all were even)", title=title)
     return figure
 
 
