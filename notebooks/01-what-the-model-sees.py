@@ -50,10 +50,8 @@ sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # where
 import numpy as np
 import torch
 from einops import rearrange
-from ipywidgets import IntSlider
-from matplotlib.figure import Figure
 
-from lesson import check, show, turn
+from lesson import canvas, check, show, turn
 from vilt_core.data.image import normalise
 from vilt_core.viz.palette import IMAGE, TEXT
 from vilt_core.viz.sheet import sheet
@@ -195,8 +193,7 @@ directions = torch.nn.functional.normalize(positions.detach(), dim=-1)
 def alike(row, column):
     """How much the vector of every place points the way of one place's."""
     likeness = (directions @ directions[row, column]).numpy()
-    figure = Figure(figsize=(4.6, 3.8), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = canvas(4.6, 3.8)
     picture_of = axes.imshow(likeness, vmin=-1, vmax=1, cmap="PuOr_r")
     axes.plot(column, row, "k+", markersize=12)
     axes.set(title=f"cosine with place ({row}, {column})", xlabel="column", ylabel="row")
@@ -204,11 +201,12 @@ def alike(row, column):
     return figure
 
 
+# %%
 turn(
     alike,
     "A grid of 8 by 8 places, brightest at the chosen one and around it",
-    row=IntSlider(2, 0, 7, description="row"),
-    column=IntSlider(3, 0, 7, description="column"),
+    row=(2, 0, 7),
+    column=(3, 0, 7),
 )
 
 # %% [markdown]
@@ -223,19 +221,15 @@ import plotly.graph_objects as go
 
 stretched = embedding.positions(8, 15).detach()
 entry = int(positions.detach()[0].std(dim=0).argmax())
-figure = go.Figure(
-    [
-        go.Scatter(
-            x=np.linspace(0, 1, 15), y=stretched[0, :, entry].numpy(), name="stretched to 15",
-            mode="lines+markers", line={"color": IMAGE, "dash": "dot"},
-        ),
-        go.Scatter(
-            x=np.linspace(0, 1, 8), y=positions.detach()[0, :, entry].numpy(), name="learned, 8",
-            mode="markers", marker={"color": TEXT},
-        ),
-    ]
-)  # fmt: skip
-figure.update_layout(height=280, template="plotly_white", xaxis_title="from left to right")
+figure = go.Figure(layout={"height": 280, "template": "plotly_white"})
+for table, name, mode, color in (
+    (stretched, "stretched to 15", "lines+markers", IMAGE),
+    (positions.detach(), "learned, 8", "markers", TEXT),
+):
+    y = table[0, :, entry].numpy()
+    line = {"x": np.linspace(0, 1, len(y)), "y": y, "line": {"color": color, "dash": "dot"}}
+    figure.add_scatter(**line, name=name, mode=mode)
+figure.update_xaxes(title="from left to right")
 show(figure, "Eight learned points, and fifteen on the straight lines between them")
 
 # %% [markdown]
@@ -287,8 +281,7 @@ torch.testing.assert_close(z, joint[0], rtol=1e-4, atol=1e-4)
 print(len(mine), "word pieces + 1 class +", len(tokens), "patches =", len(z), "vectors")
 
 # %%
-figure = Figure(figsize=(8, 2.6), layout="constrained")
-axes = figure.add_subplot()
+figure, axes = canvas(8, 2.6)
 axes.imshow(z.detach().T.numpy(), aspect="auto", cmap="PuOr_r", vmin=-3, vmax=3)
 axes.axvspan(-0.5, len(mine) - 0.5, color=TEXT, alpha=0.12)
 axes.set(title="the list that the transformer reads", ylabel="192 numbers each")

@@ -48,7 +48,6 @@ sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # where
 import plotly.graph_objects as go
 import torch
 from einops import rearrange
-from ipywidgets import Dropdown, IntSlider
 
 from lesson import check, show, turn
 from vilt_core.layers import attention_weights
@@ -58,6 +57,7 @@ from vilt_core.viz.sheet import sheet
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
 
+# %%
 torch.set_grad_enabled(False)
 model = vilt_core.load("vilt-mini")
 vilt = model.model  # the network inside
@@ -84,6 +84,7 @@ def embed(ids, pixels):
     return torch.cat([words + vilt.fusion.types.weight[0], image + vilt.fusion.types.weight[1]])
 
 
+# %%
 text, image = model.tokenizer.encode([question]).batch, model.prepare(picture)[1]
 z0 = embed(text.ids[0], image.pixels[0])
 same(z0, vilt.embed(text, image)[0][0])
@@ -166,6 +167,11 @@ def norm(z, layer):
     )
 
 
+same(norm(z0, first.norm1), first.norm1(z0))
+print("my LayerNorm is the library's")
+
+
+# %%
 def mlp(z, layer):
     """Every token by itself: wider, bent, back."""
     hidden = z @ layer.expand.weight.T + layer.expand.bias
@@ -173,9 +179,8 @@ def mlp(z, layer):
     return bent @ layer.contract.weight.T + layer.contract.bias
 
 
-same(norm(z0, first.norm1), first.norm1(z0))
 same(mlp(z0, first.mlp), first.mlp(z0))
-print("so are LayerNorm and the MLP")
+print("and so is my MLP")
 
 # %% [markdown]
 # ## Equations 4 and 5: a block
@@ -273,17 +278,10 @@ def looking(word, block, head):
     return sheet([blend(picture, seen, smooth=False)], titles=[title], size=3.4)
 
 
-turn(
-    looking,
-    "Attention of one word over the patches",
-    word=Dropdown(
-        options=[(name, k) for k, name in enumerate(names)],
-        value=len(names) - 3,
-        description="word",
-    ),
-    block=IntSlider(6, min=1, max=len(vilt.encoder.blocks), description="block"),
-    head=IntSlider(1, min=1, max=3, description="head"),
-)
+# %%
+word = len(names) - 3, {name: k for k, name in enumerate(names)}
+depth = 6, 1, len(vilt.encoder.blocks)
+turn(looking, "Attention of one word over the patches", word=word, block=depth, head=(1, 1, 3))
 
 # %% [markdown]
 # How much is a token still *itself* after each block? Compare every state with where it started:

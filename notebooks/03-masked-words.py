@@ -48,19 +48,15 @@ import random
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from ipywidgets import FloatSlider
-from matplotlib.figure import Figure
 
-from lesson import check, show, turn
-from vilt_core.data.text import mask_words
-from vilt_core.objectives import mlm
+from lesson import canvas, check, show, turn
 from vilt_core.viz.palette import IMAGE, PLAIN, TEXT
 from vilt_core.viz.sheet import sheet
 from vilt_core.world.captions import caption
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
-from vilt_core.world.sprites import nouns
 
+# %%
 torch.set_grad_enabled(False)
 model = vilt_core.load("vilt-mini")
 tokenizer = model.tokenizer
@@ -114,6 +110,8 @@ print(f"loss = -log p = {-shares[truth].log():.3f}")
 # that nobody asks about cost nothing:
 
 # %%
+from vilt_core.objectives import mlm
+
 labels = torch.full((len(states),), -100)
 labels[place] = truth
 torch.testing.assert_close(mlm(scores, labels), -shares[truth].log(), rtol=1e-4, atol=1e-5)
@@ -124,8 +122,7 @@ print("equal to vilt_core.objectives.mlm")
 
 # %%
 p = np.linspace(0.001, 1, 200)
-figure = Figure(figsize=(6, 2.6), layout="constrained")
-axes = figure.add_subplot()
+figure, axes = canvas(6, 2.6)
 axes.plot(p, -np.log(p), color=PLAIN)
 axes.plot(
     float(shares[truth]), float(-shares[truth].log()), "o", color=IMAGE, label="with the picture"
@@ -148,39 +145,26 @@ show(figure, "The loss falls from 7 to 0 as the truth gets more likely")
 # Turn the rate, and see what is left of a caption:
 
 # %%
+from lesson.drawing import pieces_in_colour
+from vilt_core.data.text import mask_words
+
 sentence = (
     "a cactus at the top left, a mouse at the top, an elephant on the right and an orange circle"
 )
 encoded = tokenizer.encode([sentence])
-ids, owners = encoded.batch.ids[0], encoded.words[0]
+ids, owners = encoded.batch.ids[0], encoded.words[0]  # pieces, and the word that each belongs to
+ours = {"mask_id": tokenizer.mask, "vocab_size": len(tokenizer)}
 
 
+# %%
 def hidden(rate):
     """The caption under a mask of this rate; what is asked about is coloured."""
-    draw = random.Random(5).random
-    masked, labels = mask_words(
-        ids, owners, draw=draw, mask_id=tokenizer.mask, vocab_size=len(tokenizer), rate=rate
-    )
-    figure = Figure(figsize=(8, 1.6), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_axis_off()
-    axes.set(xlim=(0, 60), ylim=(0, 3))
-    x, y = 0.0, 2.3
-    for piece, label in zip(masked[1:-1].tolist(), labels[1:-1].tolist(), strict=True):
-        word = tokenizer.token(piece)
-        if x + len(word) > 58:
-            x, y = 0.0, y - 0.8
-        color = IMAGE if label >= 0 else PLAIN
-        axes.text(x, y, word, color=color, family="monospace", fontsize=11)
-        x += len(word) + 1.2
-    return figure
+    masked, labels = mask_words(ids, owners, draw=random.Random(5).random, rate=rate, **ours)
+    pieces = [tokenizer.token(piece) for piece in masked[1:-1].tolist()]
+    return pieces_in_colour(pieces, (labels[1:-1] >= 0).tolist())
 
 
-turn(
-    hidden,
-    "A caption with some of its words hidden, coloured",
-    rate=FloatSlider(0.15, min=0.05, max=0.95, step=0.05, description="rate"),
-)
+turn(hidden, "A caption with some of its words hidden, coloured", rate=(0.15, 0.05, 0.95, 0.05))
 
 # %% [markdown]
 # Do the numbers hold? Mask the caption 3,000 times and count:
@@ -189,9 +173,7 @@ turn(
 draw = random.Random(0).random
 fates = {"[MASK]": 0, "another": 0, "as it was": 0}
 for _ in range(3000):
-    masked, labels = mask_words(
-        ids, owners, draw=draw, mask_id=tokenizer.mask, vocab_size=len(tokenizer), unit="piece"
-    )
+    masked, labels = mask_words(ids, owners, draw=draw, unit="piece", **ours)
     for new, old in zip(masked[labels >= 0].tolist(), labels[labels >= 0].tolist(), strict=True):
         fates["[MASK]" if new == tokenizer.mask else "as it was" if new == old else "another"] += 1
 total = sum(fates.values())
@@ -212,20 +194,16 @@ print([tokenizer.token(int(i)) for i in tokenizer.encode(["a rabbit"]).batch.ids
 # **blind, but can spell**: a list of all nouns of the world. How many of them fit what is left?
 
 # %%
+from vilt_core.world.sprites import nouns
+
 spelled = {noun: tuple(tokenizer.encode([noun]).batch.ids[0, 1:-1].tolist()) for noun in nouns()}
-several = {noun: pieces for noun, pieces in spelled.items() if len(pieces) > 1}
 
 
 def fitting(pieces, hidden):
     """The nouns that agree with these pieces wherever they are not hidden."""
-    return [
-        noun
-        for noun, other in spelled.items()
-        if len(other) == len(pieces)
-        and all(
-            a == b for k, (a, b) in enumerate(zip(pieces, other, strict=True)) if k not in hidden
-        )
-    ]
+    seen = [k for k in range(len(pieces)) if k not in hidden]
+    long = [noun for noun, other in spelled.items() if len(other) == len(pieces)]
+    return [noun for noun in long if all(spelled[noun][k] == pieces[k] for k in seen)]
 
 
 rabbit = spelled["rabbit"]
@@ -237,15 +215,14 @@ print("[MASK] [MASK] [MASK] fits", len(fitting(rabbit, {0, 1, 2})), "nouns")
 # **all pieces of a word together**: that is *whole-word masking*. Over all nouns of several pieces:
 
 # %%
+several = {noun: pieces for noun, pieces in spelled.items() if len(pieces) > 1}
 by_piece = [len(fitting(p, {k})) for p in several.values() for k in range(len(p))]
 by_word = [len(fitting(p, set(range(len(p))))) for p in several.values()]
 bins = [1, 2, 3, 5, 10, 30, 200]
 names = ["1", "2", "3-4", "5-9", "10-29", "30+"]
 figure = go.Figure()
-for counts, name, color in (
-    (by_piece, "one piece hidden", PLAIN),
-    (by_word, "whole word hidden", IMAGE),
-):
+kinds = (by_piece, "one piece hidden", PLAIN), (by_word, "whole word hidden", IMAGE)
+for counts, name, color in kinds:
     shares = 100 * np.histogram(counts, bins)[0] / len(counts)
     figure.add_bar(x=names, y=shares.round(1), name=name, marker_color=color)
 figure.update_layout(height=300, template="plotly_white", barmode="group", yaxis_title="% of holes")
@@ -262,29 +239,32 @@ def recalled(ids, at, image):
     """The probability of the right pieces in the hidden places, on average."""
     masked = ids.clone()
     masked[at] = tokenizer.mask
-    batch = vilt_core.types.TextBatch(
-        ids=masked[None], mask=torch.ones(1, len(ids), dtype=torch.bool)
-    )
+    real = torch.ones(1, len(ids), dtype=torch.bool)
+    batch = vilt_core.types.TextBatch(ids=masked[None], mask=real)
     scores = model.model.mlm(model.model(batch, image).text[0, at])
     return float(scores.softmax(dim=-1)[range(len(at)), ids[at]].mean())
 
 
+def in_pieces(said):
+    """Where the nouns of a caption stand that are spelled in several pieces."""
+    words = {(word.start, word.end): list(word.tokens) for word in tokenizer.words(said.text)}
+    places = [words.get((one.noun_start, one.noun_end), []) for one in said.mentions]
+    return [at for at in places if len(at) > 1]
+
+
+# %%
 blind, looking = [], []
 for index in range(150):
     place = scene(0, index, split="test")
     said = caption(place, random.Random(index).random, form="simple")
-    words = {(word.start, word.end): word.tokens for word in tokenizer.words(said.text)}
+    ids = tokenizer.encode([said.text]).batch.ids[0]
     seen = model.prepare(paint(place, 128).pixels)[1]
-    for mention in said.mentions:
-        at = list(words.get((mention.noun_start, mention.noun_end), ()))
-        if len(at) > 1:
-            ids = tokenizer.encode([said.text]).batch.ids[0]
-            blind.append(recalled(ids, at, None))
-            looking.append(recalled(ids, at, seen))
-print(
-    f"{len(blind)} nouns: p(right piece) {np.mean(blind):.2f} blind, {np.mean(looking):.2f} looking"
-)
-assert np.mean(looking) > np.mean(blind)
+    for at in in_pieces(said):
+        blind.append(recalled(ids, at, None))
+        looking.append(recalled(ids, at, seen))
+guessed, found = np.mean(blind), np.mean(looking)
+print(f"{len(blind)} nouns: p(right piece) {guessed:.2f} blind, {found:.2f} looking")
+assert found > guessed
 
 # %% [markdown]
 # In the paper (Table 5) whole-word masking lifts NLVR2 from 73.5 to 74.4 and zero-shot text retrieval on

@@ -48,18 +48,15 @@ import random
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from ipywidgets import Dropdown
-from matplotlib.figure import Figure
 
-from lesson import check, show, turn
-from vilt_core.objectives import itm
+from lesson import canvas, check, show, turn
 from vilt_core.viz.palette import IMAGE, ON_LIGHT, PLAIN, RIGHT, WRONG, scale
 from vilt_core.viz.sheet import sheet
 from vilt_core.world.captions import caption
-from vilt_core.world.negatives import CHANGES, hard_negative
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
 
+# %%
 torch.set_grad_enabled(False)
 model = vilt_core.load("vilt-mini")
 picture = paint(scene(0, 7, split="test"), 256).pixels
@@ -99,6 +96,8 @@ for sentence in ("a fox above a camel", "a snowman above a camel", "two motorcyc
 # $$ L_\text{ITM} = -\tfrac1B \sum_i \log P_i(\text{truth}_i) $$
 
 # %%
+from vilt_core.objectives import itm
+
 logits = torch.tensor([[0.2, 1.5], [-1.0, 2.0], [0.3, 0.1]])  # three pairs: (no, yes)
 matched = torch.tensor([True, False, False])
 shares = logits.softmax(dim=-1)
@@ -146,6 +145,8 @@ print(
 # is true, so it never makes a negative that is true by accident.
 
 # %%
+from vilt_core.world.negatives import CHANGES, hard_negative
+
 for changed in CHANGES:
     for k in range(40):
         one = hard_negative(scene(0, k, split="test"), random.Random(k).random, changed=changed)
@@ -166,14 +167,11 @@ for k in range(150):
     hard, easy = model.match(paint(place, 128).pixels, [one.text, other])[0] < 0.5
     refused[one.changed].append(hard)
     refused["another caption"].append(easy)
+print({name: len(hits) for name, hits in refused.items()})
 
-figure = go.Figure(
-    go.Bar(
-        x=list(refused),
-        y=[round(100 * np.mean(hits), 1) for hits in refused.values()],
-        marker_color=IMAGE,
-    )
-)
+# %%
+percent = [round(100 * np.mean(hits), 1) for hits in refused.values()]
+figure = go.Figure(go.Bar(x=list(refused), y=percent, marker_color=IMAGE))
 figure.add_hline(y=50, line_dash="dash")
 figure.update_layout(
     height=320, template="plotly_white", yaxis_title="refused, %", yaxis_range=[0, 100]
@@ -181,7 +179,6 @@ figure.update_layout(
 show(
     figure, "Bars: other captions are refused nearly always, changed relations and numbers far less"
 )
-print({name: len(hits) for name, hits in refused.items()})
 
 # %% [markdown]
 # Nouns and colours are noticed. **Numbers and relations** are noticed least: a coin refuses more of such captions. Random
@@ -198,8 +195,7 @@ def told(first, relation, second):
     sentence = f"a {first} {relation} a {second}"
     share = my_match(picture, sentence)
     true = (first, relation, second) in {("fox", "above", "camel"), ("camel", "below", "fox")}
-    figure = Figure(figsize=(6.5, 1.7), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = canvas(6.5, 1.7)
     axes.barh([0], [share], color=RIGHT if (share > 0.5) == true else WRONG)
     axes.axvline(0.5, color=PLAIN, linestyle=":")
     axes.set(xlim=(0, 1), yticks=[], xlabel="P(match)")
@@ -207,13 +203,14 @@ def told(first, relation, second):
     return figure
 
 
+# %%
 things = ["fox", "camel", "dog", "snowman"]
 turn(
     told,
     "A bar: how sure the model is that the sentence is true",
-    first=Dropdown(options=things, value="camel", description="a"),
-    relation=Dropdown(options=["above", "below", "left of"], description="is"),
-    second=Dropdown(options=things, value="fox", description="a"),
+    first=("camel", things),
+    relation=("above", ["above", "below", "left of"]),
+    second=("fox", things),
 )
 
 # %% [markdown]

@@ -47,12 +47,9 @@ sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # where
 
 # %%
 import numpy as np
-import ot
 import torch
-from ipywidgets import FloatSlider, IntSlider, SelectionSlider
-from matplotlib.figure import Figure
 
-from lesson import check, show, turn
+from lesson import canvas, check, show, turn
 from vilt_core.transport import cosine_cost, ipot, sinkhorn
 from vilt_core.viz.heatmap import blend
 from vilt_core.viz.palette import IMAGE, PLAIN, TEXT
@@ -132,10 +129,10 @@ def plan2(share):
     return np.array([[share, 0.5 - share], [0.5 - share, share]])
 
 
+# %%
 def draw2(share):
     """The plan beside its price."""
-    figure = Figure(figsize=(7.5, 2.7), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = canvas(7.5, 2.7, 2)
     left.imshow(plan2(share), vmin=0, vmax=0.5, cmap="Oranges")
     for (row, column), mass in np.ndenumerate(plan2(share)):
         left.text(column, row, f"{mass:.2f}\nat {C2[row, column]}", ha="center", va="center")
@@ -148,10 +145,11 @@ def draw2(share):
     return figure
 
 
+# %%
 turn(
     draw2,
     "A plan of two words by two patches, and its price falling in a straight line",
-    share=FloatSlider(0.15, min=0, max=0.5, step=0.05, description="share"),
+    share=(0.15, 0.0, 0.5, 0.05),
 )
 
 # %% [markdown]
@@ -164,6 +162,8 @@ turn(
 # Finding that corner is *linear programming*, solved since 1947. The library POT does it for us:
 
 # %%
+import ot
+
 l, n = C.shape
 exact = ot.emd(np.full(l, 1 / l), np.full(n, 1 / n), C)
 optimum = (C * exact).sum()
@@ -210,9 +210,8 @@ def my_sinkhorn(C, epsilon, iterations):
 
 
 mine = my_sinkhorn(C, 0.05, 100)
-np.testing.assert_allclose(
-    mine, sinkhorn(torch.tensor(C)[None], epsilon=0.05, iterations=100)[0], atol=1e-9
-)
+theirs = sinkhorn(torch.tensor(C)[None], epsilon=0.05, iterations=100)[0]
+np.testing.assert_allclose(mine, theirs, atol=1e-9)
 print(f"equal to the library; price {(C * mine).sum():.4f}, optimum {optimum:.4f}")
 
 # %% [markdown]
@@ -232,15 +231,13 @@ def blurred(epsilon):
 turn(
     blurred,
     "Two heatmaps, blurred over the whole picture for a large epsilon",
-    epsilon=SelectionSlider(
-        options=[1.0, 0.5, 0.2, 0.1, 0.05, 0.02], value=0.2, description="epsilon"
-    ),
+    epsilon=(0.2, [1.0, 0.5, 0.2, 0.1, 0.05, 0.02]),
 )
 
 # %% [markdown]
 # ## Second idea: IPOT, or going home in steps
 #
-# ViLT uses neither. It uses IPOT (Xie and others, 2019), which has no blur in the end. Instead of
+# ViLT uses neither linear programming nor Sinkhorn. It uses IPOT (Xie and others, 2019), which has no blur in the end. Instead of
 # "be spread out" it says **"do not go far from where you were"**:
 #
 # $$ T_{k} = \arg\min_T\; \langle C, T\rangle + \beta\, \mathrm{KL}(T \,\|\, T_{k-1}) $$
@@ -267,6 +264,7 @@ def my_ipot(C, beta, iterations):
     return T
 
 
+# %%
 mine = my_ipot(C, beta=0.5, iterations=50)
 alignment = model.align(picture, sentence, beta=0.5, iterations=50)
 np.testing.assert_allclose(mine, ipot(torch.tensor(C)[None], beta=0.5, iterations=50)[0], atol=1e-9)
@@ -282,25 +280,23 @@ print("equal to vilt_core.transport.ipot, and to what the app draws")
 def stepped(iteration, beta):
     """The plan after so many iterations, and a word of it."""
     plan = my_ipot(C, beta, iteration)
-    figure = Figure(figsize=(8.5, 2.7), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[2.6, 1])
+    figure, (left, right) = canvas(8.5, 2.7, 2, width_ratios=[2.6, 1])
     left.imshow(plan, aspect="auto", cmap="Oranges", vmin=0, vmax=1 / n)
     left.set_yticks(range(l), names)
     off = np.abs(plan.sum(axis=0) - 1 / n).sum()
-    left.set_title(
-        f"price {(C * plan).sum():.4f} (optimum {optimum:.4f}), columns off by {off:.4f}"
-    )
-    left.set_xlabel("patch, row after row")
+    price = f"price {(C * plan).sum():.4f} (optimum {optimum:.4f})"
+    left.set(title=f"{price}, columns off by {off:.4f}", xlabel="patch, row after row")
     right.imshow(blend(picture, plan[1].reshape(8, 8), smooth=False))
     right.set(title="fox", xticks=[], yticks=[])
     return figure
 
 
+# %%
 turn(
     stepped,
     "The plan as a matrix that grows sparser, and the fox's share of the picture",
-    iteration=IntSlider(5, min=1, max=100, description="iteration"),
-    beta=SelectionSlider(options=[1.0, 0.5, 0.2, 0.1], value=0.5, description="beta"),
+    iteration=(5, 1, 100),
+    beta=(0.5, [1.0, 0.5, 0.2, 0.1]),
 )
 
 # %% [markdown]
@@ -362,25 +358,14 @@ for beta, count in ((0.5, 50), (0.1, 10)):
 # Does our trained model do it? Six scenes, six captions, every price; dark is cheap:
 
 # %%
-places = [7, 29, 33, 6, 38, 4]
-pictures = [paint(scene(0, at, split="test"), 128).pixels for at in places]
-captions = [
-    "a fox and a camel",
-    "a horse and a duck",
-    "a koala and a flute",
-    "an airplane and a circle",
-    "a koala and a trumpet",
-    "two motorcycles",
-]
-prices = np.array([[model.align(p, c).transport_cost for p in pictures] for c in captions])
-figure = go.Figure(
-    go.Heatmap(
-        z=prices.round(3),
-        x=[f"picture {k + 1}" for k in range(6)],
-        y=captions,
-        colorscale="Oranges_r",
-    )
-)
+captions = {
+    7: "a fox and a camel", 29: "a horse and a duck", 33: "a koala and a flute",
+    6: "an airplane and a circle", 38: "a koala and a trumpet", 4: "two motorcycles",
+}  # fmt: skip
+pictures = [paint(scene(0, at, split="test"), 128).pixels for at in captions]
+said, columns = list(captions.values()), [f"picture {k + 1}" for k in range(6)]
+prices = np.array([[model.align(p, c).transport_cost for p in pictures] for c in said])
+figure = go.Figure(go.Heatmap(z=prices.round(3), x=columns, y=said, colorscale="Oranges_r"))
 figure.update_layout(height=340, yaxis_autorange="reversed", margin={"l": 170, "t": 20})
 show(figure, "A table of prices, lowest along the diagonal where caption and picture match")
 

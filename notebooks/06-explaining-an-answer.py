@@ -46,9 +46,7 @@ sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # where
 import copy
 
 import numpy as np
-import plotly.graph_objects as go
 import torch
-from ipywidgets import Dropdown, IntSlider
 
 from lesson import check, show, turn
 from vilt_core.explain.attention import raw_attention
@@ -59,6 +57,7 @@ from vilt_core.viz.sheet import sheet
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
 
+# %%
 torch.set_grad_enabled(False)
 model = vilt_core.load("vilt-mini")
 place = scene(0, 7, split="test")
@@ -153,6 +152,7 @@ def without(pixels, patches):
     return changed
 
 
+# %%
 def chances(pictures, question, answer):
     """The probability of one answer for many pictures, read together."""
     images = torch.cat([model.prepare(one)[1].pixels for one in pictures])
@@ -168,6 +168,8 @@ def deletion(pixels, question, answer, heat, steps):
 
 
 # %%
+import plotly.graph_objects as go
+
 steps = [0, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64]
 figure = go.Figure()
 colors = dict(zip(candidates, (TEXT, RIGHT, IMAGE, PLAIN), strict=True))
@@ -194,8 +196,8 @@ def deleted(method, patches):
 turn(
     deleted,
     "The picture with its hottest patches painted over, and the answer",
-    method=Dropdown(options=list(candidates), value="alignment", description="method"),
-    patches=IntSlider(8, 0, 40, description="patches"),
+    method=("alignment", list(candidates)),
+    patches=(8, 0, 40),
 )
 
 # %% [markdown]
@@ -206,30 +208,44 @@ turn(
 # a beginning. Here are all questions of this kind about 250 scenes
 # whose answers the model gets right:
 
+
+# %%
+def one_above_another(place):
+    """The nouns of two plain stickers, the upper one first; None for any other scene."""
+    if len(place.objects) != 2 or any(thing.color for thing in place.objects):
+        return None
+    top, bottom = sorted(place.objects, key=lambda thing: thing.y)
+    if top.noun == bottom.noun or bottom.y - top.y < 0.2:
+        return None
+    return top.noun, bottom.noun
+
+
+# %%
+def heatmaps(pixels, question, top, bottom, seed):
+    """All four candidates for one picture and question."""
+    batch = model.tokenizer.encode([question]).batch
+    seen = model.model(batch, model.prepare(pixels)[1], return_attentions=True).attentions
+    l = batch.ids.shape[1]
+    return {
+        "attention": raw_attention(seen, text_tokens=l)[0, 0].numpy(),
+        "rollout": rollout(seen)[0, 0, l + 1 :].numpy(),
+        "alignment": model.align(pixels, f"a {top} above a {bottom}").heatmap(top),
+        "chance": np.random.default_rng(seed).random(64),
+    }
+
+
 # %%
 areas = {name: [] for name in candidates}
 for index in range(250):
     here = scene(0, index, split="test")
-    if len(here.objects) != 2 or here.objects[0].color or here.objects[1].color:
+    if (nouns := one_above_another(here)) is None:
         continue
-    top, bottom = sorted(here.objects, key=lambda thing: thing.y)
-    if top.noun == bottom.noun or bottom.y - top.y < 0.2:
-        continue
-    asked, pixels = f"what is above the {bottom.noun}?", paint(here, 128).pixels
-    if model.answer(pixels, asked, top_k=1)[0].text != top.noun:
-        continue
-    batch = model.tokenizer.encode([asked]).batch
-    seen = model.model(batch, model.prepare(pixels)[1], return_attentions=True)
-    count = batch.ids.shape[1]
-    heats = {
-        "attention": raw_attention(seen.attentions, text_tokens=count)[0, 0].numpy(),
-        "rollout": rollout(seen.attentions)[0, 0, count + 1 :].numpy(),
-        "alignment": model.align(pixels, f"a {top.noun} above a {bottom.noun}").heatmap(top.noun),
-        "chance": np.random.default_rng(index).random(64),
-    }
-    for name, heat in heats.items():
-        curve = deletion(pixels, asked, top.noun, heat, steps)
-        areas[name].append(np.trapezoid(curve, np.array(steps) / 64))
+    (top, bottom), pixels = nouns, paint(here, 128).pixels
+    asked = f"what is above the {bottom}?"
+    if model.answer(pixels, asked, top_k=1)[0].text == top:
+        for name, heat in heatmaps(pixels, asked, top, bottom, index).items():
+            curve = deletion(pixels, asked, top, heat, steps)
+            areas[name].append(np.trapezoid(curve, np.array(steps) / 64))
 
 # %%
 for name, found in areas.items():

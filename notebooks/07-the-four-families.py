@@ -62,14 +62,12 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 from einops import rearrange
-from ipywidgets import Dropdown, FloatSlider
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from PIL import Image
 from torch.nn.functional import normalize as unit
 from torch.nn.utils.rnn import pad_sequence
 
 from lesson import check, show, turn
+from lesson.drawing import framed_scores
 from vilt_core.evaluation.families import family_cost
 from vilt_core.evaluation.papers import FACTS, KINDS, TABLE_6
 from vilt_core.models import build
@@ -77,17 +75,17 @@ from vilt_core.objectives import contrastive, triplet
 from vilt_core.types import ImageBatch, RegionBatch, TextBatch
 from vilt_core.viz.families import Parts, proportions, stacked_costs
 from vilt_core.viz.heatmap import overlay
-from vilt_core.viz.palette import IMAGE, PLAIN, RIGHT, TEXT, WRONG
+from vilt_core.viz.palette import IMAGE, PLAIN
 from vilt_core.viz.sheet import sheet
 from vilt_core.world.captions import caption
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
 
+# %%
 torch.set_grad_enabled(False)
 model = vilt_core.load("vilt-mini")
 same = lambda mine, theirs: torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)  # noqa: E731
 
-# %%
 scenes = [scene(0, k, split="test") for k in (7, 10, 24, 38)]
 pictures = [paint(place, 128).pixels for place in scenes]
 captions = [caption(s, random.Random(k).random, form="simple").text for k, s in enumerate(scenes)]
@@ -162,30 +160,22 @@ learned = torch.tensor(rows)
 
 def hinges(margin):
     """The scores, the worst mistakes, and those that cost."""
-    figure, own = Figure(figsize=(5, 3.9), layout="constrained"), learned.diagonal()
-    axes, wrong = figure.add_subplot(), learned - 9 * torch.eye(4)
-    axes.imshow(learned, cmap="Greys", vmin=0, vmax=2.2)
-    for i, j in np.ndindex(4, 4):
-        of_sentence, of_picture = j == wrong[i].argmax(), i == wrong[:, j].argmax()
-        paid = (of_sentence and margin + learned[i, j] > own[i]) or (
-            of_picture and margin + learned[i, j] > own[j]
-        )
-        ink = RIGHT if i == j else WRONG if paid else "black"
-        axes.text(j, i, f"{learned[i, j]:.1f}", ha="center", va="center", color=ink, fontsize=13)
-        for framed, color, side in ((of_sentence, TEXT, 0.9), (of_picture, IMAGE, 0.74)):
-            if framed:
-                corner = (j - side / 2, i - side / 2)
-                axes.add_patch(Rectangle(corner, side, side, fill=False, ec=color, lw=2))
-    axes.set(xlabel="picture", ylabel="sentence", xticks=range(4), yticks=range(4))
-    axes.set_title(f"margin {margin:.2f}: loss {hardest_hinges(learned, margin):.3f}")
-    return figure
+    own, wrong = learned.diagonal(), learned - 9 * torch.eye(4)
+    worst = {
+        "of_sentences": wrong == wrong.amax(dim=1, keepdim=True),
+        "of_pictures": wrong == wrong.amax(dim=0, keepdim=True),
+    }
+    short = margin + learned > own[:, None], margin + learned > own[None, :]
+    paid = (worst["of_sentences"] & short[0]) | (worst["of_pictures"] & short[1])
+    title = f"margin {margin:.2f}: loss {hardest_hinges(learned, margin):.3f}"
+    return framed_scores(learned, **worst, paid=paid, title=title)
 
 
 # %%
 turn(
     hinges,
     "A table of 4 by 4 scores: frames around the worst mistakes, red where they cost",
-    margin=FloatSlider(0.2, min=0.0, max=0.6, step=0.05, description="margin"),
+    margin=(0.2, 0.0, 0.6, 0.05),
 )
 
 # %% [markdown]
@@ -210,10 +200,9 @@ looked = [look_at(*pair) for pair in zip(scenes, pictures, strict=True)]
 features, boxes = (pad_sequence(list(part), batch_first=True) for part in zip(*looked, strict=True))
 real = pad_sequence([torch.ones(len(own), dtype=torch.bool) for own, _ in looked], batch_first=True)
 regions = RegionBatch(features=features, boxes=boxes, mask=real)
-fox, camel = (np.uint8(255 * one.numpy()).reshape(16, 16, 1) for one in looked[0][0])
-shown = [pictures[0], *(one.repeat(3, axis=2) for one in (fox, camel))]
-titles = ["a picture", "a region", "a region"]
-show(sheet(shown, titles=titles, size=2.2), "A picture, and its two stickers as small grey squares")
+fox, camel = (np.uint8(255 * one.numpy()).reshape(16, 16, 1).repeat(3, 2) for one in looked[0][0])
+drawn = sheet([pictures[0], fox, camel], titles=["a picture", "a region", "a region"], size=2.2)
+show(drawn, "A picture, and its two stickers as small grey squares")
 
 # %% [markdown]
 # *Stacked cross attention* is attention without a single learned matrix. Every word (a query) is compared with every
@@ -254,10 +243,9 @@ print("sixteen pairs, each looked at both ways: SCAN's scores")
 # everywhere, at 9, as published, it has begun to choose.
 
 # %%
-sentence = "a fox above a camel"
-met = model.model(model.tokenizer.encode([sentence]).batch, model.prepare(pictures[0])[1])
-names = [model.tokenizer.token(int(i)) for i in model.tokenizer.encode([sentence]).batch.ids[0]]
-words = [(name, k) for k, name in enumerate(names)]
+read = model.tokenizer.encode(["a fox above a camel"]).batch
+met = model.model(read, model.prepare(pictures[0])[1])
+names = [model.tokenizer.token(int(i)) for i in read.ids[0]]
 
 
 def sharpened(word, sharpness):
@@ -267,12 +255,9 @@ def sharpened(word, sharpness):
     return overlay(pictures[0], looks.reshape(8, 8).numpy(), smooth=False, title=title)
 
 
-turn(
-    sharpened,
-    "Where a word looks in the picture, sharper as the dial is turned",
-    word=Dropdown(options=words, value=names.index("camel"), description="word"),
-    sharpness=FloatSlider(9, min=1, max=60, step=1, description="λ"),
-)
+told = "Where a word looks in the picture, sharper as the dial is turned"
+choices = names.index("camel"), {name: k for k, name in enumerate(names)}
+turn(sharpened, told, word=choices, sharpness=(9, 1, 60))
 
 # %% [markdown]
 # ## (b) CLIP: two towers and a temperature
@@ -327,28 +312,21 @@ def msa(z, layer):
     return layer.projection(rearrange(found, "h s d -> s (h d)"))
 
 
-def one(k):
-    """The k-th sentence without its padding."""
-    return TextBatch(ids=text.ids[k : k + 1, text.mask[k]], mask=text.mask[k : k + 1, text.mask[k]])
-
-
 # %%
 torch.manual_seed(0)
 uniter = build("uniter", **sizes).eval()
-embedding = uniter.text_embedding
-z = torch.cat([
-    embedding(one(0).ids)[0],
-    region_tokens(*looked[0], uniter.image_embedding, kind=embedding.segments.weight[1]),
-])  # fmt: skip
+embedding, real_words = uniter.text_embedding, text.mask[0]  # the first sentence, not its padding
+single = TextBatch(ids=text.ids[:1, real_words], mask=text.mask[:1, real_words])
+kind = embedding.segments.weight[1]
+seen = region_tokens(*looked[0], uniter.image_embedding, kind)
+z = torch.cat([embedding(single.ids)[0], seen])
 for layer in uniter.encoder.blocks:
     z = layer.norm1(msa(z, layer.attention) + z)
     z = layer.norm2(layer.mlp(z) + z)
 pooled = torch.tanh(uniter.pooler.dense(z[0]))
 alone = RegionBatch(features=looked[0][0][None], boxes=looked[0][1][None], mask=real[:1, real[0]])
-same(pooled, uniter(one(0), alone).pooled[0])
-print(
-    f"{one(0).ids.shape[1]} word pieces + {len(looked[0][0])} regions, one list: UNITER's pooled vector"
-)
+same(pooled, uniter(single, alone).pooled[0])
+print(single.ids.shape[1], "word pieces +", len(seen), "regions, one list: UNITER's pooled vector")
 
 # %% [markdown]
 # ## (d) ViLT: leave the detector out
@@ -359,10 +337,9 @@ print(
 
 # %%
 vilt, types = model.model, model.model.fusion.types.weight
-# Flatten, one matrix, a place: notebook 1.
-patches = vilt.patch_embedding(image.pixels[:1]).tokens[0]
+patches = vilt.patch_embedding(image.pixels[:1]).tokens[0]  # flatten, one matrix, a place
 z = torch.cat([
-    vilt.text_embedding(one(0).ids)[0] + types[0],
+    vilt.text_embedding(single.ids)[0] + types[0],
     vilt.patch_embedding.image_class(1) + types[1],
     patches + types[1],
 ])  # fmt: skip
@@ -370,8 +347,8 @@ for layer in vilt.encoder.blocks:
     z = msa(layer.norm1(z), layer.attention) + z
     z = layer.mlp(layer.norm2(z)) + z
 pooled = torch.tanh(vilt.pooler.dense(vilt.encoder.norm(z)[0]))
-same(pooled, vilt(one(0), ImageBatch(pixels=image.pixels[:1])).pooled[0])
-print(one(0).ids.shape[1], "word pieces + 1 class + 64 patches, one list: ViLT's pooled vector")
+same(pooled, vilt(single, ImageBatch(pixels=image.pixels[:1])).pooled[0])
+print(single.ids.shape[1], "word pieces + 1 class + 64 patches, one list: ViLT's pooled vector")
 
 # %% [markdown]
 # ## What can be prepared
@@ -380,7 +357,7 @@ print(one(0).ids.shape[1], "word pieces + 1 class + 64 patches, one list: ViLT's
 # of *the picture* change?
 
 # %%
-first = TextBatch(ids=one(0).ids.expand(2, -1).clone(), mask=one(0).mask.expand(2, -1))
+first = TextBatch(ids=single.ids.expand(2, -1).clone(), mask=single.mask.expand(2, -1))
 first.ids[1, 1:-1] = first.ids[1, 1:-1].flip(0)  # the same words backwards
 twice = ImageBatch(pixels=image.pixels[[0, 0]])
 pair = RegionBatch(
@@ -429,20 +406,16 @@ for name, found in costs.items():
 
 
 # %%
-def parts_of(title, kind, components, unit, paper=None):
-    """Three numbers of a model as the figures take them."""
-    visual, reading, interaction = (unit * value for value in components)
-    return Parts(
-        name=title, kind=kind, visual=visual, text=reading, interaction=interaction, paper=paper
-    )
+def parts_of(name, components, unit=1.0, paper=None):
+    """Three numbers of a model, seeing, reading and meeting, as the figures take them."""
+    facts, (visual, reading, interaction) = FACTS[name], (unit * value for value in components)
+    sizes = {"visual": visual, "text": reading, "interaction": interaction}
+    return Parts(name=facts.title, kind=facts.kind, **sizes, paper=paper)
 
 
-drawn = [
-    parts_of(
-        FACTS[name].title, FACTS[name].kind, [part.flops for part in found.cost.components], 1e-6
-    )
-    for name, found in costs.items()
-]
+drawn = []
+for name, found in costs.items():
+    drawn.append(parts_of(name, [part.flops for part in found.cost.components], unit=1e-6))
 show(
     proportions(drawn, kinds=KINDS, unit="MFLOPs"),
     "Five models as boxes: seeing towers in VSE++ and SCAN, meeting in ViLT, UNITER in between",
@@ -463,10 +436,8 @@ show(
 shipped = json.loads((Path(vilt_core.__file__).parents[1] / "assets" / "families.json").read_text())
 drawn = []
 for family in shipped["families"]:
-    facts = FACTS[family["name"]]
-    times = [part["milliseconds"] for part in family["components"]]
-    row = facts.row.milliseconds if facts.row else None
-    drawn.append(parts_of(facts.title, facts.kind, times, 1, paper=row))
+    times, row = [part["milliseconds"] for part in family["components"]], FACTS[family["name"]].row
+    drawn.append(parts_of(family["name"], times, paper=row.milliseconds if row else None))
 show(
     stacked_costs(drawn, unit="ms", here="Measured before", paper="The paper's Table 6, on a P40"),
     "Bars: models with a detector take some twelve seconds on two CPU cores and 900 ms in the paper, ViLT a quarter of one and 15 ms",
@@ -514,15 +485,10 @@ for kind, color, label in (("c", PLAIN, "(c) detector or CNN"), ("d", IMAGE, "(d
     figure.add_scatter(
         x=ms, y=percent, text=[f"{title}   " for title in titles], name=label,
         mode="markers+text", textposition="middle left", marker={"color": color, "size": 9},
-        hovertemplate="%{text}: ~%{x} ms, %{y} %<extra></extra>",
     )  # fmt: skip
 figure.update_layout(height=340, template="plotly_white", yaxis_title="VQAv2 test-dev, %")
-figure.update_xaxes(
-    type="log",
-    title="milliseconds, as the paper measured",
-    tickvals=[5, 15, 60, 160, 900],
-    range=[0.6, 3.1],
-)
+figure.update_xaxes(type="log", tickvals=[5, 15, 60, 160, 900], range=[0.6, 3.1])
+figure.update_xaxes(title="milliseconds, as the paper measured")
 show(figure, "Dots: ViLT far to the left and near the bottom, VinVL on top and far to the right")
 
 # %% [markdown]

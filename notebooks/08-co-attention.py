@@ -55,10 +55,8 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 from einops import rearrange
-from ipywidgets import Dropdown, FloatSlider, IntSlider
-from matplotlib.figure import Figure
 
-from lesson import check, show, turn
+from lesson import canvas, check, show, turn
 from lesson.detecting import detect
 from vilt_core.data.regions import hide_regions
 from vilt_core.evaluation.cost import count_flops
@@ -97,20 +95,16 @@ def heads_of(z, layer):
     return rearrange(layer.qkv(z), "... s (k h d) -> k ... h s d", k=3, h=layer.heads)
 
 
-asked = "what is above the camel?"
-text = model.tokenizer.encode([asked]).batch
+text = model.tokenizer.encode(["what is above the camel?"]).batch
 image = model.prepare(paint(scene(0, 7, split="test"), 128).pixels)[1]
 theirs = vilt(text, image, return_states=True, return_attentions=True)
 l = text.ids.shape[1]
 maps = []
-for states, layer, other in zip(
-    theirs.states[:-1], vilt.encoder.blocks, theirs.attentions, strict=True
-):
-    Q, K, _ = heads_of(layer.norm1(states[0]), layer.attention)
+for z, layer, other in zip(theirs.states, vilt.encoder.blocks, theirs.attentions, strict=False):
+    Q, K, _ = heads_of(layer.norm1(z[0]), layer.attention)
     maps.append((Q @ K.mT / Q.shape[-1] ** 0.5).softmax(dim=-1))
     same(maps[-1], other[0])
-told = f"{l} of text, {len(maps[0][0]) - l} of the image"
-print(f"{len(maps)} blocks of {len(maps[0])} heads, tokens: {told}")
+print(f"{len(maps)} blocks of 3 heads, tokens: {l} of text, {len(maps[0][0]) - l} of the image")
 
 # %% [markdown]
 # How much of its attention does a token spend on either side? Sum a row over the columns of a block; take the mean over
@@ -124,30 +118,22 @@ def shares(weights):
     return np.array([[float(weights[a, b].sum(dim=-1).mean()) for b in sides] for a in sides])
 
 
+# %%
 def quarters(block, head):
     """The matrix, its four blocks, and what goes where."""
-    weights, figure = maps[block - 1][head], Figure(figsize=(5.6, 5), layout="constrained")
-    axes = figure.add_subplot()
+    weights, (figure, axes) = maps[block - 1][head - 1], canvas(5.6, 5)
     axes.imshow(weights.sqrt(), cmap="Greys", vmin=0, vmax=0.7)
     axes.axhline(l - 0.5, color=BOTH)
     axes.axvline(l - 0.5, color=BOTH)
     for (row, column), share in np.ndenumerate(shares(weights)):
         at = (l + 3 if column else 0, l + 30 if row else l - 2)
         axes.text(*at, f"{share:.0%}", color=IMAGE if column else TEXT, fontsize=17, weight="bold")
-    axes.set(
-        title=f"block {block}, head {head + 1}",
-        xlabel="asked: text | image",
-        ylabel="image | text: asks",
-    )
+    axes.set(xlabel="asked: text | image", ylabel="image | text: asks")
+    axes.set_title(f"block {block}, head {head}")
     return figure
 
 
-turn(
-    quarters,
-    "A matrix of 73 by 73 weights in four blocks, with the share of each",
-    block=IntSlider(6, min=1, max=len(maps), description="block"),
-    head=Dropdown(options=[(str(k + 1), k) for k in range(3)], value=0, description="head"),
-)
+turn(quarters, "The matrix in four blocks with shares", block=(6, 1, len(maps)), head=(1, 1, 3))
 
 # %% [markdown]
 # (Shades are square roots, or the faint ones would not be seen.) Over the depth, means over the heads:
@@ -211,11 +197,10 @@ def right(crossed=()):
     )
 
 
+# %%
 cuts = {"nothing": (), "text → text": [(0, 0)], "text → image": [(0, 1)], "image → text": [(1, 0)],
         "image → image": [(1, 1)], "both own": [(0, 0), (1, 1)]}  # fmt: skip
 kept = {name: right(crossed) for name, crossed in cuts.items()}
-
-# %%
 figure = go.Figure(
     go.Bar(x=list(kept), y=[round(value, 1) for value in kept.values()], marker_color=IMAGE)
 )
@@ -393,8 +378,7 @@ for name, mine in (("vilbert", vilbert_flops), ("vilt", vilt_flops)):
 # %%
 def areas(text_tokens, image_tokens):
     """The joint matrix to scale: what co-attention keeps of it."""
-    s, figure = text_tokens + image_tokens, Figure(figsize=(4.6, 4.4), layout="constrained")
-    axes = figure.add_subplot()
+    s, (figure, axes) = text_tokens + image_tokens, canvas(4.6, 4.4)
     kept = np.zeros((s, s, 3)) + 0.88
     kept[:text_tokens, text_tokens:] = kept[text_tokens:, :text_tokens] = (0.54, 0.36, 0.84)
     axes.imshow(kept)
@@ -404,12 +388,8 @@ def areas(text_tokens, image_tokens):
     return figure
 
 
-turn(
-    areas,
-    "A square with two purple blocks: the share of the joint matrix that co-attention computes",
-    text_tokens=IntSlider(40, min=4, max=120, step=4, description="text"),
-    image_tokens=IntSlider(241, min=5, max=300, step=4, description="image"),
-)
+told = "A square with two purple blocks: the share of the joint matrix that co-attention computes"
+turn(areas, told, text_tokens=(40, 4, 120, 4), image_tokens=(241, 5, 300, 4))
 
 # %% [markdown]
 # ## Masked regions
@@ -425,7 +405,6 @@ zeroed = hidden.covered[hidden.asked].float().mean()
 print(f"asked {hidden.asked.float().mean():.1%}, of these zeroed {zeroed:.1%}")
 print("at least one of every picture:", bool(hidden.asked.any(dim=1).all()))
 
-# %%
 seen = detect([scene(0, k, split="test") for k in (7, 10, 24, 38)], sure=0.7)
 told = model.tokenizer.encode(["what is above the camel?", *["what is this?"] * 3]).batch
 hidden = hide_regions(seen.mask, generator=torch.Generator().manual_seed(2), shown=0.1)
@@ -454,16 +433,14 @@ print(f"{len(p)} regions asked, {p.shape[1]} classes: KL {mine:.2f} of an untrai
 # Zero means "you say what the teacher says, doubts included", *not* "you are sure". Let the detector think 70 % horse, 20 %
 # zebra, 10 % cow. **Turn** the student's certainty: where is the loss least?
 
+
 # %%
-teacher = np.array([0.7, 0.2, 0.1])
-
-
 def student(certainty):
     """Teacher and student side by side, and the divergence."""
+    teacher = np.array([0.7, 0.2, 0.1])
     own = np.array([certainty, *((1 - certainty) * teacher[1:] / teacher[1:].sum())])
     loss = float((teacher * np.log(teacher / own)).sum())
-    figure = Figure(figsize=(5.2, 3), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = canvas(5.2, 3)
     axes.bar(np.arange(3) - 0.2, teacher, 0.38, color=PLAIN, label="detector, p")
     axes.bar(np.arange(3) + 0.2, own, 0.38, color=IMAGE, label="model, q")
     axes.set_xticks(range(3), ["horse", "zebra", "cow"])
@@ -473,9 +450,7 @@ def student(certainty):
 
 
 turn(
-    student,
-    "Bars of the detector's and the model's distributions, and their divergence",
-    certainty=FloatSlider(0.95, min=0.05, max=0.99, step=0.05, description="horse"),
+    student, "Bars of both distributions, and their divergence", certainty=(0.95, 0.05, 0.99, 0.05)
 )
 
 # %% [markdown]

@@ -53,11 +53,9 @@ from dataclasses import replace
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from ipywidgets import SelectionSlider
-from matplotlib.figure import Figure
 from PIL import Image
 
-from lesson import check, show, turn
+from lesson import canvas, check, show, turn
 from vilt_core import objectives
 from vilt_core.data.check import check_data
 from vilt_core.data.image import normalise
@@ -247,8 +245,7 @@ print(f"{bce(logits, targets):.4f}, as vilt_core.objectives.vqa says")
 
 # %%
 s = np.linspace(0.01, 0.99, 99)
-figure = Figure(figsize=(6, 2.6), layout="constrained")
-axes = figure.add_subplot()
+figure, axes = canvas(6, 2.6)
 for t, color in ((1.0, IMAGE), (0.6, TEXT), (0.0, PLAIN)):
     cost = -(t * np.log(s) + (1 - t) * np.log(1 - s))
     axes.plot(s, cost, color=color, label=f"target {t}")
@@ -359,20 +356,19 @@ print(f"first {losses[0]:.3f}, as by hand; the last ten {np.mean(losses[-10:]):.
 # %%
 def on_the_way(step):
     """What the model says of four pictures after a step."""
-    figure = Figure(figsize=(8, 3.4), layout="constrained")
-    cells = figure.subplots(2, 4, height_ratios=(3, 2))
-    for column, (picture, shares) in enumerate(zip(seen, looks[step][2], strict=True)):
+    figure, cells = canvas(8, 3.4, 4, rows=2, height_ratios=(3, 2))
+    for above, below, picture, shares in zip(*cells, seen, looks[step][2], strict=True):
         best = np.argsort(-shares)[:3][::-1]
-        cells[0, column].imshow(picture)
-        cells[0, column].set_axis_off()
-        cells[1, column].barh([bundle.answers[k] for k in best], shares[best], color=IMAGE)
-        cells[1, column].set(xlim=(0, 1))
+        above.imshow(picture)
+        above.set_axis_off()
+        below.barh([bundle.answers[k] for k in best], shares[best], color=IMAGE)
+        below.set(xlim=(0, 1))
     return figure
 
 
 steps = list(looks)
-slider = SelectionSlider(options=steps, value=steps[-1], description="step")
-turn(on_the_way, "Four stickers, and under each the three likeliest answers as bars", step=slider)
+told = "Four stickers, and under each the three likeliest answers as bars"
+turn(on_the_way, told, step=(steps[-1], steps))
 
 # %% [markdown]
 # ## After

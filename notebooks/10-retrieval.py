@@ -49,24 +49,13 @@ from textwrap import fill
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from ipywidgets import Dropdown, IntSlider
-from matplotlib.figure import Figure
 from torch.nn.functional import normalize as unit
 
 from lesson import check, show, turn
-from vilt_core.evaluation.cost import count_flops
+from lesson.drawing import rankings
 from vilt_core.evaluation.galleries import world_gallery
 from vilt_core.evaluation.recall import chance, recalls
 from vilt_core.evaluation.retrieval import truth
-from vilt_core.interop import open_bundle
-from vilt_core.interop.bundle import Bundle
-from vilt_core.interop.folders import SHIPPED
-from vilt_core.objectives import contrastive
-from vilt_core.search.albums import album_of
-from vilt_core.search.encoder import DualEncoder
-from vilt_core.search.finding import search, search_all
-from vilt_core.search.index import faiss_of, index_of, nearest
-from vilt_core.search.measure import recalls_within
 from vilt_core.types import ImageBatch
 from vilt_core.viz.palette import BOTH, IMAGE, TEXT
 from vilt_core.viz.sheet import sheet
@@ -118,6 +107,8 @@ print("by chance:", {k: f"{luck[f'r{k}']:.1%}" for k in (1, 5, 10)})
 # the first layer is the picture's own: the patches of equation 2. Count how much that saves:
 
 # %%
+from vilt_core.evaluation.cost import count_flops
+
 text = tokenizer.encode(captions[1:2]).batch
 image = model.prepare(pictures[1])[1]
 pair = count_flops(lambda: vilt.pool(text, image))
@@ -144,6 +135,12 @@ for n, m in ((128, 128), (5_000, 25_000), (1_000_000, 1)):
 
 
 # %%
+def alone(image):
+    """The mean patch of pictures that ViLT reads without a sentence."""
+    return vilt.encode_image(image)[:, 1:].mean(dim=1)
+
+
+# %%
 class Towers(torch.nn.Module):
     """Two towers that never meet before their product."""
 
@@ -165,11 +162,6 @@ class Towers(torch.nn.Module):
         return unit(self.patches(alone(image)), dim=-1)
 
 
-def alone(image):
-    """The mean patch of pictures that ViLT reads without a sentence."""
-    return vilt.encode_image(image)[:, 1:].mean(dim=1)
-
-
 # %%
 lessons = [scene(1, k, split="train") for k in range(400)]
 means = []
@@ -182,7 +174,10 @@ told = [
     for j in range(4)
 ]
 told = [tokenizer.encode(said).batch for said in told]  # four captions a scene
+
 # %%
+from vilt_core.objectives import contrastive
+
 torch.manual_seed(0)
 towers, draw, losses = Towers(), torch.Generator().manual_seed(0), []
 adam = torch.optim.Adam(towers.parameters(), lr=0.01)
@@ -213,18 +208,19 @@ show(figure, "The loss falls from that of guessing among 128 to nearly nothing")
 # It says which:
 
 # %%
-mine = DualEncoder(Bundle(name="our two towers", model=towers, tokenizer=tokenizer, answers=()))
-there = (SHIPPED / "clip-mini" / "config.json").is_file()
-encoder = DualEncoder(open_bundle(SHIPPED / "clip-mini")) if there else mine
+from vilt_core.interop import bundle, folders, open_bundle
+from vilt_core.search.encoder import DualEncoder
+
+mine = bundle.Bundle(name="our two towers", model=towers, tokenizer=tokenizer, answers=())
+mine, ready = DualEncoder(mine), folders.SHIPPED / "clip-mini"
+encoder = DualEncoder(open_bundle(ready)) if (ready / "config.json").is_file() else mine
 T, V = encoder.texts(captions), encoder.images(pictures)  # vectors of length 1
 cosines = torch.from_numpy(T @ V.T)
 found = {k: recall(cosines, right, k) for k in (1, 5, 10)}
 theirs = recalls(cosines.T, right.T)["text_to_image"]
 assert all(abs(found[k] - theirs[f"r{k}"]) < 1e-5 for k in found)
-print(
-    f"{encoder.name}, {V.shape[1]} numbers a picture: "
-    + ", ".join(f"R@{k} {found[k]:.2f}" for k in found)
-)
+told = ", ".join(f"R@{k} {found[k]:.2f}" for k in found)
+print(f"{encoder.name}, {V.shape[1]} numbers a picture: {told}")
 
 # %% [markdown]
 # Many times chance, for 256 readings in all. *Our own* towers are blind to something, whichever encoder was used above: a bag
@@ -266,6 +262,8 @@ def at_first(K):
 
 
 # %%
+from vilt_core.search.measure import recalls_within
+
 lengths = [1, 2, 4, 8, 16, 32]
 curve = [at_first(K) for K in lengths]
 reached = [hit[:, :K].any(dim=1).float().mean().item() for K in lengths]
@@ -308,30 +306,21 @@ mended = [row for row in short if not hit[row, 0] and hit[row, judged[row, :16].
 
 def ranked(row, K):
     """The first five by either."""
-    by_vectors, order = near[row, :5], judged[row, :K].argsort(descending=True)[:5]
-    by_vilt, figure = near[row][order], Figure(figsize=(8, 3.9), layout="constrained")
-    figure.suptitle(captions[row])
-    for line, (name, found) in enumerate(
-        (("dual encoder", by_vectors), (f"ViLT, of {K}", by_vilt))
-    ):
-        for place, number in enumerate(found):
-            axes = figure.add_subplot(2, 5, 5 * line + place + 1)
-            axes.imshow(pictures[number])
-            axes.set(xticks=[], yticks=[], ylabel=name if place == 0 else "")
-            for spine in axes.spines.values():
-                spine.set(color=BOTH if right[row, number] else "white", linewidth=4)
-    return figure
+    by_vilt = near[row][judged[row, :K].argsort(descending=True)]
+    orders = {"dual encoder": near[row], f"ViLT, of {K}": by_vilt}
+    rows = {
+        name: [(pictures[k], bool(right[row, k])) for k in order[:5]]
+        for name, order in orders.items()
+    }
+    return rankings(rows, title=captions[row])
 
 
+# %%
 turn(
     ranked,
     "Two rows of five pictures, a purple frame around what is right",
-    row=Dropdown(
-        options=[(captions[row], row) for row in short],
-        value=(mended or short)[0],
-        description="sentence",
-    ),
-    K=IntSlider(16, min=1, max=most, description="K"),
+    row=((mended or short)[0], {captions[row]: row for row in short}),
+    K=(16, 1, most),
 )
 
 # %% [markdown]
@@ -341,6 +330,9 @@ turn(
 # does the same, exactly, faster:
 
 # %%
+from vilt_core.search.albums import album_of
+from vilt_core.search.index import faiss_of, index_of, nearest
+
 # The same scenes: an album lists its pictures and opens them one by one.
 album = album_of("world:test:128")
 index = index_of(album, encoder)
@@ -369,6 +361,8 @@ print(f"of the ten nearest the graph finds {agree:.0%}")
 # answer is that of reading everything. On 24 scenes:
 
 # %%
+from vilt_core.search.finding import search, search_all
+
 small = index_of(album_of("world:test:24"), encoder)
 through = search(small, captions[1], encoder=encoder, judge=model, shortlist=24)
 everything = search_all(album_of("world:test:24"), captions[1], judge=model)

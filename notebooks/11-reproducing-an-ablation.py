@@ -51,13 +51,8 @@ import tempfile
 from dataclasses import asdict, replace
 
 import numpy as np
-import plotly.graph_objects as go
-from ipywidgets import FloatSlider, IntSlider
-from matplotlib.figure import Figure
-from PIL import Image, ImageDraw
-from scipy.stats import t as student
 
-from lesson import check, show, turn
+from lesson import canvas, check, show, turn
 from vilt_core.evaluation import ablation as reading
 from vilt_core.training import ablation, engine, finetuning, loop, outcome, stages
 from vilt_core.training.adapt import adapt
@@ -113,27 +108,25 @@ print(f"{len(pairs)} of {len(arms) * (len(arms) - 1) // 2} pairs tell something 
 # ViT. An arm is pre-trained and then fine-tuned twice. "Differ in one thing" has to hold in the *code*, so ask it: what
 # is different in the recipes of two arms?
 
+
 # %%
-SIZES = {"steps": 600, "finetune_steps": 400, "backbone_steps": 2500, "meeting_steps": 3000}
-grid = ablation.Grid(**SIZES, batch_size=64, gallery=50)
-small = {arm.name: arm for arm in ablation.table_five(grid.steps)}
-
-
 def gap(one, other):
     """The settings in which the only stages of two recipes differ."""
     mine, theirs = (asdict(recipe.stages[0]) for recipe in (one, other))
     return {key: (mine[key], theirs[key]) for key in mine if mine[key] != theirs[key]}
 
 
+# %%
+SIZES = {"steps": 600, "finetune_steps": 400, "backbone_steps": 2500, "meeting_steps": 3000}
+grid = ablation.Grid(**SIZES, batch_size=64, gallery=50)
+small = {arm.name: arm for arm in ablation.table_five(grid.steps)}
 pretrained = {name: ablation.pretraining(grid, arm, seed=0) for name, arm in small.items()}
-tuned = {
-    name: ablation.finetuning(grid, arm, on="questions", seed=0) for name, arm in small.items()
-}
+how = {"on": "questions", "seed": 0}
+tuned = {name: ablation.finetuning(grid, arm, **how) for name, arm in small.items()}
 print("pre-training, without and with WWM:", gap(pretrained["whole"], pretrained["words"]))
 print("fine-tuning, without and with aug:", gap(tuned["words"], tuned["words-augmented"]))
 assert gap(pretrained["words"], pretrained["words-augmented"]) == {}
 
-# %%
 own = {small[name].pretraining: small[name].steps for name in small}
 each = sum(own.values()) + len(small) * 2 * grid.finetune_steps
 total = grid.backbone_steps + grid.meeting_steps + 3 * each
@@ -155,7 +148,7 @@ print(f"{total:,} steps in all, with {grid.batch_size} examples each")
 # pre-training, and cloth is no photograph. But all that can go wrong with an ablation goes wrong here, too.
 
 # %%
-WEAVES = ("striped", "checkered", "dotted", "plain")
+from PIL import Image, ImageDraw
 
 
 def cloth(weave, color, step, start):
@@ -175,6 +168,7 @@ def cloth(weave, color, step, start):
 
 
 # %%
+WEAVES = ("striped", "checkered", "dotted", "plain")
 folder, draw = Path(tempfile.mkdtemp()), random.Random(0)
 for split, count in (("train", 96), ("val", 200)):
     lines = []
@@ -182,12 +176,13 @@ for split, count in (("train", 96), ("val", 200)):
         weave, color = draw.choice(WEAVES), draw.choice(["#801030", "#102060", "#707020"])
         piece = cloth(weave, color, draw.choice((12, 16, 20)), draw.randrange(8))
         piece.save(folder / f"{split}-{k}.png")
-        lines.append(
-            {"image": f"{split}-{k}.png", "question": "what is the weave?", "answer": weave}
-        )
+        asked = {"question": "what is the weave?", "answer": weave}
+        lines.append({"image": f"{split}-{k}.png", **asked})
     (folder / f"{split}.jsonl").write_text("\n".join(map(json.dumps, lines)))
 data = finetuning.training_data(folder, task="vqa")
 held_out = finetuning.held_out_of(folder, None, task="vqa")
+
+# %%
 eight = sorted(data.examples[:24], key=lambda example: example.answers)[::3]
 titles = [example.answers[0] for example in eight]
 pictures = [np.array(example.image.open()) for example in eight]
@@ -270,6 +265,8 @@ show(drawn, "Dots of three arms: the first two overlap, augmentation lies far to
 # that could have been written. Hover over them:
 
 # %%
+import plotly.graph_objects as go
+
 table = np.subtract.outer(dropped, plain)  # (seed with dropout, seed without)
 names = [f"seed {seed}" for seed in SEEDS]
 figure = go.Figure(
@@ -317,6 +314,9 @@ assert np.isclose(pooled, reading.pooled_spread(plain, dropped))
 
 
 # %%
+from scipy.stats import t as student
+
+
 def interval(one, other):
     """The mean difference of paired scores, and how far it is uncertain at 95 %."""
     d = np.subtract(other, one)
@@ -358,18 +358,15 @@ def sign_flips(one, other):
     return np.array([np.mean(d * signs) for signs in itertools.product((1, -1), repeat=len(d))])
 
 
-figure = Figure(figsize=(8, 2.6), layout="constrained")
-for axes, name in zip(figure.subplots(1, 2), ("with dropout", "with augmentation"), strict=True):
+figure, both = canvas(8, 2.6, 2)
+for axes, name in zip(both, ("with dropout", "with augmentation"), strict=True):
     means, real = sign_flips(plain, rows[name]), np.mean(np.subtract(rows[name], plain))
     p = np.mean(np.abs(means) >= abs(real) - 1e-9)
     axes.hist(means, bins=21, color=PLAIN)
     axes.axvline(real, color=IMAGE, linewidth=2)
     axes.set(title=f"{name}: p = {p:.3f}", xlabel="mean difference, points")
     print(f"{name:>17}: {round(p * len(means))} of {len(means)} exchanges are as far from 0")
-show(
-    figure,
-    "Two histograms with a line: inside the grey for dropout, at the very end for augmentation",
-)
+show(figure, "Two histograms and a line: inside the grey for dropout, at the end for augmentation")
 
 # %% [markdown]
 # The line is what we saw, the grey is what labels without meaning give. Two of 64 is the **least** that six seeds can
@@ -389,8 +386,7 @@ def chances(effect, seeds):
     means = d.mean(axis=1)
     far = np.abs(means) * np.sqrt(seeds)
     sure = far > student.ppf(0.975, seeds - 1) * d.std(axis=1, ddof=1) if seeds > 1 else far < 0
-    figure = Figure(figsize=(7, 2.8), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = canvas(7, 2.8)
     axes.hist(means, bins=np.linspace(-3, 4, 71), color=PLAIN)
     axes.axvspan(-3, 0, color=IMAGE, alpha=0.15)
     axes.set(xlabel="the mean that is reported, in spreads", xlim=(-3, 4), yticks=[])
@@ -398,12 +394,8 @@ def chances(effect, seeds):
     return figure
 
 
-turn(
-    chances,
-    "A histogram around the true effect; its part left of 0 is shaded",
-    effect=FloatSlider(0.5, min=0, max=2, step=0.25, description="effect"),
-    seeds=IntSlider(1, 1, 20, description="seeds"),
-)
+told = "A histogram around the true effect; its part left of 0 is shaded"
+turn(chances, told, effect=(0.5, 0.0, 2.0, 0.25), seeds=(1, 1, 20))
 
 # %% [markdown]
 # ## Reading the paper's table
@@ -412,8 +404,8 @@ turn(
 # difference is $\sqrt{(s_1^2 + s_2^2) / 3}$:
 
 # %%
-figure = Figure(figsize=(9, 3), layout="constrained")
-for axes, column in zip(figure.subplots(1, 2, sharey=True), reading.PAPER_COLUMNS[:2], strict=True):
+figure, both = canvas(9, 3, 2, sharey=True)
+for axes, column in zip(both, reading.PAPER_COLUMNS[:2], strict=True):
     for row, each in enumerate(reading.FINDINGS[:5]):
         (one, s1), (other, s2) = (reading.PAPER[arm][column] for arm in (each.before, each.after))
         error = np.sqrt((s1**2 + s2**2) / 3)

@@ -53,15 +53,12 @@ sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # where
 from dataclasses import replace
 
 import numpy as np
-import plotly.graph_objects as go
 import torch
 from einops import rearrange
 from huggingface_hub import try_to_load_from_cache
-from ipywidgets import Dropdown
-from matplotlib.figure import Figure
 from transformers import ViltConfig, ViltModel
 
-from lesson import check, show, turn
+from lesson import canvas, check, show, turn
 from vilt_core import interop, types
 from vilt_core.config import vilt_b32
 from vilt_core.data import image as pictures
@@ -69,11 +66,11 @@ from vilt_core.evaluation.cost import count_flops
 from vilt_core.interop import renames, weights
 from vilt_core.viz.palette import IMAGE, PLAIN
 
+# %%
 torch.set_grad_enabled(False)
 NAME = "vilt-b32-finetuned-vqa"
 
 
-# %%
 def published():
     """The folder of the published weights on this machine; None where there is none."""
     held = os.environ.get("VILT_LAB_PHOTO_MODELS")
@@ -132,33 +129,30 @@ assert all(
 
 
 # %%
-def linear(a, b):
-    return a * b + b
+linear = lambda a, b: a * b + b  # noqa: E731 - a matrix and its bias
 
 
 def by_hand(c):
     """The parameters of a ViLT for questions, part by part."""
-    d, patches = c.width, c.grid**2
-    block = (
-        linear(d, 3 * d) + linear(d, d) + linear(d, c.mlp_width) + linear(c.mlp_width, d) + 4 * d
-    )
-    head = linear(d, 2 * d) + 4 * d + linear(2 * d, c.answers)
+    d, wide = c.width, c.mlp_width
+    block = linear(d, 3 * d) + linear(d, d) + linear(d, wide) + linear(wide, d) + 4 * d
     return {
         "words": (c.vocab_size + c.max_text_tokens + c.segment_types + 2) * d,
         "patches": linear(3 * c.patch_size**2, d),
-        "places, types": (patches + 2 + c.modality_types) * d,
+        "places, types": (c.grid**2 + 2 + c.modality_types) * d,
         "blocks": c.depth * block + 2 * d,
         "pooler": linear(d, d),
-        "answers": head,
+        "answers": linear(d, 2 * d) + 4 * d + linear(2 * d, c.answers),
     }
 
+
+# %%
+import plotly.graph_objects as go
 
 counted = by_hand(model.config)
 assert sum(counted.values()) == sizes[1]
 assert counted["patches"] + counted["blocks"] - 2 * 768 == 87_414_528
 print("blocks and patches: 87.4 million, as the paper says; with all the rest", f"{sizes[1]:,}")
-
-# %%
 figure = go.Figure()
 of_mini = by_hand(mini.config)
 for name, held, color in (("vilt-mini", of_mini, PLAIN), ("ViLT-B/32", counted, IMAGE)):
@@ -189,8 +183,8 @@ def seen_at(width, height):
     return (longer, shorter) if width > height else (shorter, longer)
 
 
-folder_of_photos = Path(vilt_core.__file__).parents[1] / "assets" / "photos"
-photos = {path.stem: pictures.open_image(path) for path in sorted(folder_of_photos.glob("*.jpg"))}
+assets = Path(vilt_core.__file__).parents[1] / "assets"
+photos = {at.stem: pictures.open_image(at) for at in sorted(assets.glob("photos/*.jpg"))}
 shapes = {name: photo.size for name, photo in photos.items()}
 for name, size in [*shapes.items(), ("a film", (1920, 800))]:
     width, height = seen_at(*size)
@@ -202,23 +196,18 @@ for name, size in [*shapes.items(), ("a film", (1920, 800))]:
 def as_seen(photo):
     """A photograph as ViLT-B/32 gets it, with the edges of its patches."""
     small = np.array(pictures.resize(photos[photo], size=384, patch_size=32))
-    figure = Figure(figsize=(5.4, 3.8), layout="constrained")
-    axes = figure.add_subplot()
+    (height, width, _), (figure, axes) = small.shape, canvas(5.4, 3.8)
     axes.imshow(small)
-    for at in range(32, max(small.shape), 32):
-        if at < small.shape[1]:
-            axes.axvline(at - 0.5, color="white", linewidth=0.6, alpha=0.7)
-        if at < small.shape[0]:
-            axes.axhline(at - 0.5, color="white", linewidth=0.6, alpha=0.7)
-    axes.set_title(
-        f"{small.shape[0]} x {small.shape[1]}: {small.size // 3072} patches", fontsize=10
-    )
+    line = {"colors": "white", "linewidth": 0.6, "alpha": 0.7}
+    axes.vlines(np.arange(32, width, 32) - 0.5, 0, height - 1, **line)
+    axes.hlines(np.arange(32, height, 32) - 0.5, 0, width - 1, **line)
+    axes.set_title(f"{height} x {width}: {small.size // 3072} patches", fontsize=10)
     axes.set_axis_off()
     return figure
 
 
-photo_names = Dropdown(options=list(photos), value="coffee", description="photo")
-turn(as_seen, "A cup of coffee under a grid of 12 by 18 squares", photo=photo_names)
+told = "A cup of coffee under a grid of 12 by 18 squares"
+turn(as_seen, told, photo=("coffee", list(photos)))
 
 # %% [markdown]
 # (Photographs: CC0 or public domain, see `assets/photos/CREDITS.md`.) A patch is 32 x 32 pixels of a photograph here: the bowl of the
@@ -300,12 +289,11 @@ for row in renames.TABLE:
 # translator, by hand:
 
 # %%
-TEXT_PART = "embeddings.text_embeddings"
 RENAMES = (
-    ("text_embedding.words", f"{TEXT_PART}.word_embeddings"),
-    ("text_embedding.positions", f"{TEXT_PART}.position_embeddings"),
-    ("text_embedding.segments", f"{TEXT_PART}.token_type_embeddings"),
-    ("text_embedding.norm", f"{TEXT_PART}.LayerNorm"),
+    ("text_embedding.words", "embeddings.text_embeddings.word_embeddings"),
+    ("text_embedding.positions", "embeddings.text_embeddings.position_embeddings"),
+    ("text_embedding.segments", "embeddings.text_embeddings.token_type_embeddings"),
+    ("text_embedding.norm", "embeddings.text_embeddings.LayerNorm"),
     ("patch_embedding.projection", "embeddings.patch_embeddings.projection"),
     ("fusion.types", "embeddings.token_type_embeddings"),
     ("encoder.blocks", "encoder.layer"),
@@ -430,6 +418,7 @@ print(
     f"{len(shares):,} answers; the likeliest has {float(shares.max()):.2%}, even shares {1 / len(shares):.2%}"
 )
 names = bundle.answers if bundle else [f"answer {number}" for number in range(3129)]
+title = "how many people are there?" + ("" if bundle else "\n(random weights: it means nothing)")
 
 
 # %%
@@ -437,22 +426,17 @@ def answers_to(photo):
     """A photograph, and the five likeliest answers to our question."""
     pixels = pictures.to_pixels(photos[photo], size=384, patch_size=32)
     shares = model.vqa(model.pool(text, types.ImageBatch(pixels=pixels[None]))).softmax(dim=-1)[0]
-    best = shares.topk(5)
-    figure = Figure(figsize=(8, 2.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    values, which = (found.flip(0) for found in shares.topk(5))
+    figure, (left, right) = canvas(8, 2.8, 2)
     left.imshow(photos[photo])
     left.set_axis_off()
-    top = [names[k] for k in best.indices.tolist()]
-    right.barh(top[::-1], (100 * best.values).tolist()[::-1], color=IMAGE)
+    right.barh([names[k] for k in which.tolist()], 100 * values, color=IMAGE)
     right.axvline(100 / len(shares), color="black", linestyle=":")
-    right.set(xlabel="share, % (dotted: if all were even)")
-    meaning = "" if bundle else "\n(random weights: this means nothing)"
-    figure.suptitle(f"how many people are there?{meaning}", fontsize=10)
+    right.set(xlabel="share, % (dotted: if all were even)", title=title)
     return figure
 
 
-photo_asked = Dropdown(options=list(photos), value="astronaut", description="photo")
-turn(answers_to, "A photograph, and bars for the five likeliest answers", photo=photo_asked)
+turn(answers_to, "A photograph and the five likeliest answers", photo=("astronaut", list(photos)))
 
 # %% [markdown]
 # On the saved page mind the scale: the likeliest of 3,129 answers gets less than 0.2 %. Random weights know nothing, and some

@@ -8,11 +8,15 @@ The source of a notebook is the .py beside it, in jupytext's percent format. Eve
 exercises fold away is run too, after the last cell, and must pass the exercise's own checker.
 
 A cell tagged "timed" tells what a clock told: of it a run gives the same words, and other numbers.
+
+Each run says how long it took. Where pages are written, the seconds go to notebooks/times.json, and
+from there to the table in the guide (notebooks/README.md).
 """
 
 import argparse
 import base64
 import io
+import json
 import math
 import os
 import re
@@ -30,6 +34,8 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
+TIMES = FOLDER / "times.json"  # seconds of every notebook's last written run, by its name
+GUIDE = FOLDER / "README.md"
 LARGEST = 500_000  # bytes of a page
 PATIENCE = 120  # seconds for one cell
 TIMED = "timed"  # the tag of cells whose numbers are those of a clock
@@ -37,6 +43,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"  # means nothing without its
 _SOLUTION = re.compile(r"<details>.*?```python\n(.*?)```.*?</details>", re.DOTALL)
 _EXERCISE = re.compile(r'^check\("(\d\d\.\d)"', re.MULTILINE)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_TABLE = re.compile(r"(?<=<!-- times -->\n)(?:\|.*\n)*")  # in the guide
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -255,24 +262,61 @@ def check(source: Path) -> list[str]:
     return differences(executed(source), saved)
 
 
+# How long
+
+
+def clocks() -> tuple[float, float]:
+    """Seconds on the clock, and those that cores have worked for ended kernels and for this."""
+    spent = os.times()
+    worked = spent.user + spent.system + spent.children_user + spent.children_system
+    return time.monotonic(), worked
+
+
+def table(times: dict[str, float]) -> str:
+    """The guide's table: seconds of a core for every notebook of the course, and for all."""
+    kept = {name: seconds for name, seconds in sorted(times.items()) if "/" not in name}
+    rows = (
+        ["notebook", *(str(int(name)) for name in kept), "all"],
+        ["---", *["---:"] * (len(kept) + 1)],
+        ["seconds", *(f"{seconds:.0f}" for seconds in kept.values()), f"{sum(kept.values()):.0f}"],
+    )
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def note_time(source: Path, seconds: float) -> None:
+    """Write down how long a notebook took, and renew the guide's table."""
+    times = json.loads(TIMES.read_text(encoding="utf-8")) if TIMES.is_file() else {}
+    times[name_of(source)] = round(seconds, 1)
+    TIMES.write_text(json.dumps(times, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    guide = GUIDE.read_text(encoding="utf-8")
+    GUIDE.write_text(_TABLE.sub(lambda _: table(times), guide), encoding="utf-8")
+
+
+def _took(before: tuple[float, float]) -> str:
+    clock, worked = (now - then for now, then in zip(clocks(), before, strict=True))
+    return f"{clock:.0f} s on the clock, {worked:.0f} s of a core"
+
+
 def main() -> int:
     """Run what is asked for; 0 where all is well."""
     parser = argparse.ArgumentParser(description="Run the notebooks and write their pages.")
     parser.add_argument("numbers", nargs="*", help="of the notebooks: 01 zh/01; all by default")
     parser.add_argument("--check", action="store_true", help="write nothing, say what differs")
     asked = parser.parse_args()
-    wrong = 0
+    wrong, begun = 0, clocks()
     for source in sources(asked.numbers):
-        begun, name = time.monotonic(), source.relative_to(FOLDER).with_suffix("")
+        before, name = clocks(), source.relative_to(FOLDER).with_suffix("")
         if asked.check:
             told = check(source)
             wrong += len(told)
-            print("\n".join(f"{name}: {line}" for line in told) or f"{name}: true")
+            said = "\n".join(f"{name}: {line}" for line in told) or f"{name}: true"
         else:
             page = nbformat.writes(executed(source))
             page_of(source).write_text(page + "\n", encoding="utf-8")
-            took = time.monotonic() - begun
-            print(f"{name}: {len(page):,} bytes, {took:.0f} s", flush=True)
+            note_time(source, clocks()[1] - before[1])
+            said = f"{name}: {len(page):,} bytes"
+        print(f"{said}, {_took(before)}", flush=True)
+    print(f"all: {_took(begun)}")
     return 1 if wrong else 0
 
 

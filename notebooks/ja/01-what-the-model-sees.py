@@ -47,10 +47,8 @@ sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # `less
 import numpy as np
 import torch
 from einops import rearrange
-from ipywidgets import IntSlider
-from matplotlib.figure import Figure
 
-from lesson import check, show, turn
+from lesson import canvas, check, show, turn
 from vilt_core.data.image import normalise
 from vilt_core.viz.palette import IMAGE, TEXT
 from vilt_core.viz.sheet import sheet
@@ -63,6 +61,8 @@ sentence = "a fox above a camel"
 show(sheet([picture], titles=[sentence]), "青い水玉の背景に、ラクダの上のキツネ")
 
 # %% [markdown]
+# （図の題は、この画像を述べた英語の文「ラクダの上のキツネ」です。モデルは英語しか読めないので、文はそのままです。図の中の文字は英語なので、それぞれの図の下で説明します。）
+#
 # この画像は、ラボに付属する*ステッカー世界*のものです。あなたにはキツネが見えます。コンピュータが持っているのは 128 行 × 128 画素、1 画素につき赤・緑・青の 3 バイトです。
 
 # %%
@@ -89,6 +89,8 @@ for r in range(rows):
 show(sheet([spread], titles=["what enters the model"]), "64 個の四角に分けられた画像")
 
 # %% [markdown]
+# （図の題：モデルに入るもの。）
+#
 # もう一度キツネを見てください。「キツネ」が写っている四角は一つもありません。耳があり、目があり、鼻先の半分があるだけです。どの四角が一緒なのかをモデルに教える人はいません。自分で見つけるしかないのです。
 #
 # 四角には、ページを読む順に、一行ずつ番号を付けます。これが**ラスター順**（raster order）です。
@@ -155,6 +157,8 @@ show(
 )
 
 # %% [markdown]
+# （図の題：左は「一枚の画像」、右は「同じ四角」。）
+#
 # そこで、位置ごとに固有のベクトルを用意し、これもほかと同じように学習して、単純に*足し*ます。論文の式 2 です。
 #
 # $$ \bar v = [v_\text{class};\; v_1 V;\; \dots;\; v_N V] + V^\text{pos} $$
@@ -179,8 +183,7 @@ directions = torch.nn.functional.normalize(positions.detach(), dim=-1)
 def alike(row, column):
     """各位置のベクトルが、ある位置のベクトルとどれほど同じ向きか。"""
     likeness = (directions @ directions[row, column]).numpy()
-    figure = Figure(figsize=(4.6, 3.8), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = canvas(4.6, 3.8)
     picture_of = axes.imshow(likeness, vmin=-1, vmax=1, cmap="PuOr_r")
     axes.plot(column, row, "k+", markersize=12)
     axes.set(title=f"cosine with place ({row}, {column})", xlabel="column", ylabel="row")
@@ -188,14 +191,12 @@ def alike(row, column):
     return figure
 
 
-turn(
-    alike,
-    "8 × 8 の位置の格子。選んだ位置とその周りが最も明るい",
-    row=IntSlider(2, 0, 7, description="row"),
-    column=IntSlider(3, 0, 7, description="column"),
-)
+# %%
+turn(alike, "8 × 8 の位置の格子。選んだ位置とその周りが最も明るい", row=(2, 0, 7), column=(3, 0, 7))
 
 # %% [markdown]
+# （図の題：選んだ位置（行、列）とのコサイン。横軸は列、縦軸は行、右の色の帯はコサインの値です。）
+#
 # ### 別の大きさの画像
 #
 # 表には 8 x 8 の位置があります。横に広い画像にはもっと必要です。そのときは表を*引き伸ばし*ます。角は角に合わせ、学習された値の間は直線で結びます。192 個の数のうちの一つを一行に沿って、学習されたままの値と 15 列に引き伸ばした値で示します。
@@ -205,22 +206,20 @@ import plotly.graph_objects as go
 
 stretched = embedding.positions(8, 15).detach()
 entry = int(positions.detach()[0].std(dim=0).argmax())
-figure = go.Figure(
-    [
-        go.Scatter(
-            x=np.linspace(0, 1, 15), y=stretched[0, :, entry].numpy(), name="stretched to 15",
-            mode="lines+markers", line={"color": IMAGE, "dash": "dot"},
-        ),
-        go.Scatter(
-            x=np.linspace(0, 1, 8), y=positions.detach()[0, :, entry].numpy(), name="learned, 8",
-            mode="markers", marker={"color": TEXT},
-        ),
-    ]
-)  # fmt: skip
-figure.update_layout(height=280, template="plotly_white", xaxis_title="from left to right")
+figure = go.Figure(layout={"height": 280, "template": "plotly_white"})
+for table, name, mode, color in (
+    (stretched, "stretched to 15", "lines+markers", IMAGE),
+    (positions.detach(), "learned, 8", "markers", TEXT),
+):
+    y = table[0, :, entry].numpy()
+    line = {"x": np.linspace(0, 1, len(y)), "y": y, "line": {"color": color, "dash": "dot"}}
+    figure.add_scatter(**line, name=name, mode=mode)
+figure.update_xaxes(title="from left to right")
 show(figure, "学習された 8 点と、それらを結ぶ直線の上の 15 点")
 
 # %% [markdown]
+# （凡例：線で結ばれた点が「15 列に引き伸ばした」表、離れた点が「学習された 8 個」の値。横軸は左から右です。）
+#
 # ## 文もベクトルになる
 #
 # モデルは、決まった*単語片*（word piece）の一覧を持っています。ここでは数百個、BERT では 30,522 個です。一覧にない単語は、より小さな単語片をつないで作ります。`##` は「前に続く」という意味です。`[CLS]` と `[SEP]` が両端に立ちます。
@@ -266,8 +265,7 @@ torch.testing.assert_close(z, joint[0], rtol=1e-4, atol=1e-4)
 print(len(mine), "個の単語片 + クラス 1 個 +", len(tokens), "個のパッチ =", len(z), "個のベクトル")
 
 # %%
-figure = Figure(figsize=(8, 2.6), layout="constrained")
-axes = figure.add_subplot()
+figure, axes = canvas(8, 2.6)
 axes.imshow(z.detach().T.numpy(), aspect="auto", cmap="PuOr_r", vmin=-3, vmax=3)
 axes.axvspan(-0.5, len(mine) - 0.5, color=TEXT, alpha=0.12)
 axes.set(title="the list that the transformer reads", ylabel="192 numbers each")
@@ -275,6 +273,8 @@ axes.set_xticks([len(mine) / 2, len(mine) + 32], ["words", "class and patches"])
 show(figure, "192 個の数の列が 72 本：単語 7、クラス 1、パッチ 64")
 
 # %% [markdown]
+# （図の題：Transformer が読む列。縦軸は一つのベクトルの 192 個の数、横軸は左が単語、右がクラスとパッチです。）
+#
 # **何が失われたか。** 四角の中では細部が失われました。768 個の数が 192 個になったのです。（発表された ViLT では 3,072 個が 768 個になります。）四角の間では、検出器なら教えてくれたはずのことが失われました。この列には物体も輪郭も名前もありません。どこがキツネでどこが背景なのかは、Transformer の各層が見つけることになります。それがノートブック 2 です。
 #
 # ## 演習

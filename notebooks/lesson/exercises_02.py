@@ -76,7 +76,7 @@ def tokens(answer: Any) -> str:
         raise Off("Set 2 s^2 d = 8 s d^2 and divide both sides by 2 s d.")
     if found in (4, 192):
         raise Off("The ratio is right, but in which direction? s = 4 d.")
-    if not 3070 <= found <= 3073:
+    if found not in (3072, 3073):  # equal at 3,072, dearer from 3,073 on
         raise Off("Solve 2 s^2 d = 8 s d^2 for s, with d = 768.")
     return "s = 4 d = 3072, ten times more than ViLT reads."
 

@@ -49,6 +49,8 @@ def hardest_negatives(answer: Any) -> str:
         negative = -_SCORES  # all scores below 0: a mask of zeros would win
         if not close(array(run(answer, negative - 1)), [2, 0, 3, 1]):
             raise Off("Right here, wrong where all scores are negative: mask with minus infinity.")
+        if not close(array(run(answer, _SCORES[:2, :2].copy())), [1, 0]):
+            raise Off("Right for four rows, wrong for two: is the size of the mask fixed?")
         return "No one had to write them."
     if close(found, [2, 0, 1, 1]):
         raise Off("Along the columns: for each row, look at its columns (axis 1).")
@@ -69,6 +71,9 @@ def recall_at(answer: Any) -> str:
         raise Off("Rows and columns are exchanged: rank the columns of each row.")
     if not close(found, _recalls(_SCORES)):
         raise Off(f"Of the example at k = 1, 2, 3, 4 it is {_recalls(_SCORES)}, yours {found}.")
+    few = np.array([[0.2, 0.9], [0.1, 0.8]])
+    if not close(number(run(answer, few, 1)), 0.5):
+        raise Off("Right for four rows, wrong for two: is the number of rows fixed?")
     return "Papers write R@1, R@5 and R@10."
 
 

@@ -47,10 +47,8 @@ sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # `less
 import numpy as np
 import torch
 from einops import rearrange
-from ipywidgets import IntSlider
-from matplotlib.figure import Figure
 
-from lesson import check, show, turn
+from lesson import canvas, check, show, turn
 from vilt_core.data.image import normalise
 from vilt_core.viz.palette import IMAGE, TEXT
 from vilt_core.viz.sheet import sheet
@@ -63,6 +61,8 @@ sentence = "a fox above a camel"
 show(sheet([picture], titles=[sentence]), "蓝色圆点背景上，一张狐狸贴纸在一张骆驼贴纸上方")
 
 # %% [markdown]
+# （图题是描述这张图片的英文句子：“骆驼上方的一只狐狸”。模型只懂英文，所以句子保持原样。图中的文字都是英文，每张图下面有解释。）
+#
 # 这张图片来自随实验室附带的*贴纸世界*。你看到的是一只狐狸。计算机手里的是 128 行、每行 128 个像素，每个像素三个字节：红、绿、蓝。
 
 # %%
@@ -89,6 +89,8 @@ for r in range(rows):
 show(sheet([spread], titles=["what enters the model"]), "分成 64 个小方块的图片")
 
 # %% [markdown]
+# （图题：进入模型的东西。）
+#
 # 现在再看那只狐狸。没有哪个方块显示“一只狐狸”：有的是一只耳朵，有的是一只眼睛，有的是半张嘴。没有人会告诉模型哪些方块属于一起，它得自己弄明白。
 #
 # 方块按读书的顺序编号，一行接一行：这就是**光栅顺序**（raster order）。
@@ -155,6 +157,8 @@ show(
 )
 
 # %% [markdown]
+# （图题：左边“一张图片”，右边“同样的方块”。）
+#
 # 所以每个位置都有一个自己的向量，和别的参数一样是学来的，我们只是把它*加*上去。这就是论文的公式 2：
 #
 # $$ \bar v = [v_\text{class};\; v_1 V;\; \dots;\; v_N V] + V^\text{pos} $$
@@ -179,8 +183,7 @@ directions = torch.nn.functional.normalize(positions.detach(), dim=-1)
 def alike(row, column):
     """每个位置的向量与某一位置的向量方向有多一致。"""
     likeness = (directions @ directions[row, column]).numpy()
-    figure = Figure(figsize=(4.6, 3.8), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = canvas(4.6, 3.8)
     picture_of = axes.imshow(likeness, vmin=-1, vmax=1, cmap="PuOr_r")
     axes.plot(column, row, "k+", markersize=12)
     axes.set(title=f"cosine with place ({row}, {column})", xlabel="column", ylabel="row")
@@ -188,14 +191,12 @@ def alike(row, column):
     return figure
 
 
-turn(
-    alike,
-    "8 乘 8 的位置网格，选中的位置及其周围最亮",
-    row=IntSlider(2, 0, 7, description="row"),
-    column=IntSlider(3, 0, 7, description="column"),
-)
+# %%
+turn(alike, "8 乘 8 的位置网格，选中的位置及其周围最亮", row=(2, 0, 7), column=(3, 0, 7))
 
 # %% [markdown]
+# （图题：与所选位置（行，列）的余弦；横轴是列，纵轴是行，右侧色条是余弦的值。）
+#
 # ### 别的尺寸的图片
 #
 # 表里有 8 x 8 个位置，更宽的图片需要更多。这时把表*拉伸*，角对着角，学到的值之间用直线相连。下面是 192 个数中的一个沿着一行的样子：学到的，以及拉伸到 15 列的。
@@ -205,22 +206,20 @@ import plotly.graph_objects as go
 
 stretched = embedding.positions(8, 15).detach()
 entry = int(positions.detach()[0].std(dim=0).argmax())
-figure = go.Figure(
-    [
-        go.Scatter(
-            x=np.linspace(0, 1, 15), y=stretched[0, :, entry].numpy(), name="stretched to 15",
-            mode="lines+markers", line={"color": IMAGE, "dash": "dot"},
-        ),
-        go.Scatter(
-            x=np.linspace(0, 1, 8), y=positions.detach()[0, :, entry].numpy(), name="learned, 8",
-            mode="markers", marker={"color": TEXT},
-        ),
-    ]
-)  # fmt: skip
-figure.update_layout(height=280, template="plotly_white", xaxis_title="from left to right")
+figure = go.Figure(layout={"height": 280, "template": "plotly_white"})
+for table, name, mode, color in (
+    (stretched, "stretched to 15", "lines+markers", IMAGE),
+    (positions.detach(), "learned, 8", "markers", TEXT),
+):
+    y = table[0, :, entry].numpy()
+    line = {"x": np.linspace(0, 1, len(y)), "y": y, "line": {"color": color, "dash": "dot"}}
+    figure.add_scatter(**line, name=name, mode=mode)
+figure.update_xaxes(title="from left to right")
 show(figure, "学到的八个点，以及它们之间直线上的十五个点")
 
 # %% [markdown]
+# （图例：虚线相连的点是“拉伸到 15 列”的表，单独的点是“学到的 8 个”值；横轴从左到右。）
+#
 # ## 句子也变成向量
 #
 # 模型有一份固定的*词片*（word piece）表：这里有几百个，BERT 里有 30,522 个。表里没有的词由更小的词片拼成；`##` 表示“接着前面”。`[CLS]` 和 `[SEP]` 站在两端。
@@ -266,8 +265,7 @@ torch.testing.assert_close(z, joint[0], rtol=1e-4, atol=1e-4)
 print(len(mine), "个词片 + 1 个类别词元 +", len(tokens), "个图像块 =", len(z), "个向量")
 
 # %%
-figure = Figure(figsize=(8, 2.6), layout="constrained")
-axes = figure.add_subplot()
+figure, axes = canvas(8, 2.6)
 axes.imshow(z.detach().T.numpy(), aspect="auto", cmap="PuOr_r", vmin=-3, vmax=3)
 axes.axvspan(-0.5, len(mine) - 0.5, color=TEXT, alpha=0.12)
 axes.set(title="the list that the transformer reads", ylabel="192 numbers each")
@@ -275,6 +273,8 @@ axes.set_xticks([len(mine) / 2, len(mine) + 32], ["words", "class and patches"])
 show(figure, "72 列，每列 192 个数：七个词、一个类别词元、64 个图像块")
 
 # %% [markdown]
+# （图题：Transformer 读的那一列；纵轴是每个向量的 192 个数，横轴左边是词，右边是类别词元和图像块。）
+#
 # **丢失了什么？** 在一个方块之内，丢的是细节：768 个数变成了 192 个。（已发表的 ViLT 是 3,072 个变成 768 个。）在方块之间，丢的是检测器本来会告诉我们的东西：这列向量里没有物体，没有轮廓，也没有名称。哪里是狐狸、哪里是背景，要由 Transformer 的各层去弄明白。那是第 2 本笔记本的内容。
 #
 # ## 练习
