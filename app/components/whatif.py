@@ -87,7 +87,8 @@ def _badge(reply: Reply) -> str:
         return ""
     if reply.answers[0].text == reply.truth:
         return '<span class="lab-badge right">✓ right</span>'
-    return f'<span class="lab-badge wrong">✗ truly <span translate="no">{escape(reply.truth)}</span></span>'
+    truth = f'<span translate="no">{escape(reply.truth)}</span>'
+    return f'<span class="lab-badge wrong">✗ truly {truth}</span>'
 
 
 def build() -> gr.HTML:

@@ -288,7 +288,7 @@ const labLanguages = ((kit) => {
         for (const node of addedNodes) if (isElement(node)) deep.add(node);
       }
     }
-    for (const element of deep) if (element.isConnected && !isFenced(element)) visit(element);
+    for (const element of deep) if (element.isConnected && isReached(element)) visit(element);
     for (const element of shallow) if (element.isConnected && isReached(element)) visit(element, false);
     markFields();
     observer.takeRecords(); // what was written just now
