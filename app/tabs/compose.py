@@ -4,12 +4,13 @@ import itertools
 import json
 from dataclasses import dataclass, replace
 from functools import partial
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from app import composing, services
-from app.components import chips, composer, picker, progress, reply, sight, whatif
+from app.components import chips, composer, picker, plain, progress, reply, sight, whatif
 from app.components.line import Line, Row
 from app.components.linking import Place
 from app.components.polite import sentence
@@ -249,6 +250,18 @@ def carried(desk: Desk | None, question: str, text: str, model: str | None) -> d
     return {"link": composing.link(desk.scene, question, text, composing.speaker(model))}
 
 
+def speaks(model: str | None) -> str:
+    """Which model answers here, as HTML, where that is not the one chosen."""
+    here = composing.speaker(model)
+    if model is None or model == here:
+        return ""
+    return (
+        f'<p class="lab-aside"><b translate="no">{escape(here)}</b> answers here, not '
+        f'<b translate="no">{escape(model)}</b>: scenes of stickers are what it knows, and every '
+        "change is answered at once.</p>"
+    )
+
+
 def build(speaker: gr.State, place: Place) -> None:
     """Lay out the tab.
 
@@ -263,6 +276,7 @@ def build(speaker: gr.State, place: Place) -> None:
         with gr.Column(min_width=320):
             question, ask = _field("Question", "Ask about the scene, in English", "Ask")
             questions = chips.build(label="Suggested questions")
+            stand_in = plain.html(elem_id="compose-speaker")
             card = _html("compose-reply")
             turned = whatif.build()
             text, match = _field("Sentence", "Say something about the scene, in English", "Match")
@@ -327,6 +341,7 @@ def build(speaker: gr.State, place: Place) -> None:
     line = Line(name="compose", seen=questions)
     given = [desk, *said]
     place.carries(given, carried)
+    speaker.change(speaks, speaker, stand_in, show_progress="hidden", api_visibility="private")
     line.on(editor.arrive, arrive, [speaker], [strip, *outputs], **quiet)
     line.on(strip.pick, show, [speaker], [strip, *outputs], **counted)
     line.on(strip.fresh, fresh, [speaker], [strip, *outputs], **counted)
