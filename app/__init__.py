@@ -63,8 +63,8 @@ def build_demo() -> gr.Blocks:
                 preprocess.build(pixels_tab, link.place("pixels"))
             with gr.Tab("Find", id="find") as find_tab:
                 retrieve.build(chosen.speakers["find"], link.place("find"))
-            with gr.Tab("Train", id="train"):
-                train.build()
+            with gr.Tab("Train", id="train") as train_tab:
+                train.build(train_tab, link.place("train"))
             with gr.Tab("Compare", id="compare") as compare_tab:
                 families.build(compare_tab, link.place("compare"))
         glossary.introduce(tabs)

@@ -5,7 +5,9 @@ torch and plotly are imported on first use, so that the page is there before the
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,6 +37,7 @@ HEADERS = (
     "paper ", "ms", "ms, paper",
 )  # fmt: skip
 TYPES = ("str", "number", "str", "str", "str", *("number",) * 6)
+_BEAT = 0.5  # seconds between two chances to stop
 NOTES = {"regions": "A detector of random weights finds nothing: its boxes are anybody's guess."}
 _FIELDS: dict[Measure, tuple[str, float]] = {
     "Time": ("milliseconds", 1.0),
@@ -259,8 +262,21 @@ def title_of(name: str) -> str:
     return titles[name]
 
 
-def watched(image: str | None, sentence: str, key: Key | None, name: str) -> "Passing":
+def watched(
+    image: str | None,
+    sentence: str,
+    key: Key | None,
+    name: str,
+    between: Callable[[], None] | None = None,
+) -> "Passing":
     """One picture and one sentence sent through one model of random weights.
+
+    Args:
+        image: the user's own.
+        sentence: that goes with it.
+        key: a picture of ours.
+        name: of the model.
+        between: called before each stage of the model; what it raises ends all of this.
 
     Raises:
         ValueError: one sentence on what is wrong with the picture, the sentence or the model.
@@ -272,7 +288,44 @@ def watched(image: str | None, sentence: str, key: Key | None, name: str) -> "Pa
     tokenizer = services.predictor().tokenizer
     ids = tokenizer.encode([tokenizer.check(sentence, noun="sentence")]).batch.ids[0].tolist()
     seen = open_image(services.seen_by_model(image, key, side=services.PICTURE_SIDE))
-    return pass_through(name, seen, ids, size=size())
+    return pass_through(name, seen, ids, size=size(), between=between)
+
+
+class _LeftError(Exception):
+    """Nobody waits for it any longer."""
+
+
+def attended(
+    image: str | None, sentence: str, key: Key | None, name: str
+) -> "Generator[Passing | None]":
+    """The same, with None again and again until it is there.
+
+    Whoever stops listening ends it before the model's next stage: a detector of the published size
+    takes minutes.
+
+    Raises:
+        ValueError: as ``watched`` does.
+    """
+    left = threading.Event()
+
+    def between() -> None:
+        if left.is_set():
+            raise _LeftError
+
+    pool = ThreadPoolExecutor(1, thread_name_prefix="watching")
+    work = pool.submit(watched, image, sentence, key, name, between)
+    try:
+        while True:
+            try:
+                found = work.result(timeout=_BEAT)
+            except TimeoutError:
+                yield None
+            else:
+                yield found
+                return
+    finally:
+        left.set()
+        pool.shutdown(wait=False)
 
 
 DETECTOR = "detector-mini"

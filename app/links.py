@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
-from app import alignments, comparison, galleries, peculiar
+from app import alignments, comparison, galleries, peculiar, training
 from app.pairs import Ours, SceneOfPair
 from app.photographs import PHOTOGRAPHS, Photograph
 from app.services import Key, SceneKey
@@ -131,6 +131,28 @@ def one_of(*names: str) -> Reader:
     return read_name
 
 
+def number_of(*numbers: float) -> Reader:
+    """One of a few numbers."""
+
+    def read_choice(text: str) -> float:
+        found = next((one for one in numbers if f"{one:g}" == text), None)
+        if found is None:
+            known = ", ".join(f"{one:g}" for one in numbers)
+            raise ValueError(f"expected one of {known}, got {text!r:.40}")
+        return found
+
+    return read_choice
+
+
+def some_of(*names: str) -> Reader:
+    """Some of a few words, between points: ``mlm.itm``."""
+
+    def read_names(text: str) -> tuple[str, ...]:
+        return tuple(one_of(*names)(one) for one in text.split("."))
+
+    return read_names
+
+
 def places(text: str) -> tuple[int, ...]:
     """Whole numbers between points: ``3.4``.
 
@@ -141,6 +163,17 @@ def places(text: str) -> tuple[int, ...]:
     if not all(_is_whole(part) for part in parts):
         raise ValueError(f"expected numbers such as 3.4, got {text!r:.40}")
     return tuple(int(part) for part in parts)
+
+
+def seed(text: str) -> int:
+    """What a training starts its chance with.
+
+    Raises:
+        ValueError: no such number.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) < 11 and int(text) < 2**31):
+        raise ValueError(f"expected a whole number from 0 to {2**31 - 1}, got {text!r:.40}")
+    return int(text)
 
 
 def gallery(text: str) -> str:
@@ -191,6 +224,16 @@ CARRIED: Mapping[str, Mapping[str, Reader]] = {
         "sentence": words,
         "picture": picture,
         "shortlist": whole(1, galleries.LONGEST),
+    },
+    "train": {
+        "steps": whole(*training.STEPS),
+        "objectives": some_of(*training.OBJECTIVES),
+        "unit": one_of("word", "piece"),
+        "kinds": number_of(*training.KINDS),
+        "rate": number_of(*training.RATES),
+        "batch": whole(*training.BATCHES),
+        "weight": number(*training.WEIGHTS),
+        "seed": seed,
     },
     "compare": {
         "measure": one_of(*comparison.MEASURES),

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 SNAPSHOTS = 14  # of a run, and the one before its first step
+# What can be chosen on the page.
+STEPS = (100, 2000)
+BATCHES = (16, 128)
+WEIGHTS = (0.1, 2.0)  # of alignment
+RATES = (5e-4, 1e-3, 2e-3, 5e-3)
+KINDS = (4, 6, 10, 16)
+OBJECTIVES = ("mlm", "itm", "wpa")
 KEPT = 8  # runs that the server remembers; the oldest gives way
 PICTURE_SIDE = 256
 _PREFIX = "vilt-lab-training-"
@@ -129,24 +136,31 @@ class Told:
 
 
 _RUNS: list[Run] = []
+_REMEMBERED = threading.Lock()  # visitors begin at the same time
 
 
 def _remember(run: Run) -> None:
-    _RUNS.append(run)
     for folder in run.folder.parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > _STALE:
                 shutil.rmtree(folder, ignore_errors=True)
-    idle = [one for one in _RUNS if one is not run and not one.busy]
-    for one in idle[: max(len(_RUNS) - KEPT, 0)]:
-        _RUNS.remove(one)
+    with _REMEMBERED:
+        _RUNS.append(run)
+        idle = [one for one in _RUNS if one is not run and not one.busy]
+        gone = idle[: max(len(_RUNS) - KEPT, 0)]
+        for one in gone:
+            _RUNS.remove(one)
+    for one in gone:
         one.forget()
 
 
 @atexit.register
 def _forget_all() -> None:
-    while _RUNS:
-        _RUNS.pop().forget()
+    with _REMEMBERED:
+        runs = [*_RUNS]
+        _RUNS.clear()
+    for run in runs:
+        run.forget()
 
 
 def chosen(

@@ -1,5 +1,6 @@
 """Suggestions to click: a row of chips that hands back the text chosen."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,10 +8,13 @@ import gradio as gr
 
 from app.theme import static
 
+EMPTY: dict[str, Any] = {"texts": [], "chosen": None, "number": 0}
+_NUMBERS = itertools.count(1)
+
 
 def value(texts: Sequence[str], chosen: str | None = None) -> dict[str, Any]:
-    """What the row shows."""
-    return {"texts": list(texts), "chosen": chosen}
+    """What the row shows; ``number`` tells it from those before it, see line.py."""
+    return {"texts": list(texts), "chosen": chosen, "number": next(_NUMBERS)}
 
 
 def build(*, label: str, ours: bool = False) -> gr.HTML:
@@ -22,7 +26,7 @@ def build(*, label: str, ours: bool = False) -> gr.HTML:
     """
     kind = " data-ours" if ours else ""
     return gr.HTML(
-        value=value(()),
+        value=EMPTY,
         html_template=f'<div class="lab-chips" role="group" aria-label="{label}"{kind}></div>',
         js_on_load=static("chips.js"),
         apply_default_css=False,

@@ -21,6 +21,7 @@ def value(
     *,
     serial: int = -1,
     scene: dict[str, Any] | None = None,
+    put: int | None = None,
     glide: bool = False,
     link: str = "",
     says: str = "",
@@ -32,6 +33,7 @@ def value(
     Args:
         serial: of the edit that this answers; with a new scene none.
         scene: put in place of the one that is there; the history keeps both.
+        put: the number of that scene; ``edit`` brings it back.
         glide: whether stickers are seen to move there.
         link: of the scene, behind the question mark.
         says: what is on the picture, for those who cannot see it.
@@ -42,6 +44,7 @@ def value(
         "told": time.monotonic_ns(),  # or the page would not hear the same words twice
         "serial": serial,
         "scene": scene,
+        "put": put,
         "glide": glide,
         "link": link,
         "says": says,
@@ -54,7 +57,8 @@ def build() -> gr.HTML:
     """The editor, empty.
 
     Its events: ``arrive`` with the ``search`` of the address, once it is first seen; ``edit`` with
-    the ``scene`` and its ``serial``; ``open`` with the ``text`` of a file.
+    the ``scene``, its ``serial`` and the number of what it began with, ``put``; ``open`` with the
+    ``text`` of a file.
     """
     return gr.HTML(
         value=value(),

@@ -76,4 +76,5 @@ def _truth(reply: Reply) -> str:
         return ""
     if reply.answers[0].text == reply.truth:
         return '<span class="lab-badge right">✓ right</span>'
-    return f'<span class="lab-badge wrong">✗ true answer: {escape(reply.truth)}</span>'
+    truth = f'<span translate="no">{escape(reply.truth)}</span>'
+    return f'<span class="lab-badge wrong">✗ true answer: {truth}</span>'

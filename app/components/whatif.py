@@ -51,7 +51,7 @@ def _idea(idea: "Counterfactual | None", question: str, others: bool) -> str:
         )
     says = idea.says[:1].upper() + idea.says[1:]
     other = idea.question.lower() != question.strip().lower()
-    what = f", “{escape(idea.question)}”" if other else ""
+    what = f', “<span translate="no">{escape(idea.question)}</span>”' if other else ""
     return (
         f"<p>{escape(says)} and ask again{what}: the truth turns "
         f'from <b translate="no">{escape(idea.before)}</b> to '
@@ -87,7 +87,8 @@ def _badge(reply: Reply) -> str:
         return ""
     if reply.answers[0].text == reply.truth:
         return '<span class="lab-badge right">✓ right</span>'
-    return f'<span class="lab-badge wrong">✗ truly {escape(reply.truth)}</span>'
+    truth = f'<span translate="no">{escape(reply.truth)}</span>'
+    return f'<span class="lab-badge wrong">✗ truly {truth}</span>'
 
 
 def build() -> gr.HTML:

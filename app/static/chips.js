@@ -3,7 +3,10 @@ const draw = () => {
   const ours = "ours" in element.firstElementChild.dataset;  // words of the page, and not for the model
   const { texts = [], chosen } = props.value ?? {};  // before its tab is opened, the page may say ""
   element.firstElementChild.replaceChildren(...texts.map((text) => {
-    const chip = Object.assign(document.createElement("button"), { type: "button", textContent: text, value: text, translate: ours });
+    const chip = Object.assign(document.createElement("button"), { type: "button", value: text, translate: ours });
+    const [, lead, said] = ours ? /^(\p{Lu}\p{Ll}+: )(.+)$/su.exec(text) ?? ["", text, ""] : ["", text, ""];
+    chip.append(lead);  // of the page's own; what is said after it is for the model
+    if (said) chip.append(Object.assign(document.createElement("span"), { textContent: said, translate: false }));
     chip.setAttribute("aria-pressed", text === chosen);
     return chip;
   }));

@@ -22,6 +22,7 @@ let scene = { version: 1, background: "white", texture: "plain", texture_seed: 0
 let past = [], now = -1;
 let names = 0;  // given to stickers, so that one is known again after a step back
 let chosen = null, serial = 0, sent = 0, link = "", waiting = 0;
+let origin = null;  // the number of the scene that the server put here last
 const nodes = new Map();
 const bare = ({ id, ...sticker }) => sticker;
 const plain = () => ({ ...scene, stickers: scene.stickers.map(bare) });
@@ -114,7 +115,7 @@ const send = () => {
   clearTimeout(waiting);
   waiting = setTimeout(() => {
     sent = serial;
-    trigger("edit", { scene: plain(), serial });
+    trigger("edit", { scene: plain(), serial, put: origin });
   }, 180);
 };
 const settle = () => {
@@ -412,7 +413,10 @@ file.addEventListener("change", async () => {
 const hear = () => {
   const message = props.value ?? {};
   if (message.trouble) say(message.trouble);
-  if (message.scene) load(message.scene, message.glide);
+  if (message.scene) {
+    origin = message.put;
+    load(message.scene, message.glide);
+  }
   else if (message.serial !== -1 && message.serial !== serial) {
     // Of an edit that is history. If no other is on its way, what stands beside the scene is history too.
     if (message.serial === sent) send();

@@ -4,6 +4,7 @@
 // What a text was before is remembered beside it, so that English comes back letter by letter, and what the
 // page writes later is translated anew. Elements with translate="no" or the class notranslate hold words of the
 // model or of the visitor and are left alone, as are code and the choices of a list, whose chosen one is a value.
+// All of that stays English in every language, and is marked so: a voice that reads Chinese would spell it.
 const labLanguages = ((kit) => {
   // Gradio's own words come in the browser's language and cannot be changed later. So it is told English, and
   // what it says is translated like the rest.
@@ -12,11 +13,13 @@ const labLanguages = ((kit) => {
     Object.defineProperty(navigator, name, { value, configurable: true });
 
   const ATTRIBUTES = ["alt", "aria-label", "aria-valuetext", "data-lacks", "data-title", "placeholder", "title"];
+  const MARKS = ["lang", "translate"]; // Gradio writes an element anew by taking away what it does not know
   const FENCED = "script, style, code, pre, .katex, .notranslate, .api-docs, [role=listbox], #js-plotly-tester, "
     + ".lab-verbatim :is(.legend, .annotation, .hoverlayer)";
   const CLOSED = "textarea, select.notranslate"; // what stands in them is a value; what is said about them is not
   const INLINE = new Set(["a", "b", "em", "i", "small", "span", "strong", "sub", "sup", "u"]);
   const ENGLISH = "en";
+  const WORDLESS = "script, style, .katex, select, #js-plotly-tester"; // nothing is read in them, or each part says what it is
 
   // The dictionary.
 
@@ -121,6 +124,7 @@ const labLanguages = ((kit) => {
     element.matches(FENCED) || element.getAttribute("translate") === "no";
   const isFenced = (element) =>
     element.closest(FENCED) !== null || element.closest('[translate="no"]') !== null;
+  const isReached = (element) => !element.parentElement || !isFenced(element.parentElement);
   const isInline = (element) => INLINE.has(element.localName) && !isOwnFence(element);
   const says = (node) => isText(node) && sourceOf(node).trim() !== "";
 
@@ -217,9 +221,32 @@ const labLanguages = ((kit) => {
     if (shown !== now) element.setAttribute(name, shown);
   };
 
+  // What stays English among words of another language says so, unless it has a language of its own.
+  const marked = new WeakSet();
+  const mark = (element, stays) => {
+    const now = element.getAttribute("lang");
+    if (stays && now === null) {
+      marked.add(element);
+      element.setAttribute("lang", ENGLISH);
+    } else if (!stays && now === ENGLISH && marked.delete(element)) element.removeAttribute("lang");
+  };
+  const foreign = () => translated !== nothing;
+  // Of a field the words in it: those that stand there while it is empty are translated.
+  const markFields = () => {
+    for (const field of document.querySelectorAll("textarea")) mark(field, foreign() && !field.matches(":placeholder-shown"));
+  };
+  const stays = (element) => {
+    const said = [...element.childNodes].filter(says);
+    return foreign() && !element.children.length && said.length > 0
+      && said.every((text) => /[A-Za-z]{2}/.test(text.nodeValue) && !texts.has(text));
+  };
+
   // An element that lies behind no fence; with ``deep`` everything in it.
   const visit = (element, deep = true) => {
-    if (isOwnFence(element)) return;
+    if (isOwnFence(element)) {
+      if (!element.matches(WORDLESS)) mark(element, foreign());
+      return;
+    }
     for (const name of ATTRIBUTES) visitAttribute(element, name);
     if (element.matches(CLOSED)) return;
     const whole = asUnit(element);
@@ -227,6 +254,7 @@ const labLanguages = ((kit) => {
       putBack(element);
       for (const node of element.childNodes) if (isText(node)) visitText(node);
     }
+    mark(element, !whole && stays(element));
     for (const node of element.children) {
       if (whole && isInline(node)) visitInside(node);
       else if (deep || isInline(node)) visit(node, deep);
@@ -250,7 +278,8 @@ const labLanguages = ((kit) => {
     for (const { type, target, addedNodes, removedNodes, attributeName } of records) {
       if (!target.isConnected) continue;
       if (type === "attributes") {
-        if (!isFenced(target)) visitAttribute(target, attributeName);
+        if (MARKS.includes(attributeName)) shallow.add(target);
+        else if (!isFenced(target)) visitAttribute(target, attributeName);
       } else if (type === "characterData") {
         if (target.parentElement) shallow.add(unitOf(target.parentElement));
       } else {
@@ -259,8 +288,9 @@ const labLanguages = ((kit) => {
         for (const node of addedNodes) if (isElement(node)) deep.add(node);
       }
     }
-    for (const element of deep) if (element.isConnected && !isFenced(element)) visit(element);
-    for (const element of shallow) if (element.isConnected && !isFenced(element)) visit(element, false);
+    for (const element of deep) if (element.isConnected && isReached(element)) visit(element);
+    for (const element of shallow) if (element.isConnected && isReached(element)) visit(element, false);
+    markFields();
     observer.takeRecords(); // what was written just now
   };
   const observer = new MutationObserver(follow);
@@ -304,11 +334,14 @@ const labLanguages = ((kit) => {
     observer.disconnect();
     [current, translated] = [code, found];
     rename();
-    if (document.body && (code !== ENGLISH || shown)) visit(document.body);
+    if (document.body && (code !== ENGLISH || shown)) {
+      visit(document.body);
+      markFields();
+    }
     shown ||= code !== ENGLISH;
     if (code !== ENGLISH) {
       observer.observe(document.documentElement, {
-        subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ATTRIBUTES,
+        subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: [...ATTRIBUTES, ...MARKS],
       });
     }
     document.documentElement.classList.remove("lab-unread");
@@ -340,9 +373,16 @@ const labLanguages = ((kit) => {
     return found;
   };
 
+  // For the tests too: English on show that nothing says is English, by the words of a model or a visitor.
+  const unmarked = () => [...document.querySelectorAll(`${FENCED}, [translate="no"]`)]
+    .filter((element) => element.checkVisibility?.() && !element.matches(WORDLESS) && !element.closest(WORDLESS)
+      && /[A-Za-z]{2}/.test(element.textContent) && !element.closest('[lang="en"]'))
+    .map((element) => element.outerHTML.slice(0, 120));
+
+  for (const event of ["input", "focusin"]) document.addEventListener(event, markFields);
   const first = wished();
   document.documentElement.classList.toggle("lab-unread", first !== ENGLISH); // no flash of English
   speak(first);
   document.addEventListener("DOMContentLoaded", () => { if (current !== ENGLISH) visit(document.body); });
-  return { choose, missing: () => [...missing()], get current() { return current; } };
+  return { choose, unmarked, missing: () => [...missing()], get current() { return current; } };
 })(/*LANGUAGES*/);

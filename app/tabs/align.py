@@ -1,11 +1,13 @@
 """Align: which patches belong to which word, and how IPOT finds it out step by step."""
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from app import alignments, links, services
 from app.components import chips, picker, plan, progress
+from app.components.line import Line, Row, standing
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -35,6 +37,36 @@ def aligned(
         )
     except ValueError as error:
         return {"trouble": sentence(error)}
+
+
+def asked_here(
+    image: str | None,
+    text: str,
+    beta: float,
+    iterations: float,
+    key: Key | None,
+    model: str,
+    *,
+    late: Row | None = None,
+) -> tuple[Any, ...]:
+    """What stands in the box, aligned; it goes there again where something else came meanwhile."""
+    message = aligned(image, text, beta, iterations, key, model)
+    return text if late else gr.skip(), chips.value(_suggestions(key, model), text), message
+
+
+def slid(
+    image: str | None,
+    text: str,
+    beta: float,
+    iterations: float,
+    key: Key | None,
+    model: str,
+    *,
+    late: Row | None = None,
+) -> tuple[Any, ...]:
+    """Other settings, for the sentence that is in the box by now."""
+    text = standing(text, late)
+    return (aligned(image, text, beta, iterations, key, model),)
 
 
 def opened(
@@ -138,6 +170,7 @@ def build(speaker: gr.State, place: Place) -> None:
         message = aligned(image, event.text, beta, iterations, key, model)
         return event.text, chips.value(_suggestions(key, model), event.text), message
 
+    line = Line(name="align", seen=suggestions)
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
     counted = progress.answering(view)
 
@@ -149,7 +182,7 @@ def build(speaker: gr.State, place: Place) -> None:
         return *shown, beta, iterations
 
     place.opens(
-        speaker.change,
+        partial(line.on, speaker.change),
         introduce,
         [speaker, chosen.image, text, *settings, chosen.key],
         [*everything, *settings],
@@ -164,24 +197,27 @@ def build(speaker: gr.State, place: Place) -> None:
             "iterations": int(iterations),
         },
     )
-    chosen.strip.pick(pick, [chosen.keys, *settings, speaker], everything, **counted)
-    chosen.strip.fresh(fresh, [chosen.keys, *settings, speaker], everything, **counted)
-    chosen.image.input(
+    line.on(chosen.strip.pick, pick, [chosen.keys, *settings, speaker], everything, **counted)
+    line.on(chosen.strip.fresh, fresh, [chosen.keys, *settings, speaker], everything, **counted)
+    line.on(
+        chosen.image.input,
         brought,
         [chosen.keys, speaker],
         [chosen.strip, chosen.key, suggestions, view],
         **quiet,
     )
-    suggestions.pick(
+    line.on(
+        suggestions.pick,
         suggest,
         [chosen.image, *settings, chosen.key, speaker],
         [text, suggestions, view],
         **counted,
     )
-    gr.on(
-        [button.click, text.submit, beta.release, iterations.release],
-        aligned,
+    line.on(
+        partial(gr.on, [button.click, text.submit]),
+        asked_here,
         asked,
-        view,
+        [text, suggestions, view],
         **counted,
     )
+    line.on(partial(gr.on, [beta.release, iterations.release]), slid, asked, [view], **counted)

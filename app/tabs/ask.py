@@ -1,11 +1,13 @@
 """Ask: a picture, a question, and the five likeliest answers beside the true one."""
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from app import links, services
 from app.components import chips, picker, progress, reply
+from app.components.line import Line, Row
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -40,6 +42,13 @@ def asked(image: str | None, question: str, key: Key | None, model: str) -> tupl
     """A question of the user's own words, perhaps one of the suggestions, answered."""
     suggestions = chips.value(_suggestions(key, model), question)
     return answered(image, question, key, model), suggestions
+
+
+def asked_here(
+    image: str | None, question: str, key: Key | None, model: str, *, late: Row | None = None
+) -> tuple[Any, ...]:
+    """What stands in the box, answered; it goes there again where something else came meanwhile."""
+    return question if late else gr.skip(), *asked(image, question, key, model)
 
 
 def suggested(image: str | None, question: str, key: Key | None, model: str) -> tuple[Any, ...]:
@@ -125,10 +134,11 @@ def build(speaker: gr.State, place: Place) -> gr.HTML:
     ) -> tuple[Any, ...]:
         return suggested(image, event.text, key, model)
 
+    line = Line(name="ask", seen=suggestions)
     quiet: dict[str, Any] = {"show_progress_on": card, "api_visibility": "private"}
     counted = progress.answering(card)
     place.opens(
-        speaker.change,
+        partial(line.on, speaker.change),
         introduced,
         [speaker, chosen.image, question, chosen.key],
         everything,
@@ -138,17 +148,27 @@ def build(speaker: gr.State, place: Place) -> gr.HTML:
         [chosen.key, chosen.image, question],
         lambda key, image, text: {"picture": links.shown(key, image), "question": text},
     )
-    chosen.strip.pick(pick, [chosen.keys, speaker], everything, **counted)
-    chosen.strip.fresh(fresh, [chosen.keys, speaker], everything, **counted)
-    chosen.image.input(
-        brought, [chosen.keys, speaker], [chosen.strip, chosen.key, *replied], **quiet
+    line.on(chosen.strip.pick, pick, [chosen.keys, speaker], everything, **counted)
+    line.on(chosen.strip.fresh, fresh, [chosen.keys, speaker], everything, **counted)
+    line.on(
+        chosen.image.input,
+        brought,
+        [chosen.keys, speaker],
+        [chosen.strip, chosen.key, *replied],
+        **quiet,
     )
-    suggestions.pick(suggest, [chosen.image, chosen.key, speaker], [question, *replied], **counted)
-    gr.on(
-        [button.click, question.submit],
-        asked,
+    line.on(
+        suggestions.pick,
+        suggest,
+        [chosen.image, chosen.key, speaker],
+        [question, *replied],
+        **counted,
+    )
+    line.on(
+        partial(gr.on, [button.click, question.submit]),
+        asked_here,
         [chosen.image, question, chosen.key, speaker],
-        replied,
+        [question, *replied],
         **counted,
     )
     return card

@@ -1,19 +1,26 @@
 """Compose: a scene made by hand, and what the model makes of every change."""
 
+import itertools
 import json
 from dataclasses import dataclass, replace
+from functools import partial
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from app import composing, services
-from app.components import chips, composer, picker, progress, reply, sight, whatif
+from app.components import chips, composer, picker, plain, progress, reply, sight, whatif
+from app.components.line import Line, Row
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.services import EXAMPLES
 
 if TYPE_CHECKING:
     from vilt_core.world.scenes import Scene
+
+
+_PUT = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +30,18 @@ class Desk:
     Attributes:
         scene: as it is now.
         before: as it was, to compare with.
+        question: what was asked last.
+        text: the sentence that was matched last.
         at: which of the ideas is on the card.
+        put: the number of the scene that was put there last: later changes by hand are of that.
     """
 
     scene: "Scene"
     before: "Scene"
+    question: str = ""
+    text: str = ""
     at: int = 0
+    put: int = 0
 
 
 def opened(scene: "Scene", model: str, question: str = "", text: str = "") -> tuple[Any, ...]:
@@ -68,16 +81,28 @@ def read(written: str, model: str) -> tuple[Any, ...]:
 
 
 def edited(
-    given: Any, serial: Any, desk: Desk | None, question: str, text: str, model: str
+    given: Any,
+    serial: Any,
+    desk: Desk | None,
+    question: str,
+    text: str,
+    model: str,
+    put: Any = None,
 ) -> tuple[Any, ...]:
-    """A scene changed by hand: everything is asked again."""
+    """A scene changed by hand: everything is asked again.
+
+    One that had given way to another scene before the page knew of it is gone, and its change too.
+    """
     from vilt_core.world.composing import from_json
 
+    if desk is not None and isinstance(put, int) and put != desk.put:
+        return _skipped(_OUTPUTS)
     try:
         scene = from_json(given)
     except ValueError as error:
         return _only_trouble(sentence(error))
-    desk = Desk(scene=scene, before=scene if desk is None else desk.before)
+    before, last = (scene, 0) if desk is None else (desk.before, desk.put)
+    desk = Desk(scene=scene, before=before, question=question, text=text, put=last)
     number = serial if isinstance(serial, int) else -1
     message = _message(desk, question, text, model, serial=number)
     return desk, message, *_shown(desk, question, text, model)
@@ -87,8 +112,21 @@ def asked(desk: Desk | None, question: str, text: str, model: str) -> tuple[Any,
     """Another question or another sentence about the same scenes."""
     if desk is None:  # nothing was put there yet
         return _skipped(_OUTPUTS)
-    # The desk stays as it is: by now a change by hand may have put another scene there.
-    return gr.skip(), _message(desk, question, text, model), *_shown(desk, question, text, model)
+    desk = replace(desk, question=question, text=text)
+    return desk, _message(desk, question, text, model), *_shown(desk, question, text, model)
+
+
+def asked_here(
+    desk: Desk | None, question: str, text: str, model: str, *, late: Row | None = None
+) -> tuple[Any, ...]:
+    """What stands in the boxes; it goes there again where something else came meanwhile."""
+    *shown, _, _ = asked(desk, question, text, model)
+    return *shown, *((question, text) if late else _skipped(2))
+
+
+def standing(desk: Desk | None, question: str, text: str, late: Row | None) -> tuple[str, str]:
+    """What stands in the boxes by now: as the page says, unless it had not heard all."""
+    return (question, text) if desk is None or not late else (desk.question, desk.text)
 
 
 def done(desk: Desk, text: str, model: str) -> tuple[Any, ...]:
@@ -103,14 +141,12 @@ def done(desk: Desk, text: str, model: str) -> tuple[Any, ...]:
 
 def thought(desk: Desk, question: str, text: str, model: str) -> tuple[Any, ...]:
     """Another idea on the card."""
-    desk = replace(desk, at=desk.at + 1)
-    return desk, *asked(desk, question, text, model)[1:]
+    return asked(replace(desk, at=desk.at + 1), question, text, model)
 
 
 def kept(desk: Desk, question: str, text: str, model: str) -> tuple[Any, ...]:
     """The present scene is what the next ones are compared with."""
-    desk = replace(desk, before=desk.scene)
-    return desk, *asked(desk, question, text, model)[1:]
+    return asked(replace(desk, before=desk.scene), question, text, model)
 
 
 # Outputs: the desk, the editor, then what is shown, then the two texts.
@@ -124,7 +160,10 @@ def _placed(
 ) -> tuple[Any, ...]:
     from vilt_core.world.composing import to_json
 
-    message = _message(desk, question, text, model, scene=to_json(desk.scene), glide=glide)
+    desk = replace(desk, question=question, text=text, put=next(_PUT))
+    message = _message(
+        desk, question, text, model, scene=to_json(desk.scene), put=desk.put, glide=glide
+    )
     *shown, _, _ = _shown(desk, question, text, model)
     return desk, message, *shown, question, text
 
@@ -211,6 +250,18 @@ def carried(desk: Desk | None, question: str, text: str, model: str | None) -> d
     return {"link": composing.link(desk.scene, question, text, composing.speaker(model))}
 
 
+def speaks(model: str | None) -> str:
+    """Which model answers here, as HTML, where that is not the one chosen."""
+    here = composing.speaker(model)
+    if model is None or model == here:
+        return ""
+    return (
+        f'<p class="lab-aside"><b translate="no">{escape(here)}</b> answers here, not '
+        f'<b translate="no">{escape(model)}</b>: scenes of stickers are what it knows, and every '
+        "change is answered at once.</p>"
+    )
+
+
 def build(speaker: gr.State, place: Place) -> None:
     """Lay out the tab.
 
@@ -225,6 +276,7 @@ def build(speaker: gr.State, place: Place) -> None:
         with gr.Column(min_width=320):
             question, ask = _field("Question", "Ask about the scene, in English", "Ask")
             questions = chips.build(label="Suggested questions")
+            stand_in = plain.html(elem_id="compose-speaker")
             card = _html("compose-reply")
             turned = whatif.build()
             text, match = _field("Sentence", "Say something about the scene, in English", "Match")
@@ -253,52 +305,61 @@ def build(speaker: gr.State, place: Place) -> None:
     def open_file(model: str | None, event: gr.EventData) -> tuple[Any, ...]:
         return read(str(event.text), composing.speaker(model))
 
-    def edit(desk, question, text, model, event: gr.EventData) -> tuple[Any, ...]:
-        chosen = composing.speaker(model)
-        return edited(event.scene, event.serial, desk, question, text, chosen)
+    def edit(desk, question, text, model, event: gr.EventData, *, late=None) -> tuple[Any, ...]:
+        now = standing(desk, question, text, late)
+        return edited(event.scene, event.serial, desk, *now, composing.speaker(model), event.put)
 
-    def ask_again(desk, question, text, model) -> tuple[Any, ...]:
-        return asked(desk, question, text, composing.speaker(model))
+    def ask_again(desk, question, text, model, *, late=None) -> tuple[Any, ...]:
+        return asked_here(desk, question, text, composing.speaker(model), late=late)
 
-    def introduce(desk, question, text, model) -> tuple[Any, ...]:
+    def introduce(desk, question, text, model, *, late=None) -> tuple[Any, ...]:
         # The page's first model is named while the first scene is still on its way.
         if not question and not text:
             return _skipped(_OUTPUTS)
-        return asked(desk, question, text, composing.speaker(model))
+        return asked(desk, *standing(desk, question, text, late), composing.speaker(model))
 
-    def suggest(desk, _, text, model, event: gr.EventData) -> tuple[Any, ...]:
-        *shown, _, text = asked(desk, event.text, text, composing.speaker(model))
-        return *shown, event.text, text
+    def suggest(desk, question, text, model, event: gr.EventData, *, late=None) -> tuple[Any, ...]:
+        _, text = standing(desk, question, text, late)
+        *shown, _, kept = asked(desk, event.text, text, composing.speaker(model))
+        return *shown, event.text, kept
 
-    def propose(desk, question, _, model, event: gr.EventData) -> tuple[Any, ...]:
-        *shown, question, _ = asked(desk, question, event.text, composing.speaker(model))
-        return *shown, question, event.text
+    def propose(desk, question, text, model, event: gr.EventData, *, late=None) -> tuple[Any, ...]:
+        question, _ = standing(desk, question, text, late)
+        *shown, kept, _ = asked(desk, question, event.text, composing.speaker(model))
+        return *shown, kept, event.text
 
-    def do(desk, _, text, model) -> tuple[Any, ...]:
+    def do(desk, question, text, model, *, late=None) -> tuple[Any, ...]:
+        _, text = standing(desk, question, text, late)
         return done(desk, text, composing.speaker(model))
 
-    def other(desk, question, text, model) -> tuple[Any, ...]:
-        return thought(desk, question, text, composing.speaker(model))
+    def other(desk, question, text, model, *, late=None) -> tuple[Any, ...]:
+        return thought(desk, *standing(desk, question, text, late), composing.speaker(model))
 
-    def keep(desk, question, text, model) -> tuple[Any, ...]:
-        return kept(desk, question, text, composing.speaker(model))
+    def keep(desk, question, text, model, *, late=None) -> tuple[Any, ...]:
+        return kept(desk, *standing(desk, question, text, late), composing.speaker(model))
 
-    place.carries([desk, *said], carried)
-    editor.arrive(arrive, speaker, [strip, *outputs], **quiet)
-    strip.pick(show, speaker, [strip, *outputs], **counted)
-    strip.fresh(fresh, speaker, [strip, *outputs], **counted)
-    editor.open(open_file, speaker, outputs, **counted)
-    editor.edit(edit, [desk, *said], outputs, **counted)
-    gr.on(
-        [ask.click, question.submit, match.click, text.submit],
-        ask_again, [desk, *said], outputs, **counted,
-    )  # fmt: skip
-    speaker.change(introduce, [desk, *said], outputs, **quiet)
-    questions.pick(suggest, [desk, *said], outputs, **counted)
-    sentences.pick(propose, [desk, *said], outputs, **counted)
-    turned.do(do, [desk, *said], outputs, **counted)
-    turned.other(other, [desk, *said], outputs, **counted)
-    turned.keep(keep, [desk, *said], outputs, **counted)
+    line = Line(name="compose", seen=questions)
+    given = [desk, *said]
+    place.carries(given, carried)
+    speaker.change(speaks, speaker, stand_in, show_progress="hidden", api_visibility="private")
+    line.on(editor.arrive, arrive, [speaker], [strip, *outputs], **quiet)
+    line.on(strip.pick, show, [speaker], [strip, *outputs], **counted)
+    line.on(strip.fresh, fresh, [speaker], [strip, *outputs], **counted)
+    line.on(editor.open, open_file, [speaker], outputs, **counted)
+    line.on(editor.edit, edit, given, outputs, **counted)
+    line.on(
+        partial(gr.on, [ask.click, question.submit, match.click, text.submit]),
+        ask_again,
+        given,
+        outputs,
+        **counted,
+    )
+    line.on(speaker.change, introduce, given, outputs, **quiet)
+    line.on(questions.pick, suggest, given, outputs, **counted)
+    line.on(sentences.pick, propose, given, outputs, **counted)
+    line.on(turned.do, do, given, outputs, **counted)
+    line.on(turned.other, other, given, outputs, **counted)
+    line.on(turned.keep, keep, given, outputs, **counted)
 
 
 def _field(label: str, placeholder: str, verb: str) -> tuple[gr.Textbox, gr.Button]:

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from app import explanations, links, services
 from app.components import chips, picker, plain, progress, reply
+from app.components.line import Line, Row
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.explanations import Subject
@@ -34,6 +36,13 @@ class Work:
 
     over: bool = False  # it has ended, or shall before its next step
     stopped: bool = False  # because the visitor said so
+    known: tuple[Any, ...] | None = None  # what it has shown
+    next: "Work | None" = None  # what took its place
+
+    @property
+    def last(self) -> "Work":
+        """What is in its place by now."""
+        return self if self.next is None else self.next.last
 
 
 def explained(subject: Subject | None, work: Work) -> Iterator[tuple[Any, ...]]:
@@ -57,8 +66,13 @@ def explained(subject: Subject | None, work: Work) -> Iterator[tuple[Any, ...]]:
                 old if new is None else new
                 for old, new in zip(known, _shown(subject, step), strict=True)
             )
+            work.known = known
             yield known
-        if work.stopped:  # with the end, what was handed out last is shown once more
+        # With the end, what was handed out last is shown once more.
+        shown = work.last.known
+        if shown is not None and shown is not work.known:
+            yield shown
+        elif work.stopped:
             yield (*known[:2], progress.note("Stopped."), *known[3:])
     except ValueError as error:
         yield (reply.trouble(sentence(error)), *_nothing()[1:])
@@ -115,6 +129,20 @@ def asked(image: str | None, question: str, key: Key | None, model: str) -> tupl
     """A question taken up: the chips know it, and it is what is explained."""
     subject = _wish(image, question, key, model)
     return chips.value(suggestions_of(key, model), question), subject
+
+
+def asked_here(
+    image: str | None, question: str, key: Key | None, model: str, *, late: Row | None = None
+) -> tuple[Any, ...]:
+    """What stands in the box, taken up; it goes there again where something else came meanwhile."""
+    return question if late else gr.skip(), *asked(image, question, key, model)
+
+
+def other_answer(subject: Subject | None, wish: Subject | None, text: str) -> Subject | Any:
+    """Another answer to explain; nothing new where it is not the question's that is taken up."""
+    if subject is None or subject != wish:
+        return gr.skip()
+    return replace(subject, answer=text, turn=time.monotonic_ns())
 
 
 def introduced(
@@ -229,16 +257,22 @@ def build(speaker: gr.State, place: Place) -> None:
     def suggest(image: str | None, key: Key | None, model: str, event: gr.EventData):
         return event.text, *asked(image, event.text, key, model)
 
-    def other(subject: Subject | None, event: gr.EventData) -> Subject | None:
-        if subject is None:
-            return None
-        return replace(subject, answer=event.text, turn=time.monotonic_ns())
+    def other(subject: Subject | None, wish: Subject | None, event: gr.EventData):
+        return (other_answer(subject, wish, event.text),)
+
+    def bring(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
+        return *brought(keys, model), None
 
     def knock(subject: Subject | None, event: gr.EventData) -> str:
         return knocked(subject, event.parts)
 
+    line = Line(name="explain", seen=suggestions)
     place.opens(
-        speaker.change, introduced, [speaker, chosen.image, question, chosen.key], picture, **quiet
+        partial(line.on, speaker.change),
+        introduced,
+        [speaker, chosen.image, question, chosen.key],
+        picture,
+        **quiet,
     )
     place.carries(
         [chosen.key, chosen.image, question, subject],
@@ -249,19 +283,23 @@ def build(speaker: gr.State, place: Place) -> None:
         },
     )
     counted = quiet | progress.in_order()
-    chosen.strip.pick(pick, [chosen.keys, speaker], picture, **counted)
-    chosen.strip.fresh(fresh, [chosen.keys, speaker], picture, **counted)
-    suggestions.pick(
-        suggest, [chosen.image, chosen.key, speaker], [question, suggestions, wish], **counted
-    )
-    gr.on(
-        [button.click, question.submit],
-        asked,
-        [chosen.image, question, chosen.key, speaker],
-        [suggestions, wish],
+    line.on(chosen.strip.pick, pick, [chosen.keys, speaker], picture, **counted)
+    line.on(chosen.strip.fresh, fresh, [chosen.keys, speaker], picture, **counted)
+    line.on(
+        suggestions.pick,
+        suggest,
+        [chosen.image, chosen.key, speaker],
+        [question, suggestions, wish],
         **counted,
     )
-    answers.pick(other, subject, wish, **counted)
+    line.on(
+        partial(gr.on, [button.click, question.submit]),
+        asked_here,
+        [chosen.image, question, chosen.key, speaker],
+        [question, suggestions, wish],
+        **counted,
+    )
+    line.on(answers.pick, other, [subject, wish], [wish], **counted)
     buttons = [button, stop]
     taken = wish.change(_taken, [wish, running], [subject, running, *buttons, compared], **quiet)
     # "multiple": work that was superseded may still be at its last step.
@@ -269,22 +307,33 @@ def build(speaker: gr.State, place: Place) -> None:
         explained, [wish, running], results, trigger_mode="multiple", **progress.waiting(told)
     )
     work.then(_freed, running, buttons, **quiet)
-    chosen.image.input(
-        brought,
+    line.on(
+        chosen.image.input,
+        bring,
         [chosen.keys, speaker],
-        [chosen.strip, chosen.key, suggestions, subject, *results],
+        [chosen.strip, chosen.key, suggestions, subject, *results, wish],
         **quiet,
     )
-    chosen.image.input(_halted, running, buttons, **quiet)
+    chosen.image.input(_gone, running, buttons, **quiet)
     stop.click(_halted, running, buttons, **quiet)
     board.knock(knock, subject, compared, **progress.answering(compared))
 
 
 def _taken(wish: Subject | None, running: Work | None) -> tuple[Any, ...]:
     """Work begins, and what was under way ends: it can be stopped, old knock-outs are gone."""
+    if wish is None:  # the picture that it was about is gone
+        return None, *_skipped(4)
+    work = Work()
     if running is not None:
-        running.over = True
-    return wish, Work(), *_turned(working=True), _note(_KNOCK)
+        running.over, running.next = True, work
+    return wish, work, *_turned(working=True), _note(_KNOCK)
+
+
+def _gone(running: Work | None) -> tuple[Any, ...]:
+    """The work under way ends, and what it has shown is shown no more."""
+    if running is not None:
+        running.over, running.next = True, Work(over=True, known=_nothing())
+    return _turned(working=False)
 
 
 def _halted(running: Work | None) -> tuple[Any, ...]:

@@ -1,6 +1,7 @@
 """Compare: the four kinds of models of the paper's figure 2, what they cost, and two at work."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from html import escape
 from typing import Any
 
@@ -81,8 +82,14 @@ def watched(
         names = [name for name in (first, second) if name]
         for done, name in enumerate(names):
             says = f"Building {comparison.title_of(name)} with random weights"
-            yield progress.bar(says, done, len(names)), gr.skip()
-            passings.append(comparison.watched(image, text, key, name))
+            bar = progress.bar(says, done, len(names))
+            yield bar, gr.skip()
+            with closing(comparison.attended(image, text, key, name)) as looks:
+                for passing in looks:
+                    if passing is None:  # not yet: one may stop here
+                        yield bar, gr.skip()
+                    else:
+                        passings.append(passing)
             answers.append(comparison.answered(image, question, key, name))
         regions = any(one.facts.sees == "regions" for one in passings)
         stages = comparison.detected(image, key) if regions else ()

@@ -1,11 +1,13 @@
 """Foils: one word of the sentence changed, or one sticker of the scene; what a model notices."""
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from app import foils, links, services
 from app.components import chips, picker, progress, reply
+from app.components.line import Line, Row
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -103,6 +105,46 @@ def introduced(
     return picker.strip_value(keys, None), gr.skip(), None, keys, *kept
 
 
+def shown(
+    how: str,
+    image: str | None,
+    true: str,
+    false: str,
+    sticker: str,
+    thing: str,
+    key: Key | None,
+    turn: int,
+    model: str,
+    *,
+    written: bool = True,
+    late: Row | None = None,
+) -> tuple[Any, ...]:
+    """What stands in the boxes, compared.
+
+    Args:
+        how: what changes.
+        image: the user's own picture.
+        true: a sentence.
+        false: its foil.
+        sticker: of the scene.
+        thing: what it is swapped for.
+        key: the picture on show.
+        turn: which of its sentences.
+        model: by its name.
+        written: whether this was asked of the sentences as they stand there: they are put there
+            again where others came meanwhile. Else those that came are compared.
+        late: the foils that came.
+
+    Returns:
+        Values for both sentences and all behind them.
+    """
+    if late and key is not None and not (written and how == WORD):
+        return turned(key, turn, how, model)
+    board = compared(how, image, true, false, sticker, thing, key, model)
+    kept = (true, false) if late else (gr.skip(), gr.skip())
+    return *kept, offers(key, turn, model, false), gr.skip(), gr.skip(), gr.skip(), board
+
+
 def columns(how: str) -> tuple[gr.Column, gr.Column]:
     """What is filled in for a change of a word, and of a sticker: one of the two is there."""
     return gr.Column(visible=how == WORD), gr.Column(visible=how == STICKER)
@@ -153,7 +195,8 @@ def build(speaker: gr.State, place: Place) -> None:
 
     turn = gr.State(0)
     everything = [*chosen.outputs, true, false, suggestions, sticker, thing, turn, view]
-    asked = [how, chosen.image, true, false, sticker, thing, chosen.key, speaker]
+    asked = [how, chosen.image, true, false, sticker, thing, chosen.key, turn, speaker]
+    told = everything[len(chosen.outputs) :]
 
     def pick(keys, how, model, event: gr.EventData) -> tuple[Any, ...]:
         return opened(keys, keys[event.place], how, model)
@@ -170,8 +213,11 @@ def build(speaker: gr.State, place: Place) -> None:
     def another(key, turn, how, model) -> tuple[Any, ...]:
         return turned(key, turn + 1, how, model)
 
-    def switch(how: str, *rest) -> tuple[Any, ...]:
-        return *columns(how), compared(how, *rest)
+    def switch(how: str, *given: Any, late: Row | None = None) -> tuple[Any, ...]:
+        return *columns(how), *shown(how, *given, written=False, late=late)
+
+    def choose(*given: Any, late: Row | None = None) -> tuple[Any, ...]:
+        return shown(*given, written=False, late=late)
 
     def introduce(model, how: str, image, true, false, key, link: Fields = NOTHING) -> Any:
         how = {"word": WORD, "sticker": STICKER}.get(link.get("change", ""), how)
@@ -184,42 +230,36 @@ def build(speaker: gr.State, place: Place) -> None:
             return found | {"foil": false}
         return found | {"change": "sticker", "sticker": sticker, "thing": thing}
 
-    def show(how, image, true, false, sticker, thing, key, turn, model) -> tuple[Any, ...]:
-        board = compared(how, image, true, false, sticker, thing, key, model)
-        return offers(key, turn, model, false), board
-
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
     counted = progress.answering(view)
+    line = Line(name="foils", seen=suggestions)
     place.opens(
-        speaker.change,
+        partial(line.on, speaker.change),
         introduce,
         [speaker, how, chosen.image, true, false, chosen.key],
         [*everything, how, by_word, by_sticker],
         **quiet,
     )
     place.carries([chosen.key, chosen.image, how, true, false, sticker, thing], carry)
-    chosen.strip.pick(pick, [chosen.keys, how, speaker], everything, **counted)
-    chosen.strip.fresh(fresh, [chosen.keys, how, speaker], everything, **counted)
-    chosen.image.input(
+    line.on(chosen.strip.pick, pick, [chosen.keys, how, speaker], everything, **counted)
+    line.on(chosen.strip.fresh, fresh, [chosen.keys, how, speaker], everything, **counted)
+    line.on(
+        chosen.image.input,
         brought,
         [chosen.keys, speaker],
         [chosen.strip, chosen.key, suggestions, view],
         **quiet,
     )
-    suggestions.pick(
+    line.on(
+        suggestions.pick,
         suggest,
         [chosen.image, chosen.key, turn, speaker],
         [true, false, suggestions, view],
         **counted,
     )
-    other.click(
-        another, [chosen.key, turn, how, speaker], everything[len(chosen.outputs) :], **counted
-    )
-    how.input(switch, asked, [by_word, by_sticker, view], **quiet)
-    gr.on(
-        [button.click, true.submit, false.submit, sticker.input, thing.input],
-        show,
-        [*asked[:-1], turn, speaker],
-        [suggestions, view],
-        **counted,
+    line.on(other.click, another, [chosen.key, turn, how, speaker], told, **counted)
+    line.on(how.input, switch, asked, [by_word, by_sticker, *told], **quiet)
+    line.on(partial(gr.on, [sticker.input, thing.input]), choose, asked, told, **counted)
+    line.on(
+        partial(gr.on, [button.click, true.submit, false.submit]), shown, asked, told, **counted
     )

@@ -1,12 +1,14 @@
 """Masks: words hidden by a click, and how much the picture helps to find them."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from app import links, masks, services
 from app.components import chips, cloze, picker, plain, progress, reply, stoppable
+from app.components.line import Line, Row, standing
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -53,6 +55,34 @@ def written(
     return _suggested(key, model, text), *hidden_from(image, text, hidden, unit, key, model)
 
 
+def written_here(
+    image: str | None,
+    text: str,
+    unit: str,
+    key: Key | None,
+    model: str,
+    *,
+    late: Row | None = None,
+) -> tuple[Any, ...]:
+    """What stands in the box, used; it goes there again where something else came meanwhile."""
+    return text if late else gr.skip(), *written(image, text, unit, key, model)
+
+
+def counted_in(
+    image: str | None,
+    text: str,
+    hidden: tuple[int, ...],
+    unit: str,
+    key: Key | None,
+    model: str,
+    *,
+    late: Row | None = None,
+) -> tuple[Any, ...]:
+    """Words or pieces to hide from now on, of the sentence that is there by now."""
+    text = standing(text, late)
+    return hidden_from(image, text, hidden, unit, key, model)
+
+
 def clicked(
     image: str | None,
     text: str,
@@ -61,8 +91,12 @@ def clicked(
     key: Key | None,
     model: str,
     at: int,
+    *,
+    late: Row | None = None,
 ) -> tuple[Any, ...]:
-    """A word or a piece hidden, or shown again."""
+    """A word or a piece hidden, or shown again, unless its sentence is gone."""
+    if late:
+        return gr.skip(), gr.skip(), gr.skip()
     try:
         hidden = masks.toggled(text, hidden, at, unit=UNITS[unit], model=model)
     except ValueError as error:
@@ -220,14 +254,17 @@ def build(speaker: gr.State, place: Place) -> None:
     def suggest(image, unit, key, model, event: gr.EventData) -> tuple[Any, ...]:
         return event.text, *written(image, event.text, unit, key, model)
 
-    def click(image, text, hidden, unit, key, model, event: gr.EventData) -> tuple[Any, ...]:
-        return clicked(image, text, hidden, unit, key, model, event.at)
+    def click(
+        image, text, hidden, unit, key, model, event: gr.EventData, *, late: Row | None = None
+    ) -> tuple[Any, ...]:
+        return clicked(image, text, hidden, unit, key, model, event.at, late=late)
 
     def teach(model, event: gr.EventData) -> tuple[Any, ...]:
         return taught(model, event.text)
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
     counted = progress.answering(view)
+    line = Line(name="masks", seen=suggestions)
 
     def introduce(model, image, text, unit, key, link: Fields = NOTHING) -> tuple[Any, ...]:
         if "unit" in link:
@@ -235,7 +272,7 @@ def build(speaker: gr.State, place: Place) -> None:
         return *introduced(model, image, text, unit, key, link), unit
 
     place.opens(
-        speaker.change,
+        partial(line.on, speaker.change),
         introduce,
         [speaker, chosen.image, text, unit, chosen.key],
         [*everything, broken, giraffe, unit],
@@ -251,30 +288,32 @@ def build(speaker: gr.State, place: Place) -> None:
         },
     )
     broken.pick(teach, speaker, [broken, giraffe], **progress.answering(giraffe))
-    chosen.strip.pick(pick, [chosen.keys, unit, speaker], everything, **counted)
-    chosen.strip.fresh(fresh, [chosen.keys, unit, speaker], everything, **counted)
-    chosen.image.input(
+    line.on(chosen.strip.pick, pick, [chosen.keys, unit, speaker], everything, **counted)
+    line.on(chosen.strip.fresh, fresh, [chosen.keys, unit, speaker], everything, **counted)
+    line.on(
+        chosen.image.input,
         brought,
         [chosen.keys, speaker],
         [chosen.strip, chosen.key, suggestions, row, view],
         **quiet,
     )
-    suggestions.pick(
+    line.on(
+        suggestions.pick,
         suggest,
         [chosen.image, unit, chosen.key, speaker],
         [text, suggestions, *looked],
         **counted,
     )
-    gr.on([use.click, text.submit], written, asked, [suggestions, *looked], **counted)
-    row.pick(
-        click,
-        [chosen.image, text, hidden, unit, chosen.key, speaker],
-        looked,
+    line.on(
+        partial(gr.on, [use.click, text.submit]),
+        written_here,
+        asked,
+        [text, suggestions, *looked],
         **counted,
     )
-    unit.input(
-        hidden_from, [chosen.image, text, hidden, unit, chosen.key, speaker], looked, **quiet
-    )
+    shown = [chosen.image, text, hidden, unit, chosen.key, speaker]
+    line.on(row.pick, click, shown, looked, **counted)
+    line.on(unit.input, counted_in, shown, looked, **quiet)
     stoppable.wire(
         button, stop, measured, [captions, speaker], [told, bars], told=told, one_at_a_time="masks"
     )

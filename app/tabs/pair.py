@@ -1,11 +1,13 @@
 """Pairs: two pictures, a statement, and how a model joins what it reads of either (NLVR2)."""
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from app import links, pairs
 from app.components import chips, picker, progress, reply
+from app.components.line import Line, Row, standing
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -50,6 +52,21 @@ def asked(
     return suggestions, compared(left_image, right_image, statement, left, right, model)
 
 
+def asked_here(
+    left_image: str | None,
+    right_image: str | None,
+    statement: str,
+    left: Ours | None,
+    right: Ours | None,
+    model: str,
+    *,
+    late: Row | None = None,
+) -> tuple[Any, ...]:
+    """What stands in the box, judged; it goes there again where something else came meanwhile."""
+    kept = statement if late else gr.skip()
+    return kept, *asked(left_image, right_image, statement, left, right, model)
+
+
 def opened(
     strip: tuple[Pair, ...], both: Pair, model: str, statement: str | None = None
 ) -> tuple[Any, ...]:
@@ -77,11 +94,14 @@ def swapped(
     left: Ours | None,
     right: Ours | None,
     model: str,
+    *,
+    late: Row | None = None,
 ) -> tuple[Any, ...]:
     """The two pictures exchanged, and judged again.
 
     Which they are the session knows, and not the click: the one before it may still be at work.
     """
+    statement = standing(statement, late)
     return (
         right_own if right is None else pairs.picture(right),
         left_own if left is None else pairs.picture(left),
@@ -189,9 +209,15 @@ def build(speaker: gr.State, place: Place) -> None:
         return event.text, *asked(one, other, event.text, left, right, model)
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
-    # In one line, each after the one before it: all of them change the pair, or ask about it.
-    counted: dict[str, Any] = {**progress.answering(view), "concurrency_id": "pairs"}
-    place.opens(speaker.change, introduced, [speaker, *inputs[:-1]], everything, **quiet)
+    line = Line(name="pairs", seen=suggestions)
+    counted = progress.answering(view)
+    place.opens(
+        partial(line.on, speaker.change),
+        introduced,
+        [speaker, *inputs[:-1]],
+        everything,
+        **quiet,
+    )
     place.carries(
         inputs[:-1],
         lambda one, other, text, left, right: {
@@ -200,26 +226,35 @@ def build(speaker: gr.State, place: Place) -> None:
             "statement": text,
         },
     )
-    strip.pick(pick, [shown, speaker], everything, **counted)
-    strip.fresh(fresh, [shown, speaker], everything, **counted)
+    line.on(strip.pick, pick, [shown, speaker], everything, **counted)
+    line.on(strip.fresh, fresh, [shown, speaker], everything, **counted)
     for image, own, key, other in (
         (left_image, left_own, left, right),
         (right_image, right_own, right, left),
     ):
-        image.input(
+        line.on(
+            image.input,
             brought,
             [image, shown, other, speaker],
             [strip, own, key, suggestions, view],
             **quiet,
         )
-    suggestions.pick(
+    line.on(
+        suggestions.pick,
         suggest,
         [left_image, right_image, left, right, speaker],
         [statement, suggestions, view],
         **counted,
     )
-    gr.on([button.click, statement.submit], asked, inputs, [suggestions, view], **counted)
-    swap.click(
+    line.on(
+        partial(gr.on, [button.click, statement.submit]),
+        asked_here,
+        inputs,
+        [statement, suggestions, view],
+        **counted,
+    )
+    line.on(
+        swap.click,
         swapped,
         [left_own, right_own, statement, left, right, speaker],
         [left_image, right_image, left_own, right_own, left, right, view],

@@ -9,7 +9,9 @@ import gradio as gr
 
 from app import training
 from app.components import emergence, plain, progress
+from app.components.linking import Place
 from app.components.polite import sentence
+from app.links import NOTHING, Fields
 from app.training import Run, Told
 
 INTRODUCTION = """
@@ -25,8 +27,8 @@ OBJECTIVES = [
     ("Alignment (WPA)", "wpa"),
 ]
 WHOLE, PIECES = "whole words", "single pieces"
-RATES = [("0.0005", 5e-4), ("0.001", 1e-3), ("0.002", 2e-3), ("0.005", 5e-3)]
-WORLDS = [("4 kinds", 4), ("6 kinds", 6), ("10 kinds", 10), ("16 kinds", 16)]
+UNITS = {"word": WHOLE, "piece": PIECES}  # by what a link calls them
+FIELDS = ("steps", "objectives", "unit", "kinds", "rate", "batch", "weight", "seed")
 _REDRAWN = 2.0  # seconds between two drawings of the losses, between snapshots
 _OTHERS = 8  # visitors whose wait in the queue is told
 
@@ -138,8 +140,60 @@ def kept(run: Run | None, step: int) -> tuple[Any, str]:
     )
 
 
-def build() -> None:
-    """Lay out the tab."""
+def introduced(*, link: Fields = NOTHING) -> tuple[Any, ...]:
+    """The tab put on show: with the settings of a link, else as they are."""
+    found = {**link}
+    if "objectives" in found:
+        found["objectives"] = list(found["objectives"])
+    if "unit" in found:
+        found["unit"] = UNITS[found["unit"]]
+    return tuple(found.get(name, gr.skip()) for name in FIELDS)
+
+
+def carried(
+    steps: float,
+    objectives: list[str],
+    unit: str,
+    kinds: int,
+    rate: float,
+    batch: float,
+    weight: float,
+    seed: float | None,
+) -> Fields:
+    """What a link to these settings carries.
+
+    Raises:
+        ValueError: a training would not take them.
+    """
+    choices = training.chosen(
+        steps=steps,
+        objectives=objectives,
+        pieces=unit == PIECES,
+        rate=rate,
+        batch=batch,
+        kinds=kinds,
+        weight=weight,
+        seed=seed,
+    )
+    return {
+        "steps": choices.steps,
+        "objectives": tuple(name for name in training.OBJECTIVES if name in objectives),
+        "unit": choices.mask_unit,
+        "kinds": kinds,
+        "rate": rate,
+        "batch": choices.batch_size,
+        "weight": float(weight),
+        "seed": choices.seed,
+    }
+
+
+def build(tab: gr.Tab, place: Place) -> None:
+    """Lay out the tab.
+
+    Args:
+        tab: it opens when this is selected.
+        place: its side of links.
+    """
     plain.html(INTRODUCTION)
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
@@ -165,6 +219,16 @@ def build() -> None:
             "Losses", "Dotted: a model that knows nothing. Alignment may fall below zero."
         )
         losses = plain.plot("train-losses", "lab-fit")
+
+    place.opens(
+        tab.select,
+        introduced,
+        [],
+        choices,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    place.carries(choices, carried)
 
     run = gr.State(None, time_to_live=24 * 3600, delete_callback=_left)
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -194,7 +258,7 @@ def _choices() -> list[Any]:
     """What a visitor chooses, in the order of ``started``."""
     field = "lab-field"
     steps = gr.Slider(
-        100, 2000, 400, step=50, label="Steps", elem_id="train-steps", elem_classes=field
+        *training.STEPS, 400, step=50, label="Steps", elem_id="train-steps", elem_classes=field
     )
     objectives = gr.CheckboxGroup(
         OBJECTIVES,
@@ -211,7 +275,7 @@ def _choices() -> list[Any]:
         elem_classes=[field, "lab-switch"],
     )
     kinds = gr.Radio(
-        WORLDS,
+        [(f"{kinds} kinds", kinds) for kinds in training.KINDS],
         value=6,
         label="Stickers of the world",
         elem_id="train-kinds",
@@ -219,18 +283,17 @@ def _choices() -> list[Any]:
     )
     with gr.Accordion("More settings", open=False):
         rate = gr.Radio(
-            RATES,
+            [(f"{rate:g}", rate) for rate in training.RATES],
             value=2e-3,
             label="Learning rate",
             elem_id="train-rate",
             elem_classes=[field, "lab-switch"],
         )
         batch = gr.Slider(
-            16, 128, 64, step=16, label="Batch", elem_id="train-batch", elem_classes=field
+            *training.BATCHES, 64, step=16, label="Batch", elem_id="train-batch", elem_classes=field
         )
         weight = gr.Slider(
-            0.1,
-            2.0,
+            *training.WEIGHTS,
             1.0,
             step=0.1,
             label="Weight of alignment",

@@ -2,6 +2,9 @@
 
 import json
 import re
+import threading
+import time
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -95,7 +98,9 @@ def test_measuring_draws_each_model_as_it_is_known(rehearsal):
 
 def test_two_models_are_watched_with_one_sentence(tiny, rehearsal):
     told = list(tab.watched(None, "A cat next to a dog", "", EXAMPLES[0], "clip", "uniter"))
-    assert [re.search(r"(\d) of 2", says).group(1) for says, _ in told[:-1]] == ["0", "1"]
+    done = [re.search(r"(\d) of 2", says).group(1) for says, _ in told[:-1]]
+    assert done == sorted(done)  # again and again while it lasts
+    assert set(done) == {"0", "1"}
     says, html = told[-1]
     assert says == ""
     assert html.count('class="vp-lane"') == 2
@@ -133,6 +138,42 @@ def test_those_that_are_trained_are_those_that_ship():
     found = comparison.trained()
     assert found["vilt"] in ("vilt-mini", "vilt-plain-mini")
     assert all((MODELS / name / "model.safetensors").is_file() for name in found.values())
+
+
+def test_who_stops_watching_ends_the_model_before_its_next_stage(tiny, rehearsal, monkeypatch):
+    monkeypatch.setattr(comparison, "_BEAT", 0.01)
+    stages, seen = threading.Semaphore(0), []
+    whole = comparison.watched
+
+    def slow(*given: Any) -> Any:
+        *given, between = given
+
+        def held() -> None:
+            stages.acquire(timeout=10)
+            between()
+            seen.append(1)
+
+        try:
+            return whole(*given, held)
+        finally:
+            seen.append("over")
+
+    monkeypatch.setattr(comparison, "watched", slow)
+    watching = tab.watched(None, "A cat", "", EXAMPLES[0], "uniter", "vilt")
+    next(watching)
+    next(watching)  # at work
+    stages.release(3)
+    for _ in range(1000):
+        if len(seen) == 3:
+            break
+        time.sleep(0.01)
+    watching.close()
+    stages.release()
+    for _ in range(1000):
+        if "over" in seen:
+            break
+        time.sleep(0.01)
+    assert seen == [1, 1, 1, "over"]
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,9 @@ def test_a_model_that_is_far_away_leaves_the_word_to_the_small_one(hub):
     assert composing.speaker("ViLT-B/32") == "vilt-mini"
     assert composing.speaker(None) == "vilt-mini"
     assert hub.asked == []
+    told = re.sub("<[^>]+>", "", compose.speaks("ViLT-B/32"))
+    assert told.startswith("vilt-mini answers here, not ViLT-B/32: ")
+    assert compose.speaks("vilt-mini") == compose.speaks(None) == ""
 
 
 def test_stickers_are_the_atlas_own():

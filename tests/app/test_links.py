@@ -3,6 +3,7 @@
 import random
 from urllib.parse import parse_qsl
 
+import gradio as gr
 import pytest
 
 from app import composing, links
@@ -10,7 +11,7 @@ from app.components import chooser, linking
 from app.pairs import SceneOfPair
 from app.photographs import PHOTOGRAPHS
 from app.services import EXAMPLES, SceneKey
-from app.tabs import align, ask, explain, foil, mask, pair, tour
+from app.tabs import align, ask, explain, foil, mask, pair, tour, train
 
 TABS = tuple(links.CARRIED)
 TINY = "tiny"
@@ -45,6 +46,8 @@ def test_a_scene_of_a_pair_has_a_name_that_leads_back(right):
         ("masks", {"sentence": "a & b = c", "hidden": (2, 3), "unit": "piece"}),
         ("pairs", {"left": SceneOfPair(index=1, right=False), "right": PHOTOGRAPHS[1]}),
         ("pixels", {"file": "Four inks", "number": 4}),
+        ("train", {"steps": 250, "objectives": ("mlm", "wpa"), "unit": "piece", "kinds": 10}),
+        ("train", {"rate": 5e-4, "batch": 32, "weight": 0.1, "seed": 2**31 - 1}),
         ("compare", {"measure": "FLOPs", "one": "scan", "other": "vilt"}),
     ],
 )
@@ -189,3 +192,16 @@ def test_pairs_open_as_the_link_says(tiny):
     link = {"left": left, "right": right, "statement": "both show a cat"}
     found = pair.introduced(TINY, None, None, "", None, None, link)
     assert found[4:7] == (left, right, "both show a cat")
+
+
+def test_a_training_opens_as_the_link_says():
+    given = 250, ["wpa", "mlm"], train.PIECES, 10, 1e-3, 32, 0.5, 7
+    tab, fields = read(links.write("train", train.carried(*given)))
+    assert tab == "train"
+    steps, objectives, *rest = train.introduced(link=fields)
+    assert (steps, objectives, *rest) == (250, ["mlm", "wpa"], *given[2:])
+    assert train.introduced() == (gr.skip(),) * 8
+    with pytest.raises(ValueError, match="at least one objective"):
+        train.carried(250, [], *given[2:])
+    with pytest.raises(ValueError, match="seed must be a whole number"):
+        train.carried(*given[:-1], None)

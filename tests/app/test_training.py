@@ -227,6 +227,32 @@ def test_the_oldest_runs_give_way_and_stale_folders_go(tmp_path):
         further(runs[0], 100)
 
 
+def test_runs_that_begin_at_the_same_time_are_each_remembered_once(monkeypatch):
+    class Slow(list):
+        def remove(self, run: Run) -> None:
+            time.sleep(0.02)  # another visitor looks meanwhile
+            super().remove(run)
+
+    known = Slow(Run(CHOICES) for _ in range(training.KEPT))
+    monkeypatch.setattr(training, "_RUNS", known)
+    found: list[Run | Exception] = []
+
+    def begin() -> None:
+        try:
+            found.append(Run(CHOICES))
+        except ValueError as error:
+            found.append(error)
+
+    visitors = [threading.Thread(target=begin) for _ in range(6)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    assert all(isinstance(one, Run) for one in found)
+    assert len(known) == training.KEPT
+    assert all(run.folder.is_dir() for run in known)
+
+
 def test_those_that_train_or_wait_never_give_way(pupil):
     pupil("slow")
     first = Run(CHOICES)

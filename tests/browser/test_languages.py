@@ -46,6 +46,13 @@ def choose(page: Page, code: str) -> None:
     expect(page.locator("html")).to_have_attribute("lang", code, timeout=WAIT)
 
 
+def language_of(page: Page, selector: str) -> set[str]:
+    """In which languages all such elements are, by what is said of them or around them."""
+    found = page.locator(selector)
+    said = "found => found.map((one) => one.closest('[lang]').lang)"
+    return set(found.evaluate_all(said)) if found.count() else set()
+
+
 def texts_of(page: Page) -> list[str]:
     """Every text of the header, the tabs and the tab on show, and what is said about its parts."""
     return page.evaluate(
@@ -83,6 +90,14 @@ def test_a_question_asked_in_chinese_goes_to_the_server_in_english(read):
     # The answers are words of the model: they stay.
     known = page.locator("#reply .vl-bars .name [translate=no]").all_inner_texts()
     assert all(re.search("[a-z0-9]", text) for text in known)
+    # A voice that reads Chinese is told of what is English, and of nothing else.
+    assert language_of(page, "#reply .vl-bars .name [translate=no]") == {"en"}
+    assert language_of(page, ".lab-chips:visible button") == {"en"}
+    assert language_of(page, "#question textarea") == {"en"}
+    assert language_of(page, "#reply .lab-took") == {"zh"}
+    page.locator("#question textarea").fill("")
+    assert language_of(page, "#question textarea") == {"zh"}  # what it asks for
+    page.locator("#question textarea").fill("is there a cat?")
     tab(page, "zh", "Pixels")
     expect(page.locator("#sampled svg")).to_be_visible(timeout=WAIT)
     heard.clear()
@@ -144,6 +159,8 @@ def test_in_chinese_no_tab_has_english_left(read):
         page.wait_for_timeout(200)
         if missing := page.evaluate("labLanguages.missing()"):
             left[name] = missing
+        if unmarked := page.evaluate("labLanguages.unmarked()"):
+            left[f"{name}, not marked as English"] = unmarked
 
     for stop in range(8):
         expect(page.locator(f"#stop-{stop}-says")).not_to_be_empty(timeout=WAIT)

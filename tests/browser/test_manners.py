@@ -264,6 +264,7 @@ def test_a_phone_reaches_every_tab(follow):
     assert page.evaluate("location.search") == "?tab=pairs"
 
 
+SUGGEST_TEXTS = {"ask", "align", "explain", "masks", "pairs"}
 TILES, CHIPS = "[role=tabpanel] button[data-place]:visible", ".lab-chips button:visible"
 
 
@@ -291,6 +292,12 @@ def test_the_last_of_two_quick_clicks_counts(visit, tab):
         expect(buttons.nth(2)).to_be_visible(timeout=WAITED)
         both(page, [buttons.nth(1).click, buttons.nth(2).click])
         expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true", timeout=WAITED)
+    if tab in SUGGEST_TEXTS:  # a picture, and at once something about it: neither is lost
+        tile, chip = page.locator(TILES).first, page.locator(CHIPS).nth(1)
+        said = chip.get_attribute("value")
+        both(page, [tile.click, chip.click])
+        expect(tile).to_have_attribute("aria-pressed", "true", timeout=WAITED)
+        expect(page.locator("[role=tabpanel] textarea:visible").first).to_have_value(said)
 
 
 def test_a_pair_that_is_swapped_at_once_is_shown_as_it_is_judged(visit):

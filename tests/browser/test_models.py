@@ -85,11 +85,16 @@ def test_photographs_are_asked_about_and_aligned(visit):
     expect(page.locator(".va-live")).to_contain_text("Patch (0, 0)")
     expect(page.locator(".lab-footer")).to_contain_text("dandelin/vilt-b32-mlm")
 
+    page.get_by_role("tab", name="Compose").click()
+    expect(page.locator("#compose-speaker")).to_contain_text("answers here, not ViLT-B/32")
+    expect(page.locator("#compose-reply .lab-took")).to_contain_text("vilt-mini took")
     choose(page, "vilt-mini")
     speaker(page, "vilt-mini")
+    expect(page.locator("#compose-speaker")).not_to_contain_text("ViLT-B/32")
+    page.get_by_role("tab", name="Align", exact=True).click()
     expect(page.get_by_role("button", name="New scene").locator("visible=true")).to_have_count(1)
     page.get_by_role("tab", name="Ask", exact=True).click()
-    expect(page.locator(".lab-badge")).to_have_count(1)
+    expect(page.locator("#reply .lab-badge")).to_have_count(1)
     expect(page.locator(".lab-footer")).to_contain_text("scenes of stickers alone")
 
 

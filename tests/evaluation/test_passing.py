@@ -43,3 +43,16 @@ def test_vilt_sees_the_whole_picture_in_its_shape():
     width, height = fitted_size(*PICTURE.size, size=384, patch_size=32)
     assert found.seen.shape[:2] == (height, width) == (352, 608)
     assert found.grid == (11, 19)
+
+
+def test_what_is_called_between_the_stages_ends_it():
+    called = []
+
+    def between() -> None:
+        called.append(1)
+        if len(called) == 5:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        pass_through("uniter", PICTURE, IDS, size="mini", runs=1, between=between)
+    assert len(called) == 5

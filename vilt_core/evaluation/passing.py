@@ -4,7 +4,7 @@ Nothing of it is trained, so there is no answer to show; what a model sees and w
 do not depend on weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from einops import rearrange
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
+from torch import nn
 
 from vilt_core.data.image import to_pixels
 from vilt_core.evaluation.cost import INTERACTION, TEXT, VISUAL, Cost, cost_of
@@ -53,6 +54,7 @@ def pass_through(
     *,
     size: Size = "published",
     runs: int = 3,
+    between: Callable[[], None] | None = None,
 ) -> Passing:
     """Build a model with random weights and send one pair through it.
 
@@ -62,11 +64,15 @@ def pass_through(
         ids: The text's tokens; the vocabulary does not matter, those beyond the model's are cut.
         size: "published" or "mini".
         runs: Of which the median time counts.
+        between: Called before each stage of the model, a block or a part of a detector; what it
+            raises ends all of this there.
 
     Raises:
         ValueError: No such model, or a text that is too long for it.
     """
     model = random_model(name, size=size)
+    if between is not None:
+        _pause(model, between)
     facts, most = FACTS[name], model.config.vocab_size - 1
     pixels = _seen(image, facts, side=None if size == "published" else model.config.image_size)
     words = torch.tensor([ids]).clamp(max=most)
@@ -87,6 +93,14 @@ def pass_through(
         tokens=(int(real.sum()), len(ids)),
         cost=cost,
     )
+
+
+def _pause(model: nn.Module, between: Callable[[], None]) -> None:
+    """Let something be called before whatever is itself made of parts."""
+    between()
+    for module in model.modules():
+        if next(module.children(), None) is not None:
+            module.register_forward_pre_hook(lambda *_: between())
 
 
 def _seen(image: Image.Image, facts: Facts, *, side: int | None):
