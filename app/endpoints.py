@@ -166,7 +166,7 @@ def retrieve(
             said = galleries.captions_of(chosen, model) if texts is None else _texts(texts)
             found = galleries.find_sentences(image, said, shortlist=candidates, model=model)
         else:
-            for _ in galleries.prepare(chosen, model):
+            for _ in galleries.prepare(chosen, model, pictures or ()):
                 pass
             found = galleries.find(
                 text or "",

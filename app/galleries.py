@@ -16,31 +16,28 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import services
+from app import encoders, services
 from app.photographs import FOLDER, PHOTOGRAPHS
 from app.services import SceneKey
 
 if TYPE_CHECKING:
     from vilt_core.evaluation.galleries import Gallery
-    from vilt_core.search.albums import Album, Scenes
+    from vilt_core.predictor import Predictor
+    from vilt_core.search.albums import Album, Entry, Scenes
     from vilt_core.search.encoder import DualEncoder
     from vilt_core.search.finding import Found
-    from vilt_core.search.index import Index
+    from vilt_core.search.index import Embedded, Index
     from vilt_core.search.store import Step
 
-SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "models" / "clip-mini"
 SMALL = 64  # pictures, or sentences, that ViLT reads one by one where there is no dual encoder
 MOST_SENTENCES = 1000
 MOST_PICTURES = 1000  # of a visitor's own
 LONGEST = 256  # shortlist
 UPLOADS = "Your pictures"
-NO_ENCODER = (
-    "No dual encoder is shipped, so ViLT reads each picture of a small gallery itself: to search "
-    "thousands, train a CLIP and name its folder in VILT_LAB_ENCODER."
-)
 _REACH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SUGGESTIONS = 5
 _CHIP_LETTERS = 46  # longer ones are not suggested
+_AT_ONCE = 32  # pictures that are read between two looks at the page
 _WAIT = 0.5  # seconds between two looks at an index that somebody else builds
 # Who builds an index, or waits for one, keeps no place among those who search.
 _BUILDING = threading.Lock()
@@ -56,37 +53,43 @@ class Place:
     file: str | None  # or which file
 
 
-# The dual encoder.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """How far something is that a query waits for."""
+
+    says: str
+    done: int
+    total: int
 
 
-def encoder_source() -> str | None:
-    """The model of VILT_LAB_ENCODER, or the shipped one; None where there is neither."""
-    chosen = os.environ.get("VILT_LAB_ENCODER")
-    if chosen:
-        return chosen
-    return str(SHIPPED) if (SHIPPED / "config.json").is_file() else None
+# Who reads: the dual encoder that chooses, and the model that judges.
 
 
-def encoder(model: str | None = None) -> "DualEncoder | None":
-    """The dual encoder, loaded once; None where there is none, or none of a model's world.
+def world_of(gallery: str, model: str | None = None) -> str:
+    """Whether stickers or photographs are searched: what the model that speaks knows.
+
+    But files are photographs, whoever speaks, where there is a dual encoder of these.
 
     Raises:
-        ValueError: One sentence on what is wrong with it, or with the model.
+        ValueError: No such model, or one that would have to be loaded to tell and cannot be.
     """
-    source = encoder_source()
-    if source is None:
-        return None
-    found = _encoder(source)
-    same = found.domain == services.domain(model or services.LIBRARY.default)
-    return found if same else None
+    speaks = services.domain(model or services.LIBRARY.default)
+    drawn = names().get(gallery, "").startswith("world:")
+    return speaks if drawn or encoders.source("photographs") is None else "photographs"
 
 
-@lru_cache(maxsize=1)
-def _encoder(source: str) -> "DualEncoder":
-    from vilt_core.interop.opening import open_bundle
-    from vilt_core.search.encoder import DualEncoder
+def _judge(world: str, model: str | None) -> "Predictor | None":
+    """Who ranks a shortlist: the model that speaks, or else one that knows this world and is here.
 
-    return DualEncoder(open_bundle(source))
+    None where there is none: the dual encoder is alone then.
+    """
+    speaker, library = model or services.LIBRARY.default, services.LIBRARY
+    if services.domain(speaker) == world:
+        return services.predictor(speaker, "match")
+    for name, one in library.models.items():
+        if one.domain == world and library.state(name, "match").kind == "ready":
+            return services.predictor(name, "match")
+    return None
 
 
 # Galleries.
@@ -98,7 +101,7 @@ def names() -> dict[str, str]:
     VILT_LAB_PICTURES adds a folder on this machine.
     """
     found = {f"{SMALL} scenes": f"world:test:{SMALL}"}
-    if encoder_source() is not None:
+    if encoders.source("stickers") is not None:
         found |= {f"{count:,} scenes": f"world:test:{count}" for count in (1000, 10_000)}
     found["Photographs"] = str(FOLDER)
     if folder := os.environ.get("VILT_LAB_PICTURES"):
@@ -108,7 +111,7 @@ def names() -> dict[str, str]:
 
 def first() -> str:
     """The gallery that the tab opens with."""
-    return f"{SMALL} scenes" if encoder_source() is None else "1,000 scenes"
+    return f"{SMALL} scenes" if encoders.source("stickers") is None else "1,000 scenes"
 
 
 def fitting(gallery: str, model: str) -> str:
@@ -160,7 +163,7 @@ def captions_of(gallery: str, model: str | None = None) -> tuple[str, ...]:
     album = _scenes(gallery)
     if album is None:
         raise ValueError("these pictures come without sentences: write some, one a line")
-    asked = encoder(model)
+    asked = encoders.encoder(world_of(gallery, model))
     told = _told(album, SMALL if asked is None else MOST_SENTENCES).captions
     readers = [one.tokenizer for one in (asked, services.predictor(model, "match")) if one]
     return tuple(text for text in told if all(one.count(text) <= one.max_tokens for one in readers))
@@ -208,17 +211,29 @@ def _told(album: "Scenes", most: int) -> "Gallery":
 # Indexes.
 
 
-def prepare(gallery: str, model: str | None = None) -> Iterator["Step"]:
-    """Bring the index of a gallery up to date, where one is needed; it may be stopped at any step.
+def prepare(gallery: str, model: str | None = None, uploads: Sequence[str] = ()) -> Iterator[Wait]:
+    """Bring the dual encoder and the index of a gallery; it may be stopped at any step.
 
     Raises:
-        ValueError: As ``album_of``, nothing in it can be read, or an index can be kept nowhere.
+        ValueError: As ``album_of``, nothing in it can be read, an index can be kept nowhere, or a
+            dual encoder cannot be had.
     """
+    world = world_of(gallery, model)
+    for name, percent in encoders.bring(world):
+        yield Wait(says=f"{percent} % of {name} are here", done=percent, total=100)
+    asked = encoders.encoder(world)
+    if asked is None:
+        return
+    steps = _read(uploads, asked) if gallery == UPLOADS else _build(gallery, asked)
+    for done, total in steps:
+        says = f"{done:,} of {total:,} pictures are in the index"
+        yield Wait(says=says, done=done, total=total)
+
+
+def _build(gallery: str, asked: "DualEncoder") -> Iterator[tuple[int, int]]:
+    """Bring the index of a gallery up to date: how many pictures are in it, of how many."""
     from vilt_core.search.store import Busy, is_index
 
-    asked = encoder(model)
-    if asked is None or gallery == UPLOADS:
-        return
     album = album_of(gallery)
     folder = _folder(album, asked)
     if _scenes(gallery) is not None and is_index(folder):
@@ -234,7 +249,17 @@ def prepare(gallery: str, model: str | None = None) -> Iterator["Step"]:
             continue
         except OSError as error:
             raise ValueError(f"the index cannot be kept: {error.strerror or error}") from error
-        yield step
+        yield step.done, step.total
+
+
+def _read(uploads: Sequence[str], asked: "DualEncoder") -> Iterator[tuple[int, int]]:
+    """Read a visitor's own pictures, some at a time; what was read is kept for a while."""
+    entries = album_of(UPLOADS, uploads).entries()
+    for first in range(0, len(entries), _AT_ONCE):
+        with _SEARCHING:
+            _embedded(entries[first : first + _AT_ONCE], asked)
+        if len(entries) > _AT_ONCE:
+            yield min(first + _AT_ONCE, len(entries)), len(entries)
 
 
 def _build_for_a_while(folder: Path, album: "Album", asked: "DualEncoder") -> "Step":
@@ -275,11 +300,29 @@ def _loaded(folder: Path, changed: int, load) -> "Index":
 
 
 @lru_cache(maxsize=16)
-def _index_of_files(entries, asked: "DualEncoder") -> "Index":
+def _index_of_files(entries: tuple["Entry", ...], asked: "DualEncoder") -> "Index":
     from vilt_core.search import index
+
+    parts = [
+        _embedded(entries[first : first + _AT_ONCE], asked)
+        for first in range(0, len(entries), _AT_ONCE)
+    ]
+    return index.index_from(_files(entries), parts, asked)
+
+
+@lru_cache(maxsize=8 * MOST_PICTURES // _AT_ONCE)
+def _embedded(entries: tuple["Entry", ...], asked: "DualEncoder") -> "Embedded":
+    """The vectors of some pictures, read together."""
+    from vilt_core.search import index
+
+    (found,) = index.embed(_files(entries), entries, asked, batch_size=_AT_ONCE)
+    return found
+
+
+def _files(entries: tuple["Entry", ...]) -> "Album":
     from vilt_core.search.albums import Files
 
-    return index.index_of(Files(root=Path(), names=tuple(e.key for e in entries)), asked)
+    return Files(root=Path(), names=tuple(entry.key for entry in entries))
 
 
 def _folder(album: "Album", asked: "DualEncoder") -> Path:
@@ -317,12 +360,13 @@ def find(
     """
     from vilt_core.search import finding
 
-    judge = services.predictor(model, "match")
-    asked = encoder(model)
+    world = world_of(gallery, model)
+    judge, asked = _judge(world, model), encoders.encoder(world)
     with _SEARCHING:
         if asked is None:
+            assert judge is not None  # of another world than the speaker's only with an encoder
             album = album_of(gallery, uploads)
-            _check_small(len(album.entries()), "pictures")
+            _check_small(len(album.entries()), "pictures", world=world)
             return finding.search_all(album, text, judge=judge)
         index = index_of(gallery, uploads, asked)
         return finding.search(index, text, encoder=asked, judge=judge, shortlist=shortlist)
@@ -349,9 +393,10 @@ def find_sentences(
         )
     judge = services.predictor(model, "match")
     picture = services.seen_by_model(image, key, side=judge.image_size)
-    asked = encoder(model)
+    world = services.domain(model or services.LIBRARY.default)
+    asked = encoders.encoder(world)
     if asked is None:
-        _check_small(len(sentences), "sentences")
+        _check_small(len(sentences), "sentences", world=world)
         return finding.search_all_captions(sentences, picture, judge=judge)
     captions = _captions_index(tuple(sentences), asked)
     return finding.search_captions(
@@ -368,8 +413,10 @@ def _captions_index(sentences: tuple[str, ...], asked: "DualEncoder"):
 
 def reach(gallery: str, model: str | None = None) -> tuple[tuple[int, float], ...]:
     """How often shortlists of several lengths hold a right scene; nothing where nobody knows."""
-    asked = encoder(model)
-    if asked is None or not names().get(gallery, "").startswith("world:"):
+    if not names().get(gallery, "").startswith("world:"):
+        return ()
+    asked = encoders.encoder(world_of(gallery, model))
+    if asked is None:
         return ()
     return _reached(index_of(gallery, (), asked), asked)
 
@@ -381,9 +428,13 @@ def _reached(index: "Index", asked: "DualEncoder") -> tuple[tuple[int, float], .
     return measured(index, encoder=asked, shortlists=_REACH)
 
 
-def _check_small(count: int, what: str) -> None:
+def _check_small(count: int, what: str, *, world: str) -> None:
     if count > SMALL:
+        advice = (
+            f"to choose among more, {encoders.BRING}"
+            if world == "photographs"
+            else "no dual encoder of its world is here to choose among more"
+        )
         raise ValueError(
-            f"ViLT alone reads at most {SMALL} {what} one by one, got {count:,}: no dual encoder "
-            "of its world is here to choose among more"
+            f"ViLT alone reads at most {SMALL} {what} one by one, got {count:,}: {advice}"
         )

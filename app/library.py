@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from app.models import Checkpoint, Model, Task
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROOM = 2
 
 Progress = Callable[[int, int], None]
-Opener = Callable[[Checkpoint, Progress], "Predictor"]
+Reader = TypeVar("Reader")  # what is opened: a predictor, or a dual encoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class _Abandoned(Exception):
 
 
 @dataclass(slots=True)
-class _Load:
+class _Load(Generic[Reader]):
     """One checkpoint on its way."""
 
     visitors: set[object] = field(default_factory=set)
@@ -41,22 +41,22 @@ class _Load:
     done: int = 0
     total: int = 0
     over: threading.Event = field(default_factory=threading.Event)
-    predictor: "Predictor | None" = None
+    predictor: Reader | None = None
     trouble: ValueError | None = None
 
 
-class Shelf:
+class Shelf(Generic[Reader]):
     """The predictors of one model: one loads at a time, and ``ROOM`` are kept, the last used.
 
     Threads may share it.
     """
 
-    def __init__(self, open_checkpoint: Opener):
+    def __init__(self, open_checkpoint: Callable[[Checkpoint, Progress], Reader]):
         self._open = open_checkpoint
         self._guard = threading.Lock()  # of everything below, and never held for long
         self._turn = threading.Lock()
-        self._kept: OrderedDict[Checkpoint, Predictor] = OrderedDict()
-        self._loads: dict[Checkpoint, _Load] = {}
+        self._kept: OrderedDict[Checkpoint, Reader] = OrderedDict()
+        self._loads: dict[Checkpoint, _Load[Reader]] = {}
         self._here: set[Checkpoint] = set()  # was opened before: its files are on this machine
         self._troubles: dict[Checkpoint, str] = {}
 
@@ -85,7 +85,7 @@ class Shelf:
             if checkpoint in self._loads:
                 self._loads[checkpoint].visitors.discard(visitor)
 
-    def get(self, checkpoint: Checkpoint) -> "Predictor":
+    def get(self, checkpoint: Checkpoint) -> Reader:
         """The predictor; loaded now where it is not in memory.
 
         Raises:
@@ -101,7 +101,7 @@ class Shelf:
             raise ValueError(str(load.trouble))
         return load.predictor
 
-    def _join(self, checkpoint: Checkpoint, visitor: object) -> _Load:
+    def _join(self, checkpoint: Checkpoint, visitor: object) -> _Load[Reader]:
         load = self._loads.get(checkpoint)
         if load is None:
             load = self._loads[checkpoint] = _Load()
@@ -113,7 +113,7 @@ class Shelf:
         load.visitors.add(visitor)
         return load
 
-    def _run(self, checkpoint: Checkpoint, load: _Load) -> None:
+    def _run(self, checkpoint: Checkpoint, load: _Load[Reader]) -> None:
         load.trouble = ValueError(f"{checkpoint.name} could not be loaded")  # until more is known
         with self._turn:
             try:
@@ -130,7 +130,7 @@ class Shelf:
                     self._finish(checkpoint, load)
                 load.over.set()
 
-    def _finish(self, checkpoint: Checkpoint, load: _Load) -> None:
+    def _finish(self, checkpoint: Checkpoint, load: _Load[Reader]) -> None:
         self._forget(checkpoint, load)
         if load.trouble is not None:
             self._troubles[checkpoint] = str(load.trouble)
@@ -161,7 +161,11 @@ class Library:
         first: The model that speaks before any other is there.
     """
 
-    def __init__(self, models: Mapping[str, Model], open_checkpoint: Opener):
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        open_checkpoint: Callable[[Checkpoint, Progress], "Predictor"],
+    ):
         self.models = models
         self.default = next(iter(models))
         self.first = next(name for name, model in models.items() if model.at_once)

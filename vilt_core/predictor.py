@@ -159,8 +159,8 @@ class Predictor:
 
         Whoever holds many holds them so: one of 50 million pixels takes 150 MB as it came.
         """
-        processing = self.processing
-        return resize(open_image(image), size=processing.size, patch_size=processing.patch_size)
+        to = self.processing
+        return resize(open_image(image), size=to.size, patch_size=to.patch_size, crop=to.crop)
 
     @torch.inference_mode()
     def answer(self, image: ImageSource, question: str, *, top_k: int = 5) -> list[Answer]:

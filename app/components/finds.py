@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app import services
-from app.galleries import Place
+from app.galleries import Place, Wait
 from app.theme import static
 from vilt_core.viz import stepper
 
 if TYPE_CHECKING:
     from vilt_core.search.finding import Found, Hit
-    from vilt_core.search.store import Step
 
 SHOWN = 12
+_ALONE = "The dual encoder alone ranks these: while ViLT-B/32 speaks, it judges the first of them."
 _WAITING = "Say what you are looking for, or take one of the suggestions."
 
 
@@ -29,10 +29,9 @@ def trouble(sentence: str) -> dict[str, Any]:
     return nothing("") | {"trouble": sentence}
 
 
-def progress(step: "Step") -> dict[str, Any]:
-    """How far the index of a gallery is."""
-    says = f"{step.done:,} of {step.total:,} pictures are in the index"
-    return nothing(says) | {"done": step.done, "total": step.total}
+def progress(wait: Wait) -> dict[str, Any]:
+    """How far what a query waits for is."""
+    return nothing(wait.says) | {"done": wait.done, "total": wait.total}
 
 
 def pictures(
@@ -43,7 +42,8 @@ def pictures(
         {"picture": _thumbnail(place), "says": place.name, "truth": truth, **_scores(hit)}
         for hit, place, truth in zip(found.hits, places, truths, strict=False)
     ]
-    return nothing(_passed_over(found)) | {"hits": hits}
+    alone = not found.cost.forwards and not found.broken
+    return nothing(_ALONE if alone else _passed_over(found)) | {"hits": hits}
 
 
 def sentences(found: "Found") -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import alignments, galleries, links, services
+from app import alignments, encoders, galleries, links, services
 from app.components import chips, finds, picker, plan, progress, stoppable
 from app.components.linking import Place
 from app.components.polite import sentence
@@ -39,8 +39,8 @@ def found_pictures(
     """How far the index is, and then the pictures; or why there are none, in one sentence."""
     uploads = tuple(uploads or ())
     try:
-        for step in galleries.prepare(gallery, model):
-            yield finds.progress(step), "", (), {}
+        for wait in galleries.prepare(gallery, model, uploads):
+            yield finds.progress(wait), "", (), {}
         found = galleries.find(
             text, gallery, uploads=uploads, shortlist=int(shortlist), model=model
         )
@@ -108,6 +108,7 @@ def introduced(model: str, gallery: str, link: Fields = NOTHING) -> tuple[Any, .
 def _meter(found: Any, reach: Sequence[tuple[int, float]]) -> str:
     cost = found.cost
     sizes = {cost.gallery, 1_000_000} if cost.forwards < cost.gallery else {1_000_000}
+    sizes = sizes if cost.forwards else set()  # nobody read a pair, so its pace is not known
     names = {"encode": "encoding", "nearest": "FAISS", "open": "opening", "judge": "ViLT"}
     return search_meter(
         shortlist=cost.shortlist,
@@ -153,13 +154,13 @@ def build(speaker: gr.State, place: Place) -> None:
                 step=1,
                 label="Shortlist K",
                 info="What the dual encoder hands to ViLT",
-                visible=galleries.encoder_source() is not None,
+                visible=encoders.there(),
                 elem_id="shortlist",
                 elem_classes="lab-field",
             )
-            if galleries.encoder_source() is None:
+            if not encoders.there():
                 gr.HTML(
-                    f'<p class="lab-aside">{galleries.NO_ENCODER}</p>',
+                    f'<p class="lab-aside">{encoders.NONE}</p>',
                     js_on_load=None,
                     apply_default_css=False,
                 )

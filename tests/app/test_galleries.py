@@ -1,14 +1,17 @@
 """The galleries of the Find tab, with a tiny dual encoder and without one."""
 
 import json
+import threading
+from dataclasses import replace
 
 import gradio as gr
 import pytest
 import torch
 from PIL import Image
 
-from app import endpoints, galleries, services
+from app import encoders, endpoints, galleries, services
 from app.components import finds
+from app.library import Shelf
 from app.tabs import retrieve
 from vilt_core.config import ClipConfig
 from vilt_core.interop.bundle import Bundle
@@ -23,7 +26,7 @@ SCENES = "64 scenes"
 def unaided(monkeypatch, tmp_path):
     """No dual encoder on this machine."""
     monkeypatch.delenv("VILT_LAB_ENCODER", raising=False)
-    monkeypatch.setattr(galleries, "SHIPPED", tmp_path / "none")
+    monkeypatch.setattr(encoders, "SHIPPED", tmp_path / "none")
 
 
 @pytest.fixture
@@ -31,11 +34,10 @@ def alone(tiny, unaided):
     """A tiny ViLT, and no dual encoder."""
 
 
-@pytest.fixture
-def clip(tiny, monkeypatch, tmp_path):
-    """A dual encoder with random weights, and a folder for indexes."""
+def save_clip(folder, tokenizer, *, domain):
+    """A dual encoder with random weights."""
     config = ClipConfig(
-        vocab_size=len(tiny.tokenizer),
+        vocab_size=len(tokenizer),
         text_width=24,
         text_depth=1,
         text_heads=2,
@@ -51,11 +53,28 @@ def clip(tiny, monkeypatch, tmp_path):
     model = Clip(config)
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
-    bundle = Bundle(name="small", model=model, tokenizer=tiny.tokenizer, answers=())
-    save_folder(bundle, tmp_path / "clip")
+    bundle = Bundle(name="small", model=model, tokenizer=tokenizer, answers=(), domain=domain)
+    save_folder(bundle, folder)
+
+
+@pytest.fixture
+def clip(tiny, monkeypatch, tmp_path):
+    """A dual encoder of stickers, and a folder for indexes."""
+    save_clip(tmp_path / "clip", tiny.tokenizer, domain="stickers")
     monkeypatch.setenv("VILT_LAB_ENCODER", str(tmp_path / "clip"))
     monkeypatch.setenv("VILT_LAB_INDEXES", str(tmp_path / "indexes"))
     return tmp_path / "indexes"
+
+
+@pytest.fixture
+def brought(hub, monkeypatch, tmp_path):
+    """Beside the shipped dual encoder, one of photographs; ViLT-B/32 is not here yet."""
+    save_clip(tmp_path / "shipped", hub.embedded.tokenizer, domain="stickers")
+    save_clip(tmp_path / "photographs", hub.photographs.tokenizer, domain="photographs")
+    monkeypatch.setattr(encoders, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setenv("VILT_LAB_ENCODER", str(tmp_path / "photographs"))
+    monkeypatch.setenv("VILT_LAB_INDEXES", str(tmp_path / "indexes"))
+    return hub
 
 
 @pytest.fixture
@@ -89,8 +108,8 @@ def test_without_a_dual_encoder_a_small_gallery_is_read_whole(alone):
 
 
 def test_one_sentence_says_what_to_do_without_a_dual_encoder():
-    assert "VILT_LAB_ENCODER" in galleries.NO_ENCODER
-    assert galleries.NO_ENCODER.count(". ") == 0
+    assert "VILT_LAB_ENCODER" in encoders.NONE
+    assert encoders.NONE.count(". ") == 0
 
 
 def test_with_a_dual_encoder_an_index_is_built_once_and_its_shortlist_judged(clip):
@@ -217,9 +236,9 @@ def test_photographs_are_searched_by_the_model_that_knows_them(hub, unaided):
 
 
 def test_an_encoder_of_another_world_is_not_asked(clip, monkeypatch):
-    assert galleries.encoder(TINY) is not None
+    assert encoders.encoder(galleries.world_of(SCENES, TINY)) is not None
     monkeypatch.setattr(services, "domain", lambda model: "photographs")
-    assert galleries.encoder(TINY) is None
+    assert encoders.encoder(galleries.world_of(SCENES, TINY)) is None
     shown, meter, *_ = last("A red cup", "Photographs", None, 1, TINY)
     assert len(shown["hits"]) == 5
     assert "this query, 5 of 5" in meter
@@ -306,3 +325,138 @@ def test_a_picture_sent_twice_is_searched_once_and_too_many_are_refused(
     assert shown["trouble"] == "At most 2 pictures of your own are searched, got 3."
     with pytest.raises(gr.Error, match="At most 2 pictures"):
         endpoints.retrieve("A cat", pictures=uploads)
+
+
+# A dual encoder of photographs, beside that of stickers
+
+
+def test_more_photographs_than_vilt_reads_are_found_by_their_index(brought, tmp_path, monkeypatch):
+    brought.go.set()
+    many = tmp_path / "many"
+    many.mkdir()
+    for at in range(70):
+        Image.new("RGB", (40, 30), (3 * at, 90, 30)).save(many / f"{at}.png")
+    monkeypatch.setenv("VILT_LAB_PICTURES", str(many))
+    sent = [str(path) for path in sorted(many.iterdir())]
+    for gallery in ("Your folder", galleries.UPLOADS):
+        *steps, (shown, meter, *_) = retrieve.found_pictures(
+            "A red cup", gallery, sent, 8, "ViLT-B/32"
+        )
+        assert shown["trouble"] == ""
+        assert [step[0]["total"] for step in steps] == [70] * len(steps)
+        assert (steps[-1][0]["done"], len(shown["hits"])) == (70, 8)
+        assert all(hit["chance"] and hit["cosine"] for hit in shown["hits"])
+        assert "this query, 8 of 70" in meter
+
+
+def test_uploads_that_were_read_are_not_read_again(brought, uploads, monkeypatch):
+    brought.go.set()
+    last("A red cup", galleries.UPLOADS, uploads, 2, "ViLT-B/32")
+    monkeypatch.setattr(
+        "vilt_core.search.index.embed", lambda *_, **__: pytest.fail("read once more")
+    )
+    shown, *_ = last("Two cats", galleries.UPLOADS, uploads, 2, "ViLT-B/32")
+    assert len(shown["hits"]) == 2
+
+
+def test_while_vilt_is_not_here_the_dual_encoder_ranks_photographs_alone(brought, uploads):
+    shown, meter, *_ = last("A red cup", galleries.UPLOADS, uploads, 8, "vilt-mini")
+    assert len(shown["hits"]) == 3
+    assert "dual encoder alone" in shown["says"]
+    assert not any(hit["chance"] for hit in shown["hits"])
+    assert "1,000,000" not in meter
+    assert brought.asked == []  # nobody wanted half a gigabyte
+    brought.go.set()
+    services.predictor("ViLT-B/32", "match")
+    shown, *_ = last("A red cup", galleries.UPLOADS, uploads, 8, "vilt-mini")
+    assert shown["says"] == ""
+    assert all(hit["chance"] for hit in shown["hits"])
+
+
+def test_each_world_has_its_own_dual_encoder(brought):
+    assert encoders.source("stickers") != encoders.source("photographs")
+    worlds = [encoders.encoder(world).domain for world in encoders.WORLDS]
+    assert worlds == list(encoders.WORLDS)
+    assert galleries.world_of("1,000 scenes", "vilt-mini") == "stickers"
+    assert galleries.world_of(galleries.UPLOADS, "vilt-mini") == "photographs"
+
+
+def test_one_sentence_says_what_to_bring_for_photographs(hub, unaided, uploads, monkeypatch):
+    hub.go.set()
+    monkeypatch.setattr(galleries, "SMALL", 2)
+    shown, *_ = last("A red cup", galleries.UPLOADS, uploads, 8, "ViLT-B/32")
+    assert shown["trouble"].endswith(
+        "got 3: to choose among more, name a CLIP in VILT_LAB_ENCODER, "
+        "such as openai/clip-vit-base-patch32."
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "world"),
+    [("openai/clip-vit-base-patch32", "photographs"), ("/nowhere", None), ("{folder}", None)],
+)
+def test_what_a_dual_encoder_knows_is_told_before_it_is_opened(
+    named, world, unaided, tmp_path, monkeypatch
+):
+    (tmp_path / "config.json").write_text("no JSON")
+    named = named.format(folder=tmp_path)
+    monkeypatch.setenv("VILT_LAB_ENCODER", named)
+    for one in encoders.WORLDS:
+        assert (encoders.source(one) == named) is (world in (one, None))
+
+
+def test_a_published_clip_in_a_folder_is_one_of_photographs(tmp_path, unaided, monkeypatch):
+    (tmp_path / "config.json").write_text('{"model_type": "clip"}')
+    monkeypatch.setenv("VILT_LAB_ENCODER", str(tmp_path))
+    assert encoders.source("photographs") == str(tmp_path)
+    assert encoders.source("stickers") is None
+
+
+class Afar:
+    """A dual encoder on its way, at 37 of 100 bytes until somebody says so."""
+
+    def __init__(self, folder):
+        self.folder, self.go = folder, threading.Event()
+        self.begun, self.stopped = 0, threading.Event()
+
+    def __call__(self, checkpoint, progress):
+        self.begun += 1
+        try:
+            while not self.go.wait(0.01):
+                progress(37, 100)
+        except BaseException:
+            self.stopped.set()
+            raise
+        if self.folder is None:
+            raise ValueError("there is no network")
+        return encoders._open(replace(checkpoint, source=str(self.folder)), progress)
+
+
+def fetched(monkeypatch, folder):
+    afar = Afar(folder)
+    monkeypatch.setattr(encoders, "_SHELF", Shelf(afar))
+    monkeypatch.setenv("VILT_LAB_ENCODER", "owner/clip")
+    return afar
+
+
+def test_a_download_tells_how_far_it_is_and_stops_where_nobody_waits(
+    brought, uploads, monkeypatch, tmp_path
+):
+    brought.go.set()
+    afar = fetched(monkeypatch, tmp_path / "photographs")
+    asked = ("A red cup", galleries.UPLOADS, uploads, 8, "ViLT-B/32")
+    left = retrieve.found_pictures(*asked)
+    says = [next(left)[0]["says"] for _ in range(3)]
+    assert says[-1] == "37 % of owner/clip are here"
+    left.close()
+    assert afar.stopped.wait(5)
+    afar.go.set()
+    shown, *_ = last(*asked)
+    assert (afar.begun, len(shown["hits"])) == (2, 3)
+
+
+def test_a_download_that_fails_is_one_sentence(brought, uploads, monkeypatch):
+    brought.go.set()
+    fetched(monkeypatch, None).go.set()
+    shown, *_ = last("A red cup", galleries.UPLOADS, uploads, 8, "ViLT-B/32")
+    assert shown["trouble"] == "There is no network."

@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 import app
-from app import errands, galleries, masks, services
+from app import encoders, errands, galleries, masks, services
 from app.components.polite import OURS
 from app.library import Library
 from app.models import catalogue
@@ -527,13 +527,13 @@ def test_a_visitor_who_closes_the_page_waits_for_no_model(demo, client, monkeypa
 def test_who_waits_for_an_index_keeps_nobody_from_searching(demo, client, monkeypatch):
     built = threading.Event()
 
-    def prepare(gallery, model):
+    def prepare(gallery, model, uploads):
         if gallery == "Photographs":
             built.wait(30)
         yield from ()
 
     monkeypatch.setattr(galleries, "prepare", prepare)
-    monkeypatch.setattr(galleries, "encoder", lambda model=None: None)
+    monkeypatch.setattr(encoders, "encoder", lambda world: None)
     search = next(
         index
         for index, function in demo.fns.items()

@@ -601,7 +601,7 @@ def test_nothing_there(tmp_path):
         ({"do_normalize": False}, "do_normalize must be True, got False"),
         ({"resample": 2}, "resample must be 3, got 2"),
         ({"rescale_factor": 1.0}, "rescale_factor must be 1/255, got 1.0"),
-        ({"do_center_crop": True}, "do_center_crop must be false"),
+        ({"do_center_crop": True}, "do_center_crop must be False, got True"),
         ({"size": {"height": 384, "width": 384}}, "size must be a shortest_edge"),
         ({"size": "large"}, "size must be a positive whole number"),
         ({"size_divisor": 12}, "size_divisor must be a multiple of the patch of 8 pixels, got 12"),

@@ -232,6 +232,7 @@ def test_a_file_of_noise(folder, file):
         ({"processing": PICTURES | {"size": 4}}, "at least one patch high"),
         ({"processing": PICTURES | {"patch_size": 12}}, "multiples of the patch of 8 pixels"),
         ({"processing": PICTURES | {"size": "16"}}, "must be whole numbers, got '16' and 8"),
+        ({"processing": PICTURES | {"crop": 1}}, "crop of pictures must be true or false, got 1"),
         ({"config": None}, "lacks ['config']"),
         ({"config": [1]}, "config must be a dict, got a list"),
         ({"answers": ["yes"]}, "must name 3 answers, got 1"),

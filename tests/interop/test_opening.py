@@ -146,7 +146,7 @@ def test_files_that_are_no_checkpoints(tmp_path):
 
 def test_a_folder_of_another_model(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(ValueError, match="must describe a vilt, got 'bert'"):
+    with pytest.raises(ValueError, match="must describe a vilt or a clip, got 'bert'"):
         open_bundle(Path(tmp_path))
 
 

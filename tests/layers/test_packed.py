@@ -13,6 +13,7 @@ from vilt_core.layers.packed import (
     has_bfloat16_units,
     pack,
 )
+from vilt_core.models import build
 from vilt_core.models.vilt import Vilt
 from vilt_core.types import ImageBatch, TextBatch
 
@@ -102,3 +103,15 @@ def test_the_largest_difference_is_that_of_rounding(dtype):
     found = model.encoder(tokens, return_states=True).states
     lost = [float((a - b).norm() / b.norm()) for a, b in zip(found[1:], expected[1:], strict=True)]
     assert lost[-1] < 12 * torch.finfo(dtype).eps
+
+
+def test_what_has_no_twin_stays_as_it_is():
+    """CLIP's texts look back alone, its GELU is another, and its patches have no bias."""
+    torch.manual_seed(0)
+    model = build("clip", size="mini", vocab_size=50, answers=0).eval()
+    text = TextBatch(ids=torch.randint(0, 50, (2, 9)), mask=torch.ones(2, 9, dtype=torch.bool))
+    image = ImageBatch(pixels=torch.randn(2, 3, 128, 128))
+    with torch.no_grad():
+        before = model.score_all(text, image)
+        pack(model, dtype=torch.float32)
+        assert model.score_all(text, image).equal(before)

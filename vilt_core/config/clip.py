@@ -18,6 +18,7 @@ class ClipConfig:
     depth: int = 12
     heads: int = 12
     mlp_ratio: float = 4.0  # of both towers
+    quick_gelu: bool = True  # OpenAI's; LAION's CLIPs have the exact GELU
     image_size: int = 224  # pixels
     patch_size: int = 32  # pixels
     shared_width: int = 512  # of the space where both meet

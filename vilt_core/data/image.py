@@ -67,6 +67,7 @@ class Processing:
     patch_size: int = 32  # both sides are multiples of it
     mean: tuple[float, float, float] = HALF  # of red, green and blue, where white is 1
     std: tuple[float, float, float] = HALF
+    crop: bool = False  # to the square in the middle, as CLIP does
 
     def __post_init__(self):
         if not 0 < self.patch_size <= self.size:
@@ -136,15 +137,36 @@ def fitted_size(width: int, height: int, *, size: int, patch_size: int) -> tuple
     return (longer, shorter) if width > height else (shorter, longer)
 
 
-def resize(image: Image.Image, *, size: int, patch_size: int) -> Image.Image:
+def resize(image: Image.Image, *, size: int, patch_size: int, crop: bool = False) -> Image.Image:
     """An RGB picture as the model sees it; one of exactly that size passes through untouched.
 
     Bicubic with a support that grows with the reduction, hence antialiased: the kernel of the
     published preprocessing, kept for every model so that one function serves both. The sticker
     world's own pictures are drawn at the model's size and never meet it.
+
+    Cropped, the shorter side becomes ``size`` and of the longer one its middle is seen.
     """
-    fitted = fitted_size(*image.size, size=size, patch_size=patch_size)
-    return image if fitted == image.size else image.resize(fitted, Image.Resampling.BICUBIC)
+    if crop:
+        fitted, box = (size, size), _middle(*image.size, size=size)
+    else:
+        fitted, box = fitted_size(*image.size, size=size, patch_size=patch_size), None
+    if fitted == image.size:
+        return image
+    return image.resize(fitted, Image.Resampling.BICUBIC, box=box)
+
+
+def _middle(width: int, height: int, *, size: int) -> tuple[float, float, float, float]:
+    """What a crop leaves of a picture: what it cuts off is never drawn, however long a ribbon is.
+
+    The crop begins at a whole pixel of the resized picture, as the published code has it.
+    """
+    start, end = [], []
+    for side in (width, height):
+        resized = int(size * side / min(width, height))
+        first = (resized - size) // 2
+        start.append(first * side / resized)
+        end.append(min((first + size) * side / resized, side))
+    return start[0], start[1], end[0], end[1]
 
 
 def blurred(image: Image.Image, *, share: float = 1 / 16) -> Image.Image:
@@ -181,9 +203,10 @@ def to_pixels(
     patch_size: int,
     mean: tuple[float, float, float] = HALF,
     std: tuple[float, float, float] = HALF,
+    crop: bool = False,
 ) -> Float[Tensor, "3 height width"]:
     """What the model reads of an RGB picture: ``resize``, then ``normalise``."""
-    seen = resize(image, size=size, patch_size=patch_size)
+    seen = resize(image, size=size, patch_size=patch_size, crop=crop)
     return normalise(np.array(seen), mean=mean, std=std)
 
 

@@ -19,6 +19,9 @@ from torch import Tensor
 from vilt_core.types import TextBatch
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+# The same five of CLIP, which has two, and no masks: texts are framed by them and filled up.
+CLIP_START, CLIP_END = "<|startoftext|>", "<|endoftext|>"
+_OF_CLIP = (CLIP_END, CLIP_END, CLIP_START, CLIP_END, None)
 MAX_CHARACTERS = 10_000  # of a text that a person hands in; the time to split one grows with it
 _QUOTED = 20  # characters before half a one, in the error
 _MASK = re.compile(re.escape("[MASK]"), re.IGNORECASE)
@@ -44,15 +47,19 @@ class EncodedText:
 
 
 class Tokenizer:
-    """Lower-casing WordPiece with BERT's special tokens."""
+    """Lower-casing WordPiece with BERT's special tokens, or the byte pairs of a published CLIP.
+
+    Where there is no token for what is masked, ``mask`` is -1, which is nobody's id.
+    """
 
     def __init__(self, backend: tokenizers.Tokenizer, *, max_tokens: int = 40):
         self.backend = backend
         self.max_tokens = max_tokens
         self.backend.no_padding()
         self.backend.no_truncation()
+        names = SPECIAL if backend.token_to_id(CLIP_START) is None else _OF_CLIP
         self.pad, self.unknown, self.cls, self.sep, self.mask = (
-            self._id_of(token) for token in SPECIAL
+            -1 if token is None else self._id_of(token) for token in names
         )
 
     def _id_of(self, token: str) -> int:
@@ -64,7 +71,8 @@ class Tokenizer:
     @property
     def special(self) -> list[int]:
         """The ids that stand for no piece of a word."""
-        return [self.pad, self.unknown, self.cls, self.sep, self.mask]
+        roles = (self.pad, self.unknown, self.cls, self.sep, self.mask)
+        return list(dict.fromkeys(role for role in roles if role >= 0))
 
     def __len__(self) -> int:
         return self.backend.get_vocab_size()

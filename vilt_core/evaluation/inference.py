@@ -94,7 +94,9 @@ def pixels_of(picture: Picture, bundle: Bundle) -> Float[Tensor, "3 height width
     if isinstance(picture, Scene):
         return normalise(painting_of(picture, to.size).pixels, mean=to.mean, std=to.std)
     image = open_image(picture) if isinstance(picture, Path) else picture.open()
-    return to_pixels(image, size=to.size, patch_size=to.patch_size, mean=to.mean, std=to.std)
+    return to_pixels(
+        image, size=to.size, patch_size=to.patch_size, mean=to.mean, std=to.std, crop=to.crop
+    )
 
 
 @lru_cache(maxsize=512)

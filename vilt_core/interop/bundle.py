@@ -52,17 +52,22 @@ class Bundle:
         return own if self.pictures is None else self.pictures
 
 
-def processing_of(*, size: object, patch_size: object, mean: object, std: object) -> Processing:
+def processing_of(
+    *, size: object, patch_size: object, mean: object, std: object, crop: object = False
+) -> Processing:
     """The settings of a file, each looked at.
 
     Raises:
-        ValueError: One of them is no whole number, or not three numbers.
+        ValueError: One of them is no whole number, not three numbers, or neither true nor false.
     """
     if not isinstance(size, int) or not isinstance(patch_size, int):
         raise ValueError(
             f"the sides of pictures must be whole numbers, got {size!r} and {patch_size!r}"
         )
-    return Processing(size=size, patch_size=patch_size, mean=_channels(mean), std=_channels(std))
+    if not isinstance(crop, bool):
+        raise ValueError(f"crop of pictures must be true or false, got {crop!r}")
+    levels = {"mean": _channels(mean), "std": _channels(std)}
+    return Processing(size=size, patch_size=patch_size, crop=crop, **levels)
 
 
 def _channels(levels: object) -> tuple[float, float, float]:

@@ -35,6 +35,7 @@ DEFAULTS = {  # of transformers, where a config.json is silent
 }
 _PICTURES = {  # of the processor, likewise
     "do_resize": True,
+    "do_center_crop": False,
     "do_rescale": True,
     "do_normalize": True,
     "size": 384,
@@ -58,24 +59,24 @@ def read_config(settings: dict, path: Path, *, tasks: Iterable[str], asked: bool
             f"got {settings['num_images']!r}"
         )
     sizes = {
-        "vocab_size": _whole(settings, "vocab_size", path),
-        "width": _whole(settings, "hidden_size", path),
-        "depth": _whole(settings, "num_hidden_layers", path),
-        "heads": _whole(settings, "num_attention_heads", path),
-        "image_size": _side(settings, "image_size", path),
-        "patch_size": _side(settings, "patch_size", path),
-        "max_text_tokens": _whole(settings, "max_position_embeddings", path),
-        "modality_types": _whole(settings, "modality_type_vocab_size", path),
-        "segment_types": _whole(settings, "type_vocab_size", path),
-        "mlp_ratio": _whole(settings, "intermediate_size", path)
-        / _whole(settings, "hidden_size", path),
+        "vocab_size": whole(settings, "vocab_size", path),
+        "width": whole(settings, "hidden_size", path),
+        "depth": whole(settings, "num_hidden_layers", path),
+        "heads": whole(settings, "num_attention_heads", path),
+        "image_size": side(settings, "image_size", path),
+        "patch_size": side(settings, "patch_size", path),
+        "max_text_tokens": whole(settings, "max_position_embeddings", path),
+        "modality_types": whole(settings, "modality_type_vocab_size", path),
+        "segment_types": whole(settings, "type_vocab_size", path),
+        "mlp_ratio": whole(settings, "intermediate_size", path)
+        / whole(settings, "hidden_size", path),
     }
     if settings["max_image_length"] != -1:
-        sizes["max_patches"] = _whole(settings, "max_image_length", path)
-    text_norm_eps = _number(settings, "layer_norm_eps", path)
+        sizes["max_patches"] = whole(settings, "max_image_length", path)
+    text_norm_eps = number(settings, "layer_norm_eps", path)
     own = {"norm_eps": text_norm_eps} | read_own(settings, path)
-    dropout = _number(settings, "hidden_dropout_prob", path)
-    norm_eps = _number(own, "norm_eps", path)
+    dropout = number(settings, "hidden_dropout_prob", path)
+    norm_eps = number(own, "norm_eps", path)
     answers = len(read_answers(settings, path)) if asked else 0
     try:
         return ViltConfig(
@@ -90,23 +91,26 @@ def read_config(settings: dict, path: Path, *, tasks: Iterable[str], asked: bool
         raise ValueError(f"{path}: {error}") from error
 
 
-def _whole(settings: dict, name: str, path: Path) -> int:
+def whole(settings: dict, name: str, path: Path) -> int:
+    """A setting that counts something."""
     value = settings[name]
     if type(value) is not int or not 1 <= value <= LARGEST:
         raise ValueError(f"{path}: {name} must be a positive whole number, got {value!r}")
     return value
 
 
-def _side(settings: dict, name: str, path: Path) -> int:
+def side(settings: dict, name: str, path: Path) -> int:
+    """A setting that is the side of a square, or both its sides."""
     value = settings[name]
     if isinstance(value, list) and len(value) == 2 and value[0] == value[1]:
-        return _whole({name: value[0]}, name, path)
+        return whole({name: value[0]}, name, path)
     if isinstance(value, list):
         raise ValueError(f"{path}: {name} must be square, got {value!r}")
-    return _whole(settings, name, path)
+    return whole(settings, name, path)
 
 
-def _number(settings: dict, name: str, path: Path) -> float:
+def number(settings: dict, name: str, path: Path) -> float:
+    """A setting that is a share, or an epsilon."""
     value = settings[name]
     if type(value) not in (int, float) or not 0 <= value < 1:
         raise ValueError(f"{path}: {name} must be a number from 0 to 1, got {value!r}")
@@ -136,6 +140,22 @@ def read_answers(settings: dict, path: Path) -> tuple[str, ...]:
 
 def read_processing(folder: Path, *, patch_size: int) -> Processing:
     """How transformers would prepare pictures, where it would do so as ViLT does."""
+    settings, path = read_pictures(folder, _PICTURES)
+    multiple = whole(settings, "size_divisor", path)
+    if multiple % patch_size:
+        raise ValueError(
+            f"{path}: size_divisor must be a multiple of the patch of {patch_size} pixels, "
+            f"got {multiple}"
+        )
+    return processing_from(settings, path, patch_size=multiple)
+
+
+def read_pictures(folder: Path, usual: dict) -> tuple[dict, Path]:
+    """What a folder says of its pictures and where, with what is usual where it is silent.
+
+    Raises:
+        ValueError: They would be prepared in another way than the usual one.
+    """
     path = folder / "processor_config.json"
     settings = read_object(path).get("image_processor") if path.is_file() else None
     if settings is None:
@@ -143,31 +163,31 @@ def read_processing(folder: Path, *, patch_size: int) -> Processing:
         settings = read_object(path) if path.is_file() else {}
     if not isinstance(settings, dict):
         raise ValueError(f"{path}: image_processor must be an object, got {settings!r}")
-    settings = _PICTURES | {name: value for name, value in settings.items() if value is not None}
-    for name in ("do_resize", "do_rescale", "do_normalize", "resample"):
-        if settings[name] != _PICTURES[name]:
-            raise ValueError(f"{path}: {name} must be {_PICTURES[name]}, got {settings[name]!r}")
+    settings = usual | {name: value for name, value in settings.items() if value is not None}
+    for name in ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "resample"):
+        if settings[name] != usual[name]:
+            raise ValueError(f"{path}: {name} must be {usual[name]}, got {settings[name]!r}")
     scale = settings["rescale_factor"]
     if not isinstance(scale, float) or abs(scale * 255 - 1) > 1e-6:
         raise ValueError(f"{path}: rescale_factor must be 1/255, got {scale!r}")
-    if settings.get("do_center_crop"):
-        raise ValueError(f"{path}: do_center_crop must be false, got true")
+    return settings, path
+
+
+def processing_from(
+    settings: dict, path: Path, *, patch_size: int, crop: bool = False
+) -> Processing:
+    """Sizes and levels out of such settings, each looked at."""
     size = settings["size"]
     if isinstance(size, dict):
         if set(size) != {"shortest_edge"}:
             raise ValueError(f"{path}: size must be a shortest_edge, got {size!r}")
         settings["size"] = size["shortest_edge"]
-    multiple = _whole(settings, "size_divisor", path)
-    if multiple % patch_size:
-        raise ValueError(
-            f"{path}: size_divisor must be a multiple of the patch of {patch_size} pixels, "
-            f"got {multiple}"
-        )
-    size = _whole(settings, "size", path)
+    size = whole(settings, "size", path)
     try:
         return processing_of(
             size=size,
-            patch_size=multiple,
+            patch_size=patch_size,
+            crop=crop,
             mean=settings["image_mean"],
             std=settings["image_std"],
         )

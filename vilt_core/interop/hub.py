@@ -32,6 +32,8 @@ _WEIGHTS = (  # the first that the repository has
 _BESIDE = (  # as many as the repository has
     "tokenizer.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "preprocessor_config.json",

@@ -1,7 +1,7 @@
 """Checkpoints of transformers, in and out: its folders, by their path or by their name on the hub.
 
-All of its ViLT heads but token classification. What transformers has no head for, such as our ITM,
-lies in the same file under the original's name, which transformers skips.
+All of its ViLT heads but token classification; CLIP comes in by clip.py. What transformers has no
+head for, such as our ITM, lies in the same file under the original's name, which it skips.
 """
 
 import os
@@ -17,6 +17,7 @@ from vilt_core.data.image import Processing
 from vilt_core.interop.address import client, is_repo_name
 from vilt_core.interop.bert import read_tokenizer, tokenizer_files
 from vilt_core.interop.bundle import Bundle, Progress
+from vilt_core.interop.clip import load_clip
 from vilt_core.interop.described import (
     DEFAULTS,
     classifier_of,
@@ -69,8 +70,17 @@ def load_huggingface(
     revision: str | None = None,
     progress: Progress | None = None,
 ) -> Bundle:
-    """The same with its tokenizer, the names of its answers and its way to prepare pictures."""
+    """The same with its tokenizer, the names of its answers and its way to prepare pictures.
+
+    Or a CLIP.
+    """
     folder = _folder_of(source, revision, progress)
+    name = Path(source).resolve().name if is_folder(source) else os.fspath(source)
+    kind = (described := _described(folder)).get("model_type")
+    if kind == "clip":
+        return load_clip(folder, described, name=name)
+    if kind != "vilt":
+        raise ValueError(f"{folder / 'config.json'} must describe a vilt or a clip, got {kind!r}")
     model, described = _read(folder)
     config, own = model.config, read_own(described, folder / "config.json")
     tokenizer = read_tokenizer(folder, max_tokens=config.max_text_tokens)
@@ -81,7 +91,6 @@ def load_huggingface(
         )
     pictures = read_processing(folder, patch_size=config.patch_size)
     usual = Processing(size=config.image_size, patch_size=config.patch_size)
-    name = Path(source).resolve().name if is_folder(source) else os.fspath(source)
     return Bundle(
         name=own.get("name", name),
         model=model,
@@ -155,11 +164,15 @@ def _folder_of(
     return client().fetch(name, revision=revision, progress=progress)
 
 
-def _read(folder: Path) -> tuple[Vilt, dict]:
+def _described(folder: Path) -> dict:
     path = folder / "config.json"
     if not path.is_file():
         raise ValueError(f"expected a model of transformers with a config.json at {folder}")
-    described = read_object(path)
+    return read_object(path)
+
+
+def _read(folder: Path) -> tuple[Vilt, dict]:
+    path, described = folder / "config.json", _described(folder)
     if described.get("model_type") != "vilt":
         raise ValueError(f"{path} must describe a vilt, got {described.get('model_type')!r}")
     held, source = read_weights(folder)

@@ -165,8 +165,9 @@ def _processing(described: dict, path: Path, *, config: Any) -> Processing | Non
         return None
     settings = described["processing"]
     known = {field.name for field in fields(Processing)}
-    if not isinstance(settings, dict) or set(settings) != known:
-        raise ValueError(f"{path}: processing must have {sorted(known)}, got {settings!r}")
+    needed = known - {"crop"}  # nothing was cropped when the first folders were written
+    if not isinstance(settings, dict) or not needed <= set(settings) <= known:
+        raise ValueError(f"{path}: processing must have {sorted(needed)}, got {settings!r}")
     try:
         found = processing_of(**settings)
     except ValueError as error:

@@ -72,6 +72,9 @@ class Form:
     back: Callable[..., tuple[Tensor, ...]]
 
 
+# Names of ours, as many of theirs, and what happens to the tensors between them.
+Rename = tuple[list[str], list[str], Form]
+
 SAME = Form(unchanged, unchanged)
 THIRDS = Form(split_qkv, join_qkv)
 POSITIONS = Form(join_positions, split_positions)
@@ -229,12 +232,7 @@ def outwards(
         classifier: Which head transformers is to find under ``classifier``; the other, as all that
             transformers does not look for, keeps the original's name.
     """
-    renamed = {}
-    for ours, theirs, form in _renames(names, depth, classifier):
-        if ours[0] in state:
-            tensors = form.out(*(state[name] for name in ours))
-            renamed |= dict(zip(theirs, tensors, strict=True))
-    return renamed
+    return put(state, _renames(names, depth, classifier))
 
 
 def inwards(
@@ -244,24 +242,42 @@ def inwards(
 
     The state is emptied on the way, so that no tensor lies in memory twice.
     """
+    return take(state, _renames(names, depth, classifier))
+
+
+def put(state: Mapping[str, Tensor], renames: Iterable[Rename]) -> dict[str, Tensor]:
+    """Our tensors under their names, as far as there are any."""
     renamed = {}
-    for ours, theirs, form in _renames(names, depth, classifier):
+    for ours, theirs, form in renames:
+        if ours[0] in state:
+            tensors = form.out(*(state[name] for name in ours))
+            renamed |= dict(zip(theirs, tensors, strict=True))
+    return renamed
+
+
+def take(state: dict[str, Tensor], renames: Iterable[Rename]) -> dict[str, Tensor]:
+    """Their tensors under our names; the state is emptied on the way."""
+    renamed = {}
+    for ours, theirs, form in renames:
         if theirs[0] in state:
             tensors = form.back(*(state.pop(name) for name in theirs))
             renamed |= dict(zip(ours, tensors, strict=True))
     return renamed
 
 
-def _renames(
-    names: Names, depth: int, classifier: Classifier | None
-) -> Iterator[tuple[list[str], list[str], Form]]:
+def filled(ours: str, theirs: str, form: Form, *, depth: int) -> Iterator[Rename]:
+    """A line of a table for every block that it speaks of, and for weight and bias."""
+    for i in range(depth) if "{i}" in ours else (0,):
+        for kind in ("weight", "bias") if "*" in ours else ("",):
+            yield _filled(ours, i, kind), _filled(theirs, i, kind), form
+
+
+def _renames(names: Names, depth: int, classifier: Classifier | None) -> Iterator[Rename]:
     for row in TABLE:
         theirs, form = row.original, row.to_original
         if names == "transformers" and not _is_other_classifier(row, classifier):
             theirs, form = row.transformers, row.to_transformers
-        for i in range(depth) if "{i}" in row.ours else (0,):
-            for kind in ("weight", "bias") if "*" in row.ours else ("",):
-                yield _filled(row.ours, i, kind), _filled(theirs, i, kind), form
+        yield from filled(row.ours, theirs, form, depth=depth)
 
 
 def _is_other_classifier(row: Row, classifier: Classifier | None) -> bool:

@@ -143,7 +143,8 @@ class PackedBlock(nn.Module):
 def pack(model: nn.Module, *, dtype: torch.dtype = torch.bfloat16) -> None:
     """Replace every block and patch projection of a model by its packed twin, in place.
 
-    Each part is replaced before the next is read, so that both never lie in memory whole.
+    Each part is replaced before the next is read, so that both never lie in memory whole. What has
+    no twin, such as CLIP's causal blocks and those of another GELU, stays as it is.
 
     Args:
         model: In evaluation mode, on the CPU.
@@ -151,12 +152,20 @@ def pack(model: nn.Module, *, dtype: torch.dtype = torch.bfloat16) -> None:
     """
     for name in [name for name, _ in model.named_children()]:  # names hold no weights back
         part = getattr(model, name)
-        if isinstance(part, PreNormBlock):
+        if isinstance(part, PreNormBlock) and _is_plain(part):
             setattr(model, name, PackedBlock(part, dtype=dtype))
-        elif isinstance(part, nn.Conv2d):
+        elif isinstance(part, nn.Conv2d) and _is_projection(part):
             setattr(model, name, PackedProjection(part, dtype=dtype))
         else:
             pack(part, dtype=dtype)
+
+
+def _is_plain(block: PreNormBlock) -> bool:
+    return not block.attention.causal and isinstance(block.mlp.activation, nn.GELU)
+
+
+def _is_projection(convolution: nn.Conv2d) -> bool:
+    return convolution.bias is not None and convolution.kernel_size == convolution.stride
 
 
 def _packed(layer: nn.Linear, dtype: torch.dtype, *, gelu: bool = False) -> PackedLinear:

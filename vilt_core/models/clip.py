@@ -145,5 +145,6 @@ def _tower(
         norm_eps=config.norm_eps,
         causal=causal,
     )
-    blocks = [block(activation=QuickGelu()) for _ in range(depth)]
+    activation = QuickGelu if config.quick_gelu else nn.GELU
+    blocks = [block(activation=activation()) for _ in range(depth)]
     return Encoder(blocks, norm=nn.LayerNorm(width, eps=config.norm_eps))

@@ -79,6 +79,7 @@ class DualEncoder:
             patch_size=to.patch_size,
             mean=to.mean,
             std=to.std,
+            crop=to.crop,
         )
 
     @torch.inference_mode()

@@ -85,7 +85,15 @@ def index_of(album: Album, encoder: DualEncoder) -> Index:
     Raises:
         ValueError: None can be read.
     """
-    parts = list(embed(album, album.entries(), encoder))
+    return index_from(album, list(embed(album, album.entries(), encoder)), encoder)
+
+
+def index_from(album: Album, parts: Sequence[Embedded], encoder: DualEncoder) -> Index:
+    """An index in memory alone of what was read before, part by part.
+
+    Raises:
+        ValueError: Nothing could be read.
+    """
     entries = tuple(entry for part in parts for entry in part.entries)
     check_any(entries, [broken for part in parts for broken in part.broken])
     return Index(

@@ -234,7 +234,9 @@ class ExampleRows:
         to, opened = self.reading.processing, image.open()
         if self.stage.augment:
             opened = rand_augment(opened, draw)
-        return to_pixels(opened, size=to.size, patch_size=to.patch_size, mean=to.mean, std=to.std)
+        return to_pixels(
+            opened, size=to.size, patch_size=to.patch_size, mean=to.mean, std=to.std, crop=to.crop
+        )
 
     def _sampled(self, row: Row, draw: random.Random, *, predict: bool) -> Row:
         """The row with the patches that are read, of which some are to be predicted."""
