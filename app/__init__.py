@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from app import course, endpoints, errands, services, theme
+from app import assistants, course, endpoints, errands, services, theme
 from app.components import chooser, frame, glossary, linking, polite
 from app.languages import serving
 from app.tabs import (
@@ -114,6 +114,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
     _share_memory()
     services.warm_up()
     errands.limit()
+    assistants.take_lists()
     demo.queue(default_concurrency_limit=2, max_size=_QUEUE).launch(
         theme=theme.lab(),
         head=theme.head(),

@@ -16,7 +16,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import alignments, galleries, services
+from app import alignments, assistants, galleries, services
 from app.components.picker import own_picture
 from app.components.polite import polite
 
@@ -133,7 +133,7 @@ def align(
 
 
 def retrieve(
-    text: str | None,
+    text: str | None = None,
     image: str | None = None,
     texts: Any = None,
     gallery: str | None = None,
@@ -271,7 +271,7 @@ def build() -> None:
         beta, call = gr.Number(0.5, label="beta"), gr.Button("Call")
         model = gr.Textbox(services.LIBRARY.default, label="model")
         gallery = gr.Textbox(None, label="gallery")
-        pictures = gr.File(None, label="pictures", file_count="multiple")
+        pictures = assistants.pictures_box()
         shortlist = gr.Number(32, label="shortlist")
         for function, inputs in (
             (answer, [image, text, top_k, model]),

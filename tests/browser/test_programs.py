@@ -48,9 +48,16 @@ def test_a_program_asks_in_python(address, monkeypatch):
     assert [(one["name"], one["place"]) for one in told["retrieve"]["hits"]] == [("scene.png", 0)]
 
 
-def test_an_assistant_calls_a_tool(address, monkeypatch):
-    found = run(ASSISTANT, address, monkeypatch)["found"]
-    assert len(found["masks"][0]) == 3
+def test_an_assistant_calls_every_tool(address, monkeypatch):
+    told = run(ASSISTANT, address, monkeypatch)["found"]
+    assert set(told) == set(NAMES)
+    assert told["answer"]["answers"][0]["text"] == "fox"
+    yes, no = told["match"]["probabilities"]
+    assert 1 > yes > no > 0
+    assert len(told["fill"]["masks"][0]) == 3
+    assert told["compare"]["probability"] > 0.5
+    assert [word["text"] for word in told["align"]["words"]] == ["a", "fox", "above", "a", "camel"]
+    assert [one["place"] for one in told["retrieve"]["hits"]] == [0]
 
 
 def test_tools_say_what_they_take(address):
@@ -58,5 +65,6 @@ def test_tools_say_what_they_take(address):
         tools = {tool["name"]: tool for tool in json.load(answer)}
     assert set(tools) == set(NAMES)
     for tool in tools.values():
+        assert "$ref" not in json.dumps(tool)  # clients look for it in the wrong place
         properties = tool["inputSchema"]["properties"]
         assert all(one["description"] for one in properties.values())
