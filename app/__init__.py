@@ -129,6 +129,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
             "exception_handlers": {Exception: polite.sorry},
             "middleware": [
                 Middleware(errands.NoErrands),
+                Middleware(errands.NoFloods),
                 Middleware(errands.NoGuesses),
                 serving.heading(),
             ],

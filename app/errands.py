@@ -1,4 +1,4 @@
-"""What the server does for nobody: hand on what is elsewhere, or fetch more than may be uploaded.
+"""What the server does for nobody: hand on what is elsewhere, or take more than may be uploaded.
 
 A picture may be named by its address (assistants do so). Gradio fetches it from the public network
 alone, whole and into memory, however large it is.
@@ -21,11 +21,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST = 30 * 2**20  # bytes of a file, uploaded or fetched
 SECONDS = 20  # for a file from elsewhere, all redirects together
+MOST_SAID = 2 * LARGEST  # bytes of a request that is no upload: it may hold a file as text
 AT_ONCE = 8  # files from elsewhere, of one call
 _ROOM = 2**30  # bytes that stay free on the disk
 _TOO_LARGE = f"The file at that address is larger than {LARGEST // 2**20} MB: give a smaller one."
 _LOG = logging.getLogger(__name__)
 _FILE = re.compile("/file[=/]")
+_UPLOAD = re.compile("/upload/?$")  # Gradio counts what comes here
 # Gradio's ways to files of the server, which also take an address of somewhere else; one letter
 # before the colon is a drive of Windows.
 _ERRAND = re.compile(r"/(?:file|proxy)[=/]/*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
@@ -44,6 +46,33 @@ class NoErrands:
             await JSONResponse(said, status_code=403)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+
+class NoFloods:
+    """Refuses requests that are too large to be read into memory; uploads are counted elsewhere."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the app answer a request, no more of which is read than may be said."""
+        if scope["type"] != "http" or _UPLOAD.search(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        told = dict(scope["headers"]).get(b"content-length", b"0")
+        if not told.isdigit() or int(told) > MOST_SAID:
+            said = {"detail": f"A request holds at most {MOST_SAID // 2**20} MB."}
+            await JSONResponse(said, status_code=413)(scope, receive, send)
+            return
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            return message if size <= MOST_SAID else {"type": "http.disconnect"}
+
+        await self._app(scope, counted, send)
 
 
 class NoGuesses:

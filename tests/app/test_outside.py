@@ -480,6 +480,19 @@ def test_a_file_above_the_limit_is_not_taken(client):
     assert str(30 * 2**20) in reply.text
 
 
+def test_no_more_is_said_than_is_read_into_memory(client, picture):
+    much = b" " * (errands.MOST_SAID + 1)
+    reply = client.post("queue/join", content=much)
+    assert reply.status_code == 413
+    assert "at most 60 MB" in reply.text
+    with suppress(httpx.TransportError):  # nobody listens to the end
+        reply = client.post("call/answer", content=(much[: 2**20] for _ in range(70)))
+        assert reply.status_code >= 400
+    said, error = called(client, "answer", [picture, "is there a cat?", 1, None])
+    assert error is None
+    assert len(said["answers"]) == 1
+
+
 # Work that nobody waits for.
 
 
