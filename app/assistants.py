@@ -10,32 +10,53 @@ import gradio as gr
 from gradio.data_classes import FileData
 from gradio.mcp import GradioMCPServer
 
-_converted = GradioMCPServer.convert_strings_to_filedata
+from app.errands import LARGEST
+from app.galleries import MOST_PICTURES
+
 Places = list[list[str | int]]  # of files among the arguments, as Gradio's schema has them
+_convert = GradioMCPServer.convert_strings_to_filedata
+_LONGEST = LARGEST * 4 // 3 + 100  # letters of a file as a ``data:`` URL
 
 
-def every_file(arguments: dict[str, Any], places: Places) -> Places:
-    """The places of files, with one for each file of a list.
+def checked(sent: Any) -> Any:
+    """What was sent as a file, unless it holds more than a file may.
+
+    Raises:
+        ValueError: it does.
+    """
+    if isinstance(sent, str) and len(sent) > _LONGEST:
+        raise ValueError(f"a file holds at most {LARGEST // 2**20} MB")
+    return sent
+
+
+def with_files(self: GradioMCPServer, value: dict[str, Any], filedata_positions: Places) -> Any:
+    """The arguments of a call, with files in place of their addresses, in lists as well.
 
     Args:
-        arguments: of a call.
-        places: of files in the schema; those in a list end in "items".
+        self: Gradio's server.
+        value: the arguments.
+        filedata_positions: of files in the schema; those in a list end in "items".
+
+    Raises:
+        ValueError: a file that is none, one too large, or too many.
     """
-    found = list(places)
-    for place in places:
-        files = arguments.get(str(place[0])) if place[1:] == ["items"] else None
-        if isinstance(files, list):
-            found += [[place[0], at] for at in range(len(files))]
-    return found
-
-
-def _with_lists(server: GradioMCPServer, value: Any, filedata_positions: Places) -> Any:
-    return _converted(server, value, every_file(value, filedata_positions))
+    found = dict(value)
+    for name, *rest in filedata_positions:
+        sent = found.get(str(name))
+        if rest == ["items"] and isinstance(sent, list):
+            if len(sent) > MOST_PICTURES:
+                raise ValueError(f"at most {MOST_PICTURES:,} files are taken, got {len(sent):,}")
+            found[str(name)] = [
+                _convert(self, {"file": checked(one)}, [["file"]])["file"] for one in sent
+            ]
+        else:
+            checked(sent)
+    return _convert(self, found, filedata_positions)
 
 
 def take_lists() -> None:
     """Let Gradio make files of those in a list as well."""
-    GradioMCPServer.convert_strings_to_filedata = _with_lists
+    GradioMCPServer.convert_strings_to_filedata = with_files
 
 
 def pictures_box() -> gr.File:

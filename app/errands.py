@@ -15,7 +15,9 @@ from pathlib import Path
 import httpx
 import safehttpx
 from gradio import processing_utils
+from gradio.route_utils import GradioMultiPartParser
 from starlette.datastructures import MutableHeaders
+from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,11 +25,12 @@ LARGEST = 30 * 2**20  # bytes of a file, uploaded or fetched
 SECONDS = 20  # for a file from elsewhere, all redirects together
 MOST_SAID = 2 * LARGEST  # bytes of a request that is no upload: it may hold a file as text
 AT_ONCE = 8  # files from elsewhere, of one call
+_LONGEST_FIELD = 2**16  # bytes of what is no file in an upload
 _ROOM = 2**30  # bytes that stay free on the disk
 _TOO_LARGE = f"The file at that address is larger than {LARGEST // 2**20} MB: give a smaller one."
 _LOG = logging.getLogger(__name__)
 _FILE = re.compile("/file[=/]")
-_UPLOAD = re.compile("/upload/?$")  # Gradio counts what comes here
+_UPLOAD = re.compile("(/gradio_api)?/upload/?")  # Gradio counts the files that come here
 # Gradio's ways to files of the server, which also take an address of somewhere else; one letter
 # before the colon is a drive of Windows.
 _ERRAND = re.compile(r"/(?:file|proxy)[=/]/*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
@@ -56,7 +59,8 @@ class NoFloods:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the app answer a request, no more of which is read than may be said."""
-        if scope["type"] != "http" or _UPLOAD.search(scope["path"]):
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if scope["type"] != "http" or _UPLOAD.fullmatch(path):
             await self._app(scope, receive, send)
             return
         told = dict(scope["headers"]).get(b"content-length", b"0")
@@ -197,7 +201,19 @@ async def fetched(url: str, cache_dir: str) -> str:
         ) from error
 
 
+_part = GradioMultiPartParser.on_part_data
+
+
+def _some(self: GradioMultiPartParser, data: bytes, start: int, end: int) -> None:
+    """What came of a part of an upload; Gradio counts those that are files alone."""
+    part = self._current_part
+    if part.file is None and len(part.data) + end - start > _LONGEST_FIELD:
+        raise MultiPartException(f"A field holds at most {_LONGEST_FIELD} bytes.")
+    _part(self, data, start, end)
+
+
 def limit() -> None:
-    """Let Gradio fetch in this way alone."""
+    """Let Gradio fetch in this way alone, and take no more than files in an upload."""
     processing_utils.async_transport = Limited()
     processing_utils.async_ssrf_protected_download = fetched
+    GradioMultiPartParser.on_part_data = _some

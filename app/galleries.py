@@ -211,6 +211,16 @@ def _told(album: "Scenes", most: int) -> "Gallery":
 # Indexes.
 
 
+def bring(world: str) -> Iterator[Wait]:
+    """Bring the dual encoder of a world, where it has to be fetched from afar.
+
+    Raises:
+        ValueError: It cannot be had.
+    """
+    for name, percent in encoders.bring(world):
+        yield Wait(says=f"{percent} % of {name} are here", done=percent, total=100)
+
+
 def prepare(gallery: str, model: str | None = None, uploads: Sequence[str] = ()) -> Iterator[Wait]:
     """Bring the dual encoder and the index of a gallery; it may be stopped at any step.
 
@@ -219,8 +229,7 @@ def prepare(gallery: str, model: str | None = None, uploads: Sequence[str] = ())
             dual encoder cannot be had.
     """
     world = world_of(gallery, model)
-    for name, percent in encoders.bring(world):
-        yield Wait(says=f"{percent} % of {name} are here", done=percent, total=100)
+    yield from bring(world)
     asked = encoders.encoder(world)
     if asked is None:
         return

@@ -249,7 +249,7 @@ def meet(words, regions, layer):
 # %%
 torch.manual_seed(0)
 sizes = {"answers": len(model.answers), "vocab_size": len(model.tokenizer)}
-vilbert = build("vilbert", size="mini", **sizes).eval()  # random weights: it ships untrained
+vilbert = build("vilbert", size="mini", **sizes).eval()  # not trained
 words, regions = torch.randn(7, 128), torch.randn(5, 160)
 met = vilbert.meetings[0](words[None], regions[None])
 mine = meet(words, regions, vilbert.meetings[0])
@@ -306,6 +306,18 @@ print(
 )
 
 # %% [markdown]
+# The same layers after a training ship as `vilbert-mini`, with a detector of stickers that finds their regions. One
+# question to both streams and to the one list:
+
+# %%
+picture = paint(scene(0, 7, split="test"), 256).pixels
+for one in (vilt_core.load("vilbert-mini"), model):
+    told = one.answer(picture, "what is above the camel?", top_k=3)
+    print(f"{one.name:>12}: " + ", ".join(f"{a.text} {a.probability:.0%}" for a in told))
+
+# %% [markdown]
+# One question says nothing of who is better. On thousands, and beside the other families: `docs/comparison.md`.
+#
 # ## The bill, by hand
 #
 # First parameters. A matrix from $a$ to $b$ has $ab + b$, a norm $2a$. Of a co-attention layer with widths $T$ (text), $I$

@@ -279,7 +279,7 @@ def build(speaker: gr.State, place: Place) -> None:
         lambda key, image, text, subject: {
             "picture": links.shown(key, image),
             "question": text,
-            "answer": subject and subject.question == text and subject.answer,
+            "answer": subject.answer if subject and subject.question == text else None,
         },
     )
     counted = quiet | progress.in_order()

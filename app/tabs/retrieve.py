@@ -18,6 +18,7 @@ GENERAL = ("A cat", "A red heart", "Two dogs", "Something to eat")
 PICTURES, SENTENCES = "Pictures of a sentence", "Sentences of a picture"
 _PATIENT = 16  # visitors who search, build an index, or wait for one, at once
 STOPPED = "Stopped. What was read is kept: ask again, and it goes on from there."
+FETCH = "What chooses among the sentences is not here yet: Find its sentences fetches it."
 CLICK = "Click what was found to see which words lie on which patches."
 
 
@@ -56,19 +57,28 @@ def found_pictures(
 
 def found_sentences(
     image: str | None, key: Key | None, lines: str, gallery: str, shortlist: float, model: str
-) -> Answer:
-    """The sentences of a picture; or why there are none, in one sentence."""
+) -> Iterator[Answer]:
+    """How far the dual encoder is, and then the sentences of a picture; or why there are none."""
     try:
+        for wait in galleries.bring(services.domain(model)):
+            yield finds.progress(wait), "", (), {}
         written = tuple(line.strip() for line in lines.splitlines() if line.strip())
         texts = written or galleries.captions_of(gallery, model)
         found = galleries.find_sentences(
             image, texts, key=key, shortlist=int(shortlist), model=model
         )
     except ValueError as error:
-        return finds.trouble(sentence(error)), "", (), {}
+        yield finds.trouble(sentence(error)), "", (), {}
+        return
     hits = found.hits[: finds.SHOWN]
     pairs = tuple(Pair(text=hit.name, image=image, key=key) for hit in hits)
-    return finds.sentences(found), _meter(found, ()), pairs, {}
+    yield finds.sentences(found), _meter(found, ()), pairs, {}
+
+
+def sentences_at_once(*given: Any) -> Answer:
+    """The sentences of a picture, unless they would have to be waited for: a click is no wish."""
+    answer = next(found_sentences(*given))
+    return (finds.nothing(FETCH), *answer[1:]) if answer[0]["total"] > 0 else answer
 
 
 def aligned(pairs: Sequence[Pair], place: int, model: str) -> dict[str, Any]:
@@ -191,6 +201,7 @@ def build(speaker: gr.State, place: Place) -> None:
                         elem_classes="lab-field",
                     )
                     rank = gr.Button("Find its sentences", variant="primary")
+                    halt = gr.Button("Stop", visible=False)
             shown = finds.build()
             meter = gr.HTML("", js_on_load=None, apply_default_css=False, elem_id="meter")
             view = plan.build(elem_id="why", empty=CLICK)
@@ -201,6 +212,10 @@ def build(speaker: gr.State, place: Place) -> None:
 
     def search(*given: Any) -> Iterator[tuple[Any, ...]]:
         for found in found_pictures(*given):
+            yield *found, gr.Button(visible=found[0]["total"] > 0)
+
+    def look(*given: Any) -> Iterator[tuple[Any, ...]]:
+        for found in found_sentences(*given):
             yield *found, gr.Button(visible=found[0]["total"] > 0)
 
     def suggest(
@@ -219,14 +234,14 @@ def build(speaker: gr.State, place: Place) -> None:
         event: gr.EventData,
     ) -> tuple[Any, ...]:
         key = keys[event.place]
-        answer = found_sentences(None, key, lines, gallery, shortlist, model)
+        answer = sentences_at_once(None, key, lines, gallery, shortlist, model)
         return *picker.shown(keys, key), *answer
 
     def fresh(
         keys: tuple[Key, ...], lines: str, gallery: str, shortlist: float, model: str
     ) -> tuple[Any, ...]:
         key = services.another()
-        answer = found_sentences(None, key, lines, gallery, shortlist, model)
+        answer = sentences_at_once(None, key, lines, gallery, shortlist, model)
         return *picker.shown(keys, key), *answer
 
     def explain(pairs: tuple[Pair, ...], model: str, event: gr.EventData) -> dict[str, Any]:
@@ -250,7 +265,7 @@ def build(speaker: gr.State, place: Place) -> None:
         """What a link asks for, once it was put into the boxes."""
         if wanted and way == SENTENCES:
             image, key, lines, *rest = given[5:]  # a box that was never on show has no text
-            yield *found_sentences(image, key, lines or "", *rest), gr.Button(visible=False)
+            yield *sentences_at_once(image, key, lines or "", *rest), gr.Button(visible=False)
         elif wanted:
             yield from search(*given[:5])
         else:  # a page that is handed nothing at all hears no later word about the button
@@ -315,5 +330,8 @@ def build(speaker: gr.State, place: Place) -> None:
         [chosen.strip, chosen.key, *answer],
         **quiet,
     )
-    rank.click(found_sentences, looked, answer, **counted)
+    ranking = rank.click(look, looked, [*answer, halt], trigger_mode="multiple", **patient)
+    stoppable.halts(
+        halt, [ranking], lambda: (finds.nothing(STOPPED), gr.Button(visible=False)), [shown, halt]
+    )
     shown.pick(explain, [pairs, speaker], view, **progress.answering(view))

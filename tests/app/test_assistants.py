@@ -1,20 +1,42 @@
-from app.assistants import every_file, pictures_box
+import base64
+from pathlib import Path
+from typing import Any
 
-PLACES = [["image"], ["pictures", "items"]]
+import pytest
+
+from app.assistants import LARGEST, MOST_PICTURES, pictures_box, with_files
+
+SERVER: Any = None  # nothing is asked of it
+PLACES: list[list[str | int]] = [["image"], ["pictures", "items"]]
+DOT = "data:image/png;base64," + base64.b64encode(b"a picture").decode()
 
 
-def test_every_file_of_a_list_has_a_place():
-    found = every_file({"image": "a", "pictures": ["b", "c"]}, PLACES)
-    assert [place for place in found if "items" not in place] == [
-        ["image"],
-        ["pictures", 0],
-        ["pictures", 1],
-    ]
+def test_every_file_becomes_one_in_lists_as_well():
+    sent = {"image": DOT, "pictures": [DOT, "https://example.org/a.png"], "text": DOT}
+    found = with_files(SERVER, sent, PLACES)
+    assert Path(found["image"]["path"]).read_bytes() == b"a picture"
+    assert [one["meta"]["_type"] for one in found["pictures"]] == ["gradio.FileData"] * 2
+    assert found["pictures"][1]["path"] == "https://example.org/a.png"
+    assert found["text"] == DOT  # no file is asked for there
 
 
-def test_what_is_no_list_has_no_further_places():
-    for sent in ({}, {"pictures": None}, {"pictures": "b"}):
-        assert every_file(sent, PLACES) == PLACES
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"pictures": ["docs/scene.png"]}, "Invalid file data format"),
+        ({"image": "data:," + "x" * (2 * LARGEST)}, "at most 30 MB"),
+        ({"pictures": ["data:," + "x" * (2 * LARGEST)]}, "at most 30 MB"),
+        ({"pictures": [DOT] * (MOST_PICTURES + 1)}, "at most 1,000 files"),
+    ],
+)
+def test_what_is_no_file_or_too_much_is_refused_in_one_sentence(sent, said):
+    with pytest.raises(ValueError, match=said):
+        with_files(SERVER, sent, PLACES)
+
+
+@pytest.mark.parametrize("sent", [{}, {"pictures": None}, {"image": None}, {"image": {"a": 1}}])
+def test_what_is_no_address_stays_as_it_is(sent):
+    assert with_files(SERVER, sent, PLACES) == sent
 
 
 def test_the_box_of_pictures_says_all_in_one_place():

@@ -175,13 +175,13 @@ def test_a_broken_upload_is_named_and_passed_over(alone, uploads, tmp_path):
 def test_the_sentences_of_a_picture(encoder, request):
     request.getfixturevalue(encoder)
     key = services.EXAMPLES[0]
-    shown, meter, pairs, _ = retrieve.found_sentences(
+    shown, meter, pairs, _ = retrieve.sentences_at_once(
         None, key, "a cat\n\n two dogs \na red heart", SCENES, 32, TINY
     )
     assert {hit["says"] for hit in shown["hits"]} == {"a cat", "two dogs", "a red heart"}
     assert "of 3" in meter
     assert retrieve.aligned(pairs, 0, TINY)["places"] is not None
-    shown, *_ = retrieve.found_sentences(None, key, "", SCENES, 32, TINY)
+    shown, *_ = retrieve.sentences_at_once(None, key, "", SCENES, 32, TINY)
     assert shown["trouble"] == ""
     assert len(shown["hits"]) == finds.SHOWN
 
@@ -203,11 +203,11 @@ def test_what_cannot_be_found_gets_one_sentence(alone, given, said):
 
 
 def test_too_much_for_one_by_one_is_refused(alone):
-    shown, *_ = retrieve.found_sentences(
+    shown, *_ = retrieve.sentences_at_once(
         None, services.EXAMPLES[0], "\n".join(f"{n} cats" for n in range(65)), SCENES, 8, TINY
     )
     assert "at most 64 sentences" in shown["trouble"]
-    shown, *_ = retrieve.found_sentences(None, services.EXAMPLES[0], "", "Photographs", 8, TINY)
+    shown, *_ = retrieve.sentences_at_once(None, services.EXAMPLES[0], "", "Photographs", 8, TINY)
     assert "write some" in shown["trouble"]
 
 
@@ -295,7 +295,7 @@ def test_the_endpoint_reads_no_shortlist_without_an_end(clip, monkeypatch):
 
 def test_a_list_of_sentences_has_an_end(clip, monkeypatch):
     monkeypatch.setattr(galleries, "MOST_SENTENCES", 2)
-    shown, *_ = retrieve.found_sentences(
+    shown, *_ = retrieve.sentences_at_once(
         None, services.EXAMPLES[0], "a cat\na dog\na fox", SCENES, 8, TINY
     )
     assert shown["trouble"] == "At most 2 sentences are ranked at once, got 3."

@@ -480,17 +480,35 @@ def test_a_file_above_the_limit_is_not_taken(client):
     assert str(30 * 2**20) in reply.text
 
 
-def test_no_more_is_said_than_is_read_into_memory(client, picture):
-    much = b" " * (errands.MOST_SAID + 1)
-    reply = client.post("queue/join", content=much)
+def too_much():
+    """JSON without an announced length, which is read to its end where nobody counts."""
+    yield b'{"data": ["'
+    for _ in range(errands.MOST_SAID // 2**20):
+        yield b"x" * 2**20
+    yield b'", ""]}'
+
+
+@pytest.mark.parametrize("path", ["queue/join", "call/answer", "call/upload", "run/upload"])
+def test_no_more_is_said_than_is_read_into_memory(client, picture, path):
+    reply = client.post(path, content=b" " * (errands.MOST_SAID + 1))
     assert reply.status_code == 413
     assert "at most 60 MB" in reply.text
+    taken = None
     with suppress(httpx.TransportError):  # nobody listens to the end
-        reply = client.post("call/answer", content=(much[: 2**20] for _ in range(70)))
-        assert reply.status_code >= 400
+        headers = {"content-type": "application/json"}
+        taken = client.post(path, content=too_much(), headers=headers)
+    assert taken is None or "event_id" not in taken.text
     said, error = called(client, "answer", [picture, "is there a cat?", 1, None])
     assert error is None
     assert len(said["answers"]) == 1
+
+
+def test_an_upload_is_files_and_little_else(client):
+    sent = {"files": ("a.png", b"x")}
+    reply = client.post("upload", files=sent, data={"field": "x" * 2**17})
+    assert reply.status_code in (400, 413)
+    assert "at most 65536 bytes" in reply.text
+    assert client.post("upload", files=sent, data={"field": "x" * 2**10}).status_code == 200
 
 
 # Work that nobody waits for.
@@ -576,12 +594,13 @@ def test_every_event_that_may_wait_for_a_model_shows_its_place_in_the_queue(demo
         "app.components.stoppable": {"<lambda>"},
         # They say what shall be explained; "explained" does it.
         "app.tabs.explain": {
-            "introduced", "pick", "fresh", "suggest", "asked", "other", "brought",
-            "_taken", "_halted", "_freed",
+            "introduced", "pick", "fresh", "suggest", "asked_here", "other", "bring",
+            "_taken", "_halted", "_freed", "_gone",
         },
+        "app.tabs.compose": {"speaks"},
         "app.tabs.families": {"switched", "pick", "fresh", "brought"},
         "app.tabs.retrieve": {"<lambda>"},  # what Stop says
-        "app.tabs.train": {"<lambda>", "stopped", "keep"},
+        "app.tabs.train": {"<lambda>", "introduced", "stopped", "keep"},
     }  # fmt: skip
     hidden: dict[str, set[str]] = {}
     for function in demo.fns.values():

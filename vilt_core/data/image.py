@@ -7,7 +7,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +67,7 @@ class Processing:
     patch_size: int = 32  # both sides are multiples of it
     mean: tuple[float, float, float] = HALF  # of red, green and blue, where white is 1
     std: tuple[float, float, float] = HALF
-    crop: bool = False  # to the square in the middle, as CLIP does
+    crop: bool = field(default=False, repr=False)  # to the square in the middle, as CLIP does
 
     def __post_init__(self):
         if not 0 < self.patch_size <= self.size:

@@ -191,7 +191,7 @@ def read_config(described: dict, path: Path) -> ClipConfig:
                 f"{path}: {name} must be the same in both towers, "
                 f"got {text[name]!r} and {vision[name]!r}"
             )
-    if vision["hidden_act"] not in _GELUS:
+    if vision["hidden_act"] not in list(_GELUS):
         raise ValueError(
             f"{path}: hidden_act must be one of {', '.join(_GELUS)}, got {vision['hidden_act']!r}"
         )

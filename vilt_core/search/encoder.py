@@ -48,6 +48,8 @@ class DualEncoder:
     def fingerprint(self) -> str:
         """A digest of the weights and of how pictures are prepared: vectors of one are alike."""
         digest = hashlib.sha256(repr(self._processing).encode())
+        if self._processing.crop:  # indexes that were made before anything was cropped stay good
+            digest.update(b"cropped")
         for name, value in sorted(self._model.state_dict().items()):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
