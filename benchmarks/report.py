@@ -6,7 +6,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "benchmarks.md"
-_HEADING = "# Benchmarks\n\nEach table is written by the command above it.\n"
+_HEADING = """# Benchmarks
+
+Each table is what the command above it measured. Those of `python -m vilt_core bench` come here
+from its `--json FILE` by `python benchmarks/published.py FILE`; the others write themselves.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,7 +159,7 @@ def chosen(answer: Any, letters: str) -> set[str]:
     """The letters of an answer, out of those that there are, or Off."""
     if not isinstance(answer, set | list | tuple | str):
         raise Off('A set of letters is wanted, such as {"a", "b"}.')
-    found = {str(letter).lower() for letter in answer}
+    found = {str(letter).lower() for letter in answer} - {" ", ","}  # as of "a, b"
     if strange := found - set(letters):
         first, last = letters[0], letters[-1]
         raise Off(f"There is no {', '.join(sorted(strange))}: choose from {first} to {last}.")

@@ -18,18 +18,23 @@ def line(answer: Any) -> str:
     """A line that the library reads as it was meant."""
     if not isinstance(answer, str):
         raise Off(f"A line of text is wanted, such as json.dumps gives: {_kind(answer)} came.")
+    if not answer.strip():
+        raise Off("Your line is empty.")
     if "\n" in answer.strip():
         raise Off("One question is one line: write it without line breaks.")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "line.jsonl"
         (file.parent / "images").mkdir()
-        Image.new("RGB", (8, 8)).save(file.parent / "images" / "1.png")
+        picture = file.parent / "images" / "1.png"
+        Image.new("RGB", (8, 8)).save(picture)
         file.write_text(answer, encoding="utf-8")
         try:
             [found] = read_questions(file)
         except ValueError as error:
             said = str(error).replace(f"{folder}/", "")
             raise Off(f"The library cannot read it: {said}.") from error
+        if not found.image.samefile(picture):
+            raise Off('The picture is "images/1.png", as it is seen from the file of lines.')
     if found.question.lower() != "can you eat it?":
         raise Off(f'The question is "can you eat it?", yours is {json.dumps(found.question)}.')
     if len(found.answers) == 1:
@@ -68,20 +73,31 @@ def loss(answer: Any) -> str:
 @exercise("09.3")
 def best_constant(answer: Any) -> str:
     """The majority by score, which is not the majority by count."""
-    questions = [["red"] * 10] * 2 + [["blue"] * 4 + [f"shade {k}" for k in range(6)]] * 3
+    questions = [
+        ["red"] * 10,
+        ["red"] * 10,
+        ["blue"] * 4 + ["green"] * 6,
+        ["blue"] * 3 + ["gray"] * 7,
+        ["blue"] * 2 + ["pink"] * 8,
+    ]
     given, worth = _pair(run(answer, [list(ten) for ten in questions]))
     if given == "red":
-        raise Off('Of the example "red" is said more often, but "blue" scores in more questions.')
+        raise Off(
+            'Of the example "red" is said more often, and is the majority in more questions, '
+            'but "blue" scores more.'
+        )
     if given != "blue":
         raise Off(f'Of the example it is "blue", yours {given!r}.')
-    if close(worth, 3):
+    if close(worth, 2.5):
         raise Off("Divide by the number of questions: a mean score is wanted.")
-    if close(worth, 60):
+    if close(worth, 50):
         raise Off("As a share, not in percent: between 0 and 1.")
-    if close(worth, 3 * 0.4 / 5):
+    if close(worth, 9 / 50):
         raise Off("That is how many people say it; the score is full from four of ten on.")
-    if not close(worth, 0.6):
-        raise Off(f'Always "blue" scores 0.6 in the example, yours says {worth:.3f}.')
+    if close(worth, (1 + 1 + 2 / 3) / 5):
+        raise Off("Leave each of the ten out once: three people are worth 0.9, two 0.6.")
+    if not close(worth, 0.5):
+        raise Off(f'Always "blue" scores 0.5 in the example, yours says {worth:.3f}.')
     spelled = [["Two", "2", "two.", "the two", *"abcdef"]] * 2 + [
         ["ten"] * 2 + list("ghijklmn")
     ] * 2

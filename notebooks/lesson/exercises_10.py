@@ -6,32 +6,34 @@ import numpy as np
 
 from lesson.checking import Off, close, exercise, number, run
 
+# So that every mistake below gives other shares than the right answer and than the other mistakes.
 _COSINES = np.array(
     [
-        [0.9, 0.8, 0.1, 0.3, 0.2],
-        [0.7, 0.6, 0.9, 0.1, 0.2],
-        [0.8, 0.9, 0.2, 0.7, 0.1],
-        [0.1, 0.3, 0.2, 0.8, 0.4],
-        [0.4, 0.9, 0.3, 0.2, 0.5],
+        [0.08, 0.88, 0.28, 0.04, 0.12],
+        [0.36, 0.84, 0.96, 0.40, 0.56],
+        [0.32, 0.80, 0.92, 0.24, 0.16],
+        [0.52, 0.20, 1.00, 0.64, 0.72],
+        [0.48, 0.60, 0.68, 0.44, 0.76],
     ]
 )
 _SCORES = np.array(
     [
-        [0.2, 0.9, 0.1, 0.3, 0.1],
-        [0.1, 0.9, 0.3, 0.8, 0.2],
-        [0.1, 0.2, 0.9, 0.3, 0.1],
-        [0.9, 0.1, 0.2, 0.8, 0.1],
-        [0.3, 0.2, 0.7, 0.1, 0.8],
+        [0.96, 0.72, 0.04, 0.24, 0.80],
+        [0.40, 0.92, 0.08, 0.68, 0.36],
+        [0.28, 0.52, 0.88, 0.76, 0.64],
+        [0.32, 0.44, 0.48, 0.60, 0.56],
+        [0.16, 0.20, 0.12, 1.00, 0.84],
     ]
 )
+_LENGTHS = range(1, 6)  # of the shortlist
 
 
 @exercise("10.1")
 def two_stages(answer: Any) -> str:
     """A shortlist and its judge, against the usual mistakes."""
     given = _COSINES.copy(), _SCORES.copy()
-    truth = [_judged(K) for K in range(1, 6)]
-    found = [number(run(answer, *given, K)) for K in range(1, 6)]
+    truth = _judged()
+    found = [number(run(answer, *given, K)) for K in _LENGTHS]
     if not np.array_equal(given[0], _COSINES) or not np.array_equal(given[1], _SCORES):
         raise Off("You changed the numbers themselves: work on copies.")
     if close(found, [100 * share for share in truth]):
@@ -39,32 +41,47 @@ def two_stages(answer: Any) -> str:
     if close(found, [5 * share for share in truth]):
         raise Off("That is how many sentences; divide by their number.")
     if close(found, [truth[-1]] * 5):
-        raise Off("K has no effect: ViLT judges the whole gallery here.")
+        raise Off("K has no effect: is it the whole gallery that ViLT judges?")
     if close(found, [truth[0]] * 5):
         raise Off("That is the dual encoder's first: ViLT's scores do not decide.")
-    if close(found, [_reached(K) for K in range(1, 6)]):
+    if close(found, _reached()):
         raise Off("That is whether the picture is on the shortlist, not whether ViLT has it first.")
-    if close(found, [_judged(K, back=False) for K in range(1, 6)]):
+    if close(found, _reached(first=True)):
+        raise Off("ViLT's favourite of the whole gallery: of the shortlist it may be another.")
+    if close(found, _judged(back=False)):
         raise Off("argmax counts within the shortlist: which picture of the gallery is that?")
-    if close(found, [_judged(K, farthest=True) for K in range(1, 6)]):
+    if close(found, _judged(-_COSINES)):
         raise Off("You sort upwards: those are the K farthest.")
+    if close(found, _judged(_SCORES, _COSINES)):
+        raise Off("The other way round: cosines choose the shortlist, scores judge it.")
+    if close(found, _judged(_COSINES.T, _SCORES.T)):
+        raise Off("You search sentences for a picture: each row is a sentence.")
     if not close(found, truth):
         raise Off(f"At K = 1 to 5 it is {truth} here, yours {np.round(found, 3).tolist()}.")
     return "One stage decides what can be found, the other what is."
 
 
-def _judged(K: int, *, back: bool = True, farthest: bool = False) -> float:
-    right = 0
-    for row, (near, scores) in enumerate(zip(_COSINES, _SCORES, strict=True)):
-        short = np.argsort(near if farthest else -near)[:K]
-        best = scores[short].argmax()
-        right += int((short[best] if back else best) == row)
-    return right / len(_COSINES)
+def _judged(
+    cosines: np.ndarray = _COSINES, scores: np.ndarray = _SCORES, *, back: bool = True
+) -> list[float]:
+    """The share that is first after both stages, at every length."""
+    shares = []
+    for K in _LENGTHS:
+        right = 0
+        for row, (near, judged) in enumerate(zip(cosines, scores, strict=True)):
+            short = np.argsort(-near)[:K]
+            best = judged[short].argmax()
+            right += int((short[best] if back else best) == row)
+        shares.append(right / len(cosines))
+    return shares
 
 
-def _reached(K: int) -> float:
-    near = np.argsort(-_COSINES, axis=1)[:, :K]
-    return float(np.mean([row in near[row] for row in range(len(near))]))
+def _reached(*, first: bool = False) -> list[float]:
+    """The share on the shortlist; or of these, what ViLT has first of the whole gallery."""
+    own = np.arange(len(_COSINES))
+    before = (_COSINES.diagonal()[:, None] < _COSINES).sum(axis=1)
+    wanted = (_SCORES.argmax(axis=1) == own) | (not first)
+    return [float(np.mean((before < K) & wanted)) for K in _LENGTHS]
 
 
 @exercise("10.2")
@@ -72,12 +89,14 @@ def milliseconds(answer: Any) -> str:
     """What a pair cost on COCO."""
     found = number(answer)
     truth = 35 * 3600 * 1000 * 8 / 125e6
-    if close(found, truth / 8, tolerance=0.01):
+    if close(8 * found, truth, tolerance=0.01):
         raise Off("Eight GPUs worked all that time: multiply by 8.")
-    if close(found, truth / 64, tolerance=0.01):
+    if close(64 * found, truth, tolerance=0.01):
         raise Off("Eight GPUs take eight times the GPU time: multiply by 8, do not divide.")
-    if close(found, truth / 1000, tolerance=0.01):
+    if close(1000 * found, truth, tolerance=0.01):
         raise Off("Those are seconds; in milliseconds.")
+    if close(found / 1000, truth, tolerance=0.01):
+        raise Off("Those are microseconds; in milliseconds.")
     if found > 1000:
         raise Off("How many pairs are there? Every picture with every sentence.")
     if not close(found, truth, tolerance=0.01):
@@ -89,18 +108,24 @@ def milliseconds(answer: Any) -> str:
 def shortest(answer: Any) -> str:
     """The smallest shortlist that reaches enough, and its usual mistakes."""
     places = [0, 0, 3, 1, 9, 0, 2, 0, 1, 30]
-    asked = {0.4: 1, 0.6: 2, 0.65: 3, 0.8: 4, 0.9: 10, 1.0: 31}
+    asked = {0.4: 1, 0.6: 2, 0.65: 3, 0.8: 4, 0.9: 10}
     found = {wanted: number(run(answer, list(places), wanted)) for wanted in asked}
-    if all(found[wanted] == K - 1 for wanted, K in asked.items()):
+    if all(found[wanted] in (K - 1, max(K - 1, 1)) for wanted, K in asked.items()):
         raise Off("Off by one: places count from 0, so place 3 is on a shortlist of 4.")
     if all(found[wanted] == K + 1 for wanted, K in asked.items()):
         raise Off("One too long: a smaller K does as well.")
     if found[0.6] == 3:
         raise Off('"At least": with K = 2 exactly 60 % are reached, and that is enough.')
     for wanted, K in asked.items():
-        if found[wanted] != K:
-            raise Off(f"For {wanted:.0%} of {places} K must be {K}, yours is {found[wanted]:g}.")
+        _same_length(found[wanted], K, places=places, wanted=wanted)
+    # Last, as a loop that waits for more than the whole would never end.
+    _same_length(number(run(answer, list(places), 1.0)), 31, places=places, wanted=1.0)
     return "The last sentences are the dear ones: from 90 to 100 % K goes from 10 to 31."
+
+
+def _same_length(found: float, K: int, *, places: list[int], wanted: float) -> None:
+    if found != K:
+        raise Off(f"For {wanted:.0%} of {places} K must be {K}, yours is {found:g}.")
 
 
 @exercise("10.4")

@@ -21,8 +21,7 @@ class Finetune:
     to: Path = Path("runs/finetuned")
     epochs: float | None = None  # over --data; chosen by their size unless given
     steps: int | None = None  # on stickers; 2000 unless given
-    learning_rate: float | None = None  # at its peak; 3e-4 on stickers, on --data 5e-4, or 1e-4 as
-    # published of a model as wide as ViLT-B/32
+    learning_rate: float | None = None  # at its peak; 3e-4 on stickers, 5e-4 (B/32: 1e-4) on --data
     batch_size: int | None = None  # 128; smaller on small --data
     image_size: int | None = None  # shorter side that is read, pixels; that of --from, or smaller
     min_count: int = 1  # how many questions an answer needs to be learned; 9 as published

@@ -34,9 +34,7 @@ class Evaluate:
     batch_size: int = 64  # examples read at once; no score depends on it
     json: Path | None = None  # where to write what is printed
     submission: Path | None = None  # where to write the answers for the server of VQA
-    report: Path | None = (
-        None  # score everything; write tables and a plot here, and the model's card
-    )
+    report: Path | None = None  # score everything; write tables and a plot here, and the card
     fill: Path | None = None  # measure --task on all sets; write its table where this page has room
     study: Path | None = None  # compare ways to draw the alignment; write the table here
 
