@@ -1,6 +1,7 @@
 """Laws of the comparison: every family is asked the same, and every number was measured."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,17 @@ def test_pages_are_written_and_read_back(found, tmp_path):
     (tmp_path / "comparison.json").write_text("[]")
     with pytest.raises(ValueError, match="must hold an object"):
         read_comparison(tmp_path)
+
+
+def test_a_card_that_another_command_wrote_stays(folders, tmp_path):
+    own = tmp_path / "vse-mini"
+    shutil.copytree(next(folder for folder in folders if folder.name == "vse-mini"), own)
+    (tmp_path / "detector-mini").symlink_to(folders[0].parent / "detector-mini")
+    limits = dict.fromkeys(LIMITS, 2)
+    for written, kept in (("by `another command`", True), ("by `compare them`", False)):
+        (own / "card.md").write_text(written)
+        compare_model(own, sets=["world:test"], limits=limits, command="compare them")
+        assert ((own / "card.md").read_text() == written) is kept
 
 
 def test_every_card_names_its_paper(found, folders):

@@ -272,9 +272,13 @@ def both(page: Page, clicks: list) -> None:
     """Two clicks, the second while the server has not yet heard of the first."""
     held = []
     page.route("**/queue/join*", lambda route: held.append(route))
-    for click in clicks:
+    for sent, click in enumerate(clicks, 1):
         click()
         page.wait_for_timeout(400)  # Compose waits a moment before it sends
+        for _ in range(100):  # and a busy page longer: what is held after the last would be lost
+            if len(held) >= sent:
+                break
+            page.wait_for_timeout(100)
     for route in held:  # the server hears of them in the order of the clicks
         with page.expect_response("**/queue/join*"):
             route.continue_()

@@ -50,6 +50,8 @@ def compare_model(
 ) -> dict[str, Any]:
     """Measure one model on everything that it can do, and what it costs; renew its card.
 
+    A card that another command wrote stays: ``evaluate`` asks more of a model than a comparison.
+
     Args:
         folder: of the model.
         sets: where to measure.
@@ -69,7 +71,9 @@ def compare_model(
     bundle = open_bundle(folder)
     told = None if progress is None else partial(_named, progress, bundle.name)
     measured = measure(bundle, sets=sets, limits=limits, batch_size=batch_size, progress=told)
-    write_card(folder, bundle, measured, command=command)
+    card = Path(folder) / "card.md"
+    if not card.is_file() or f"`{command}`" in card.read_text(encoding="utf-8"):
+        write_card(folder, bundle, measured, command=command)
     cost = cost_at_own_size(bundle.model)
     training = read_training(folder) or {}
     return {
