@@ -44,6 +44,26 @@ def test_parts_add_up_to_what_the_paper_counts(measure):
         assert part.paper == (None if row is None else getattr(row, OF_PAPER[measure]))
 
 
+def test_what_the_small_ones_learned_is_what_was_measured(tmp_path, monkeypatch):
+    known = json.loads((comparison.LEARNED / "comparison.json").read_text())
+    rows = comparison.learned()
+    assert {len(row) for row in rows} == {len(comparison.LEARNED_HEADERS)}
+    assert rows[0][0] == "Without looking"
+    assert {row[0] for row in rows[1:]} == set(known)
+    vilt = dict(zip(comparison.LEARNED_HEADERS, rows[-2], strict=True))
+    measured = {
+        one["task"]: one["accuracy"]
+        for one in known[vilt["Small model"]]["results"]
+        if one["data"] == "world:test" and "accuracy" in one
+    }
+    assert vilt["Questions, %"] == round(100 * measured["vqa"], 1)
+    assert vilt["Two pictures, %"] == round(100 * measured["nlvr2"], 1)
+    assert vilt["Matched, %"] == round(100 * measured["matching"], 1)
+    assert rows[0][3] < vilt["Questions, %"]
+    monkeypatch.setattr(comparison, "LEARNED", tmp_path)
+    assert comparison.learned.__wrapped__() == []
+
+
 def test_the_table_has_every_row_of_table_6_and_the_lab_s_own():
     rows = comparison.table(comparison.shipped())
     titles = [row[0] for row in rows]
@@ -78,8 +98,8 @@ def test_switching_changes_the_unit():
 def test_opening_again_leaves_a_picture_and_its_sentence_alone():
     first = tab.opened(None, "Time", (), None, None)
     again = tab.opened(None, "Time", EXAMPLES, EXAMPLES[1], None)
-    assert len(first) == len(again) == 15
-    assert again[7:] == tuple(gr.skip() for _ in range(8))
+    assert len(first) == len(again) == 16
+    assert again[8:] == tuple(gr.skip() for _ in range(8))
 
 
 def test_measuring_draws_each_model_as_it_is_known(rehearsal):

@@ -103,17 +103,28 @@ def _title(one: Model) -> str:
     return f"{one['model']} ({FACTS[one['family']].kind})"
 
 
+def scores(one: Model) -> dict[str, float | None]:
+    """What a model scores on test, by what is asked; None where it cannot be asked."""
+    return {said: _score(one, task, read) for task, said, read, _ in _SCORES}
+
+
+def without_looking(found: Mapping[str, Model]) -> dict[str, float | None]:
+    """What chance or the words alone score, likewise; None where nobody knows."""
+    told: dict[str, float | None] = {}
+    for task, said, _, base in _SCORES:
+        known = [None if base is None else _score(one, task, base) for one in found.values()]
+        told[said] = next((value for value in known if value is not None), None)
+    return told
+
+
 def scores_table(found: Mapping[str, Model]) -> str:
     """A row a score, a column a model, and what is had without looking."""
-    models = in_order(found)
-    body = []
-    for task, said, read, base in _SCORES:
-        baseline = None
-        if base is not None:
-            known = [_score(one, task, base) for one in models]
-            baseline = next((value for value in known if value is not None), None)
-        row = [percent(_score(one, task, read)) for one in models]
-        body.append([said, *row, percent(baseline)])
+    models, guessed = in_order(found), without_looking(found)
+    columns = [scores(one) for one in models]
+    body = [
+        [said, *(percent(column[said]) for column in columns), percent(level)]
+        for said, level in guessed.items()
+    ]
     return table(["percent", *map(_title, models), "without looking"], body)
 
 
@@ -185,22 +196,17 @@ def sets_table(found: Mapping[str, Model]) -> str:
 
 
 def _figure(found: Mapping[str, Model]) -> Figure:
-    models = in_order(found)
-    drawn = [entry for entry in _SCORES if entry[1] in _DRAWN]
-    baselines: dict[str, float] = {}
-    for task, said, _, base in drawn:
-        known = [_score(one, task, base) for one in models if base is not None]
-        if levels := [value for value in known if value is not None]:
-            baselines[said] = 100 * levels[0]
+    guessed = without_looking(found)
+    baselines = {said: 100 * level for said in _DRAWN if (level := guessed[said]) is not None}
     dots = []
-    for one in models:
-        scores = {said: _score(one, task, read) for task, said, read, _ in drawn}
+    for one in in_order(found):
+        drawn = {said: value for said, value in scores(one).items() if said in _DRAWN}
         dots.append(
             Dot(
                 name=one["model"].removesuffix("-mini"),
                 kind=FACTS[one["family"]].kind,
                 cost=one["cost"]["total"]["flops"] / 1e9,
-                scores={said: 100 * value for said, value in scores.items() if value is not None},
+                scores={said: 100 * value for said, value in drawn.items() if value is not None},
             )
         )
     return tradeoff(
