@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from vilt_core.evaluation.passing import Passing
     from vilt_core.layers.detector import Detector
     from vilt_core.predictor import Predictor
-    from vilt_core.viz.families import Parts
     from vilt_core.viz.passage import Detected
 
 Found = dict[str, Any]  # what ``python -m vilt_core bench families`` writes
@@ -31,7 +30,6 @@ Measure = Literal["Time", "FLOPs", "Parameters"]
 
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "families.json"
 MEASURES: tuple[Measure, ...] = ("Time", "FLOPs", "Parameters")
-UNITS: dict[Measure, str] = {"Time": "ms", "FLOPs": "GFLOPs", "Parameters": "M parameters"}
 HEADERS = (
     "Model", "Year", "Kind", "Tokens", "Tokens, paper", "M parameters", "paper", "GFLOPs",
     "paper ", "ms", "ms, paper",
@@ -54,12 +52,6 @@ LEARNED_HEADERS = {  # what each column is called in the comparison
 }
 _BEAT = 0.5  # seconds between two chances to stop
 NOTES = {"regions": "A detector of random weights finds nothing: its boxes are anybody's guess."}
-_FIELDS: dict[Measure, tuple[str, float]] = {
-    "Time": ("milliseconds", 1.0),
-    "FLOPs": ("flops", 1e-9),
-    "Parameters": ("parameters", 1e-6),
-}
-_PARTS = {"visual embedding": "visual", "text embedding": "text", "interaction": "interaction"}
 
 
 def size() -> "Size":
@@ -95,64 +87,20 @@ def where(found: Found) -> str:
 # Figures and the table.
 
 
-def parts_of(found: Found, measure: Measure) -> list["Parts"]:
-    """What each model's parts cost, as Table 6 counts, and what the paper gives for all of it."""
-    from vilt_core.evaluation.papers import FACTS
-    from vilt_core.viz.families import Parts
-
-    field, unit = _FIELDS[measure]
-    drawn = []
-    for one in found["families"]:
-        facts = FACTS[one["name"]]
-        values = {_PARTS[part["name"]]: part[field] for part in one["components"]}
-        # Tables of words are text embedding, and Table 6 leaves them out.
-        values["text"] -= sum(values.values()) - one["counted"][field]
-        paper = _of_paper(one["name"], measure) if found["size"] == "published" else None
-        drawn.append(
-            Parts(
-                name=facts.title if found["size"] == "published" else f"{facts.title}, small",
-                kind=facts.kind,
-                paper=paper,
-                **{name: max(unit * value, 0.0) for name, value in values.items()},
-            )
-        )
-    return drawn
-
-
-def _of_paper(name: str, measure: Measure) -> float | None:
-    from vilt_core.evaluation.papers import FACTS
-
-    row = FACTS[name].row
-    if row is None:
-        return None
-    return {
-        "Time": float(row.milliseconds),
-        "FLOPs": row.gflops,
-        "Parameters": row.parameters,
-    }[measure]
-
-
 def figures(found: Found, measure: Measure) -> tuple["go.Figure", "go.Figure"]:
     """The paper's figure 2, then its figure 1.
 
     Raises:
         ValueError: nothing is measured yet.
     """
+    from vilt_core.bench.families_figure import UNITS, figure_1, parts_of
     from vilt_core.evaluation.papers import KINDS
-    from vilt_core.viz.families import proportions, stacked_costs
+    from vilt_core.viz.families import proportions
 
-    drawn, unit = parts_of(found, measure), UNITS[measure]
     kinds: dict[str, str] = {**KINDS}
     here = "Measured before" if found is shipped() else "Measured here"
-    return (
-        proportions(drawn, kinds=kinds, unit=unit),
-        stacked_costs(
-            drawn,
-            unit=unit,
-            here=here,
-            paper="The paper's Table 6" + (", on an Nvidia P40" if measure == "Time" else ""),
-        ),
-    )
+    boxes = proportions(parts_of(found, measure), kinds=kinds, unit=UNITS[measure])
+    return boxes, figure_1(found, measure, here=here)
 
 
 def growth(found: Found) -> "go.Figure":

@@ -12,6 +12,7 @@ import pytest
 from app import comparison, services
 from app.services import EXAMPLES
 from app.tabs import families as tab
+from vilt_core.bench.families_figure import parts_of
 from vilt_core.evaluation.papers import FACTS, TABLE_6
 from vilt_core.interop.folders import SHIPPED as MODELS
 
@@ -37,7 +38,7 @@ def test_what_ships_was_written_by_the_command_and_is_of_published_sizes():
 def test_parts_add_up_to_what_the_paper_counts(measure):
     found = comparison.shipped()
     field, unit = FIELDS[measure]
-    parts = {part.name: part for part in comparison.parts_of(found, measure)}
+    parts = {part.name: part for part in parts_of(found, measure)}
     for one in found["families"]:
         part, row = parts[FACTS[one["name"]].title], FACTS[one["name"]].row
         assert part.total == pytest.approx(unit * one["counted"][field])

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from vilt_core.__main__ import main
 from vilt_core.bench import setting_of
 from vilt_core.bench.families import families_markdown, family_steps, measure_families
+from vilt_core.bench.families_figure import figure_1
 from vilt_core.evaluation.families import families
 from vilt_core.evaluation.papers import FACTS
 
@@ -65,6 +67,7 @@ def test_published_sizes_are_laid_beside_the_paper(found):
 def test_the_command_prints_tables_and_writes_the_same_numbers(tmp_path):
     file = tmp_path / "found.json"
     words = ["bench", "families", "--device", "cpu", "--rehearsal", "--json", str(file)]
+    words += ["--figure", str(tmp_path / "figure.svg")]
     shown = subprocess.run(
         [sys.executable, "-m", "vilt_core", *words],
         cwd=ROOT,
@@ -76,3 +79,31 @@ def test_the_command_prints_tables_and_writes_the_same_numbers(tmp_path):
     found = json.loads(file.read_text())
     assert found["command"] == f"python -m vilt_core {' '.join(words)}"
     assert shown.stdout == families_markdown(found) + "\n"
+    assert "<svg" in (tmp_path / "figure.svg").read_text()
+
+
+def test_figure_1_stacks_what_was_measured(found):
+    drawn = figure_1(found, "Time", here="here")
+    bars = [trace for trace in drawn.data if trace.type == "bar"]
+    for at, one in enumerate(found["families"]):
+        assert FACTS[one["name"]].title in bars[0].y[at]
+        stacked = sum(bar.x[at] for bar in bars[:3])
+        assert stacked == pytest.approx(one["counted"]["milliseconds"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("families", "--figure", "figure.txt"), "figure must end in .png, .svg, .pdf"),
+        (("families", "--figure", "nowhere/figure.png"), "nowhere"),
+        (("transport", "--figure", "figure.png"), "only families are drawn"),
+    ],
+)
+def test_a_figure_that_cannot_be_is_told_before_anything_is_measured(
+    words, said, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["vilt_core", "bench", *words])
+    with pytest.raises(SystemExit):
+        main()
+    assert said in capsys.readouterr().err

@@ -8,6 +8,8 @@ from tyro.conf import Positional
 
 from vilt_core.commands.typed import source_of, to_file, typed_command, write_json
 
+_DRAWN = (".png", ".svg", ".pdf")  # kinds of figures
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
@@ -148,12 +150,15 @@ class Bench:
     limit: int = 1000  # pictures, and texts, that are scored
     rehearsal: bool = False  # with a tiny model, to see that all of it runs
     json: Path | None = None  # where to write the numbers; benchmarks/published.py reads them
+    figure: Path | None = None  # of families: the paper's figure 1, as .png, .svg or .pdf
 
     def run(self) -> None:
         """Do it."""
         if self.what == "families":
             self._measure_families()
             return
+        if self.figure is not None:
+            raise ValueError("only families are drawn: leave --figure out")
         from vilt_core.bench import bench, markdown
 
         found = bench(
@@ -173,7 +178,12 @@ class Bench:
 
         from vilt_core.bench import setting_of
         from vilt_core.bench.families import families_markdown, measure_families
+        from vilt_core.interop.folders import check_place
 
+        for path in filter(None, (self.json, self.figure)):
+            check_place(path)
+        if self.figure is not None and self.figure.suffix not in _DRAWN:
+            raise ValueError(f"figure must end in {', '.join(_DRAWN)}, got {self.figure}")
         setting = setting_of(self.device, rehearsal=self.rehearsal)
         with tqdm(leave=False, unit="step") as bar:
 
@@ -185,5 +195,9 @@ class Bench:
 
             found = measure_families(setting, progress=show)
         print(families_markdown(found))
+        if self.figure is not None:
+            from vilt_core.bench.families_figure import save_figure
+
+            save_figure(found, self.figure)
         if self.json is not None:
             to_file({"command": typed_command(), **found}, self.json)
