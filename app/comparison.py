@@ -50,6 +50,7 @@ LEARNED_HEADERS = {  # what each column is called in the comparison
     "GFLOPs": "",
     "ms": "",
 }
+LEARNED_TYPES = ("str", "str", *("number",) * 8)
 _BEAT = 0.5  # seconds between two chances to stop
 NOTES = {"regions": "A detector of random weights finds nothing: its boxes are anybody's guess."}
 

@@ -178,7 +178,7 @@ def build(tab: gr.Tab, place: Place) -> None:
     )
     learned = gr.Dataframe(
         headers=list(comparison.LEARNED_HEADERS),
-        datatype=["str", "str", *["number"] * (len(comparison.LEARNED_HEADERS) - 2)],
+        datatype=list(comparison.LEARNED_TYPES),  # pyright: ignore[reportArgumentType]
         interactive=False,
         show_label=False,
         elem_id="learned",
