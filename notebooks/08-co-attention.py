@@ -305,11 +305,8 @@ print(
     f"{words.shape[1]} word pieces, [IMG] and {regions.shape[1] - 1} regions: ViLBERT's pooled vector"
 )
 
-# %% [markdown]
-# The same layers after a training ship as `vilbert-mini`, with a detector of stickers that finds their regions. One
-# question to both streams and to the one list:
-
 # %%
+# The same layers after a training ship as vilbert-mini, with a detector of stickers. One question to both models:
 picture = paint(scene(0, 7, split="test"), 256).pixels
 for one in (vilt_core.load("vilbert-mini"), model):
     told = one.answer(picture, "what is above the camel?", top_k=3)
@@ -371,7 +368,6 @@ vilbert_flops = 6 * meeting(l_, n_, **published) + 2 * (768 * 1024 + 1024 * 1024
 vilbert_flops += 12 * alone(l_, 768, 3072) + 6 * alone(n_, 1024, 1024)
 vilt_flops = 12 * alone(40 + 1 + 240, 768, 3072) + 2 * 768 * 768
 
-# %%
 assets = Path(vilt_core.__file__).parents[1] / "assets"
 measured = json.loads((assets / "families.json").read_text())
 for name, mine in (("vilbert", vilbert_flops), ("vilt", vilt_flops)):

@@ -292,7 +292,8 @@ def both(page: Page, clicks: list) -> None:
 def test_the_last_of_two_quick_clicks_counts(visit, turn_to, tabs):
     page = visit(tab=tabs[0].lower())
     for tab in tabs:
-        turn_to(page, tab)
+        if tab != tabs[0]:
+            turn_to(page, tab)
         expect(page.locator(f"{TILES}[aria-pressed=true]")).to_have_count(1, timeout=WAITED)
         for of in (CHIPS, TILES):  # another picture has other suggestions
             buttons = page.locator(of)
