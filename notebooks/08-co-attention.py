@@ -301,9 +301,7 @@ for k, layer in enumerate(vilbert.meetings):
     regions, _ = vilbert.regions[k](met[1][None])
 pooled = vilbert.pooler(words[:, 0]) * vilbert.region_pooler(regions[:, 0])
 same(pooled, vilbert(text, seen).pooled)
-print(
-    f"{words.shape[1]} word pieces, [IMG] and {regions.shape[1] - 1} regions: ViLBERT's pooled vector"
-)
+print(f"{words.shape[1]} pieces, [IMG], {regions.shape[1] - 1} regions: ViLBERT's pooled vector")
 
 # %%
 # The same layers after a training ship as vilbert-mini, with a detector of stickers. One question to both models:
