@@ -35,7 +35,12 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
 TIMES = FOLDER / "times.json"  # seconds of every notebook's last written run, by its name
-GUIDE = FOLDER / "README.md"
+# The teacher's guides, with what their tables of times call a notebook, all of them, and seconds.
+GUIDES = {
+    FOLDER / "README.md": ("notebook", "all", "seconds"),
+    FOLDER / "zh" / "README.md": ("笔记本", "合计", "秒"),
+    FOLDER / "ja" / "README.md": ("ノートブック", "合計", "秒"),
+}
 LARGEST = 500_000  # bytes of a page
 PATIENCE = 120  # seconds for one cell
 TIMED = "timed"  # the tag of cells whose numbers are those of a clock
@@ -272,24 +277,27 @@ def clocks() -> tuple[float, float]:
     return time.monotonic(), worked
 
 
-def table(times: dict[str, float]) -> str:
-    """The guide's table: seconds of a core for every notebook of the course, and for all."""
+def table(times: dict[str, float], words: tuple[str, str, str]) -> str:
+    """A guide's table: seconds of a core for every notebook of the course, and for all."""
+    notebook, every, unit = words
     kept = {name: seconds for name, seconds in sorted(times.items()) if "/" not in name}
     rows = (
-        ["notebook", *(str(int(name)) for name in kept), "all"],
+        [notebook, *(str(int(name)) for name in kept), every],
         ["---", *["---:"] * (len(kept) + 1)],
-        ["seconds", *(f"{seconds:.0f}" for seconds in kept.values()), f"{sum(kept.values()):.0f}"],
+        [unit, *(f"{seconds:.0f}" for seconds in kept.values()), f"{sum(kept.values()):.0f}"],
     )
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def note_time(source: Path, seconds: float) -> None:
-    """Write down how long a notebook took, and renew the guide's table."""
+    """Write down how long a notebook took, and renew the guides' tables."""
     times = json.loads(TIMES.read_text(encoding="utf-8")) if TIMES.is_file() else {}
     times[name_of(source)] = round(seconds, 1)
     TIMES.write_text(json.dumps(times, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    guide = GUIDE.read_text(encoding="utf-8")
-    GUIDE.write_text(_TABLE.sub(lambda _: table(times), guide), encoding="utf-8")
+    for guide, words in GUIDES.items():
+        new = table(times, words)
+        text = guide.read_text(encoding="utf-8")
+        guide.write_text(_TABLE.sub(lambda _, new=new: new, text), encoding="utf-8")
 
 
 def _took(before: tuple[float, float]) -> str:

@@ -37,17 +37,21 @@ def test_a_run_gives_the_saved_page_and_its_solutions_are_right(number, record_p
     record_property("course", ran.stdout.splitlines()[0])
 
 
-def test_the_guide_has_the_times_that_the_command_wrote_down(course):
+def test_the_guides_have_the_times_that_the_command_wrote_down(course):
     times = json.loads(course.TIMES.read_text(encoding="utf-8"))
     assert sorted(times) == sorted(map(course.name_of, course.sources()))
-    assert course.table(times) in course.GUIDE.read_text(encoding="utf-8")
+    for guide, words in course.GUIDES.items():
+        assert course.table(times, words) in guide.read_text(encoding="utf-8")
 
 
 def test_a_time_is_written_down_and_the_table_renewed(course, tmp_path, monkeypatch):
     guide = tmp_path / "README.md"
-    guide.write_text("before\n\n<!-- times -->\n| old |\n| table |\n\nafter | not a table\n")
+    own = tmp_path / "own.md"
+    for one in (guide, own):
+        one.write_text("before\n\n<!-- times -->\n| old |\n| table |\n\nafter | not a table\n")
     monkeypatch.setattr(course, "TIMES", tmp_path / "times.json")
-    monkeypatch.setattr(course, "GUIDE", guide)
+    words = {guide: ("notebook", "all", "seconds"), own: ("笔记本", "合计", "秒")}
+    monkeypatch.setattr(course, "GUIDES", words)
     for source, seconds in ((SOURCES[1], 7.04), (SOURCES[0], 30.6), (TRANSLATED[0], 9)):
         course.note_time(source, seconds)
     assert json.loads(course.TIMES.read_text()) == {"01": 30.6, "02": 7.0, "ja/01": 9}
@@ -55,6 +59,7 @@ def test_a_time_is_written_down_and_the_table_renewed(course, tmp_path, monkeypa
         "before\n\n<!-- times -->\n| notebook | 1 | 2 | all |\n| --- | ---: | ---: | ---: |\n"
         "| seconds | 31 | 7 | 38 |\n\nafter | not a table\n"
     )
+    assert "| 笔记本 | 1 | 2 | 合计 |\n| --- | ---: | ---: | ---: |\n| 秒 | 31" in own.read_text()
 
 
 @every
