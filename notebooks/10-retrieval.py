@@ -126,7 +126,7 @@ for n, m in ((128, 128), (5_000, 25_000), (1_000_000, 1)):
 #
 # ## A dual encoder, in seconds
 #
-# Kinds (a) and (b) of notebook 7 read each side alone: $s(t, v) = \hat t \cdot \hat v$. Then every picture is read *once, ever*.
+# VSE++ and CLIP of notebook 7 read each side alone: $s(t, v) = \hat t \cdot \hat v$. Then every picture is read *once, ever*.
 # No dual encoder is needed ready-made; let us make a small one.
 #
 # - **Picture tower:** ViLT itself, reading the picture *without* text, the mean of its patches, and one matrix that we train.
@@ -391,7 +391,7 @@ print(
 # ### What this cannot show
 #
 # - 128 pictures are few. In a larger gallery the same K reaches less: more wrong pictures push in between. `python -m vilt_core
-#   search --measure` takes the same curve on 10,000.
+#   search INDEX --measure 100` takes the same curve on 10,000.
 # - The dual encoder here is small (its name is printed above) and knows stickers alone. CLIP saw 400 million pairs; a better
 #   shortlist is to be expected of it on photographs, but this page has not measured that.
 # - ViLT's paper (Table 4) ranks without a shortlist and still loses to UNITER on Flickr30K, 64.4 against 72.5 % for text to
@@ -449,7 +449,7 @@ check("10.2", milliseconds)
 #
 # </details>
 #
-# **10.3** `places` holds, for each sentence, at which place (0 is the first) the dual encoder has the right picture. Give the
+# **10.3** `places` is a list: for each sentence, at which place (0 is the first) the dual encoder has the right picture. Give the
 # smallest K whose shortlist holds it for at least a share `wanted` of the sentences.
 
 
