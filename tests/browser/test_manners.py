@@ -270,18 +270,26 @@ TILES, CHIPS = "[role=tabpanel] button[data-place]:visible", ".lab-chips button:
 
 def both(page: Page, clicks: list) -> None:
     """Two clicks, the second while the server has not yet heard of the first."""
-    held = []
-    page.route("**/queue/join*", lambda route: held.append(route))
+    held, holding = [], True
+
+    def heard(route) -> None:
+        if holding:
+            held.append(route)
+        else:  # a busy page sends late: what nobody lets go on would be lost
+            route.continue_()
+
+    page.route("**/queue/join*", heard)
     for sent, click in enumerate(clicks, 1):
         click()
         page.wait_for_timeout(400)  # Compose waits a moment before it sends
-        for _ in range(100):  # and a busy page longer: what is held after the last would be lost
+        for _ in range(100):
             if len(held) >= sent:
                 break
             page.wait_for_timeout(100)
     for route in held:  # the server hears of them in the order of the clicks
         with page.expect_response("**/queue/join*"):
             route.continue_()
+    holding = False
     page.unroute("**/queue/join*")
 
 
