@@ -2,10 +2,13 @@
 // end is still on its way would wait for an answer until something else is asked: the page believes
 // in a stream that the server has left. So an end is held back until no question is on its way,
 // and not told at all where an answer is still awaited: the page reads on from another stream.
+// And it lays out an answer piece by piece, two at a time if they come together, so that the rest of
+// the first may cover the second: the next is handed on when the one before it is on the page.
 (() => {
     const fetched = window.fetch.bind(window);
     const asking = new Set(); // questions that the server is still to take
     const awaited = new Set(); // events without an answer
+    const SETTLED = 60; // milliseconds in which an answer is laid out
     const early = new Set(); // events answered before the page knew of them
 
     async function joined(asked, settings) {
@@ -53,6 +56,7 @@
                     }
                 }
                 if (!next) yield block;
+                if (message === "process_completed") await new Promise(done => setTimeout(done, SETTLED));
             }
             body = next;
         }
