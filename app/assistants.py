@@ -61,12 +61,9 @@ def take_lists() -> None:
 
 def pictures_box() -> gr.File:
     """Several files, whose schema says all in one place: MCP clients stumble over references."""
-    box, schema = (
-        gr.File(None, label="pictures", file_count="multiple"),
-        FileData.model_json_schema(),
-    )
-    meta = schema.pop("$defs")["FileDataMeta"]
-    schema["properties"]["meta"] = meta
+    box = gr.File(None, label="pictures", file_count="multiple")
+    schema = FileData.model_json_schema()
+    schema["properties"]["meta"] = schema.pop("$defs")["FileDataMeta"]
     whole = {"type": "array", "items": schema}
     box.api_info = lambda: whole
     return box

@@ -35,9 +35,7 @@ HEADERS = (
     "paper ", "ms", "ms, paper",
 )  # fmt: skip
 TYPES = ("str", "number", "str", "str", "str", *("number",) * 6)
-LEARNED = (
-    SHIPPED.parents[1] / "docs"
-)  # where ``python -m vilt_core compare`` leaves comparison.json
+LEARNED = SHIPPED.parents[1] / "docs"  # where ``vilt_core compare`` leaves comparison.json
 LEARNED_HEADERS = {  # what each column is called in the comparison
     "Small model": "",
     "Kind": "",

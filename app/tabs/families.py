@@ -1,6 +1,6 @@
 """Compare: the four kinds of models of the paper's figure 2, what they cost, and two at work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from html import escape
 from typing import Any
@@ -176,28 +176,13 @@ def build(tab: gr.Tab, place: Place) -> None:
         "The same scenes, words and steps for all but vilt-mini, which learned longer and by more. "
         "None of these scenes was shown in a training; one run each.",
     )
-    learned = gr.Dataframe(
-        headers=list(comparison.LEARNED_HEADERS),
-        datatype=list(comparison.LEARNED_TYPES),  # pyright: ignore[reportArgumentType]
-        interactive=False,
-        show_label=False,
-        elem_id="learned",
-        elem_classes="lab-table",
-    )
+    learned = _table(comparison.LEARNED_HEADERS, comparison.LEARNED_TYPES, elem_id="learned")
     plain.heading(
         "Table 6, again",
         "A click on a heading sorts. FLOPs here are two a multiplication and addition; the paper "
         "does not say how it counts.",
     )
-    rows = gr.Dataframe(
-        headers=list(comparison.HEADERS),
-        datatype=list(comparison.TYPES),  # pyright: ignore[reportArgumentType]
-        interactive=False,
-        show_label=False,
-        max_height=760,
-        elem_id="table-6",
-        elem_classes="lab-table",
-    )
+    rows = _table(comparison.HEADERS, comparison.TYPES, elem_id="table-6")
     notes_shown = plain.html(elem_id="differences")
     plain.heading("A longer text, a larger picture", "A transformer of the base size alone.")
     growing = plain.plot("growth")
@@ -240,6 +225,18 @@ def build(tab: gr.Tab, place: Place) -> None:
         watch, halt, watched, looked, [status, view], told=status, one_at_a_time="measuring"
     )
     _wire_pictures(chosen, [text, question], quiet)
+
+
+def _table(headers: Iterable[str], types: Sequence[str], *, elem_id: str) -> gr.Dataframe:
+    return gr.Dataframe(
+        headers=list(headers),
+        datatype=list(types),  # pyright: ignore[reportArgumentType]
+        interactive=False,
+        show_label=False,
+        max_height=760,
+        elem_id=elem_id,
+        elem_classes="lab-table",
+    )
 
 
 def _wire_pictures(chosen: picker.Picker, words: list[gr.Textbox], quiet: dict[str, Any]) -> None:
