@@ -126,6 +126,56 @@ def test_half_precision_on_disk_is_float32_in_memory(tmp_path):
     assert {value.dtype for value in after.values()} == {torch.float32}
 
 
+def test_eight_bits_on_disk_round_every_row_to_the_nearest_of_its_steps(tmp_path):
+    bundle = tiny()
+    save_folder(bundle, tmp_path, dtype=torch.int8)
+    before, after = bundle.model.state_dict(), load_folder(tmp_path).model.state_dict()
+    assert {value.dtype for value in after.values()} == {torch.float32}
+    for name, value in after.items():
+        if value.ndim < 2:
+            assert torch.equal(before[name].half().float(), value)
+            continue
+        rows, found = before[name].flatten(1), value.flatten(1)
+        step = rows.abs().amax(dim=1, keepdim=True) / 127
+        assert ((rows - found).abs() <= 0.501 * step).all()
+        torch.testing.assert_close(found.abs().amax(dim=1), rows.abs().amax(dim=1))
+
+
+def test_what_was_rounded_once_is_rounded_no_further(tmp_path):
+    save_folder(tiny(), tmp_path / "once", dtype=torch.int8)
+    save_folder(load_folder(tmp_path / "once"), tmp_path / "twice", dtype=torch.int8)
+    once, twice = (load_folder(tmp_path / of).model.state_dict() for of in ("once", "twice"))
+    for name, value in once.items():
+        torch.testing.assert_close(twice[name], value, rtol=1e-6, atol=0)
+
+
+def test_a_row_of_zeros_stays_one(tmp_path):
+    bundle = tiny()
+    with torch.no_grad():
+        bundle.model.encoder.blocks[0].mlp.expand.weight[3] = 0
+    save_folder(bundle, tmp_path, dtype=torch.int8)
+    weight = load_folder(tmp_path).vilt.encoder.blocks[0].mlp.expand.weight
+    assert (weight[3] == 0).all()
+    assert (weight[4] != 0).any()
+
+
+@pytest.mark.parametrize("broken", ["gone", "of other rows", "of nothing"])
+def test_scales_that_do_not_fit_are_told(broken, tmp_path):
+    save_folder(tiny(), tmp_path, dtype=torch.int8)
+    path = tmp_path / "model.safetensors"
+    state = load_file(path)
+    name = "encoder.blocks.0.mlp.expand.weight"
+    if broken == "gone":
+        del state[f"{name}.scale"]
+    elif broken == "of other rows":
+        state[f"{name}.scale"] = state[f"{name}.scale"][1:].clone()
+    else:
+        state["encoder.norm.weight.scale"] = torch.ones(1)
+    save_file(state, path)
+    with pytest.raises(ValueError, match=r"scale for every row|must hold floats"):
+        load_folder(tmp_path)
+
+
 def test_a_loaded_model_is_ready_to_use_and_to_train(folder):
     model = load_folder(folder).model
     assert not model.training

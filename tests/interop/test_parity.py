@@ -140,10 +140,35 @@ def test_the_command_converts_there_and_back(source, tmp_path, monkeypatch, caps
     assert (source / "config.json").read_bytes() == (back / "config.json").read_bytes()
 
 
+@pytest.mark.parametrize(("bits", "bytes_a_weight"), [(8, 1), (16, 2), (32, 4)])
+def test_the_command_writes_as_many_bits_as_asked(
+    bits, bytes_a_weight, source, tmp_path, monkeypatch, capsys
+):
+    report = tmp_path / "report.json"
+    run(monkeypatch, source, tmp_path / "there", "--to", "lab", "--bits", bits, "--json", report)
+    rows = json.loads(report.read_text())["rows"]
+    assert all(row["read back"] <= 0.05 * max(row["largest"], 1) for row in rows)
+    assert any(row["read back"] > 0 for row in rows) == (bits < 32)
+    count = sum(weight.numel() for weight in open_bundle(source).model.parameters())
+    written = (tmp_path / "there" / "model.safetensors").stat().st_size
+    assert count * bytes_a_weight < written < count * (bytes_a_weight + 1) + 20_000
+
+
+def test_a_rival_is_written_in_eight_bits_too(tmp_path, monkeypatch, capsys):
+    run(monkeypatch, "vse-mini", tmp_path, "--to", "lab", "--bits", 8)
+    printed = capsys.readouterr().out
+    assert "the largest difference of any weight" in printed
+    # Half a step of 254, and what half precision takes from the scale's largest.
+    assert 0 < float(printed.splitlines()[1].split()[0]) < 0.6 / 127
+
+
 def test_the_command_says_what_is_wrong(source, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run(monkeypatch, source, source, "--to", "lab")
     assert "expected another folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(monkeypatch, source, tmp_path / "there", "--to", "huggingface", "--bits", "8")
+    assert "--bits is for --to lab, got 8" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         run(monkeypatch, tmp_path / "nothing", tmp_path / "there", "--to", "lab")
     assert "expected a folder of this lab" in capsys.readouterr().err

@@ -16,21 +16,42 @@ class Convert:
     source: Positional[str]  # a shipped model, a folder, a .ckpt file or a name on the hub
     target: Positional[Path]  # folder to write to
     to: Literal["huggingface", "lab"]
+    bits: Literal[8, 16, 32] = 32  # a weight, on disk: of the lab's own format
     revision: str | None = None  # of the hub
     json: Path | None = None  # where to write the report
 
     def run(self) -> None:
         """Do it."""
+        import torch
+
         from vilt_core.interop.huggingface import to_huggingface
         from vilt_core.interop.lab import save_folder
         from vilt_core.interop.opening import open_bundle
-        from vilt_core.interop.parity import parity_report
 
         source = source_of(self.source)
         if Path(source).resolve() == self.target.resolve():
             raise ValueError(f"expected another folder to write to, got the source {self.target}")
+        if self.to == "huggingface" and self.bits != 32:
+            raise ValueError(f"--bits is for --to lab, got {self.bits} for transformers")
         bundle = open_bundle(source, revision=self.revision)
-        {"huggingface": to_huggingface, "lab": save_folder}[self.to](bundle, self.target)
+        if self.to == "huggingface":
+            to_huggingface(bundle, self.target)
+        else:
+            dtype = {8: torch.int8, 16: torch.float16, 32: torch.float32}[self.bits]
+            save_folder(bundle, self.target, dtype=dtype)
+        self._report(bundle)
+
+    def _report(self, bundle) -> None:
+        from vilt_core.interop.parity import farthest_weight, parity_report
+        from vilt_core.models.vilt import Vilt
+
+        if not isinstance(bundle.model, Vilt):  # a rival: transformers has no such class
+            name, difference = farthest_weight(bundle.model, self.target)
+            if self.json is not None:
+                to_file({"weight": name, "difference": difference}, self.json)
+            print(f"{bundle.name} written to {self.target}; the largest difference of any weight:")
+            print(f"{difference:.1e} of the largest in {name}")
+            return
         report = parity_report(bundle.vilt, self.target, to=self.to)
         if self.json is not None:
             to_file(report, self.json)

@@ -14,6 +14,7 @@ from vilt_core.data.text import Tokenizer
 from vilt_core.interop.bundle import Bundle, Sight, processing_of
 from vilt_core.interop.detectors import give_sight
 from vilt_core.interop.folders import json_text, read_object, write_together
+from vilt_core.interop.rounding import rounded, unrounded
 from vilt_core.interop.settings import read_config
 from vilt_core.interop.weights import (
     adopt,
@@ -45,7 +46,8 @@ def save_folder(
     Args:
         bundle: The model. Heads that serve training only are left out.
         folder: Where to; made where there is none.
-        dtype: Of the weights on disk; they are float32 again when loaded.
+        dtype: Of the weights on disk; they are float32 again when loaded. With ``torch.int8``,
+            matrices take eight bits a weight and all else half precision (``rounding.py``).
         state: The model's weights, where they are sharded and were put together elsewhere.
 
     Raises:
@@ -53,11 +55,17 @@ def save_folder(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        name: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
+    held = {
+        name: value.detach().to("cpu").contiguous()
         for name, value in own_state(bundle.model, state).items()
         if not name.startswith(_TRAINING_ONLY)
     }
+    if dtype == torch.int8:
+        held = rounded(held)
+    else:
+        held = {
+            n: value.to(dtype) if value.is_floating_point() else value for n, value in held.items()
+        }
     described = {
         "format": FORMAT,
         "name": bundle.name,
@@ -73,7 +81,7 @@ def save_folder(
     text = json_text(described)
     write_together(
         {
-            folder / "model.safetensors": lambda part: part.write_bytes(save(state)),
+            folder / "model.safetensors": lambda part: part.write_bytes(save(held)),
             folder / "config.json": lambda part: part.write_text(text, encoding="utf-8"),
             folder / "tokenizer.json": bundle.tokenizer.save,
         }
@@ -143,7 +151,7 @@ def _described(path: Path) -> dict:
 
 
 def _model(config: Any, weights: Path) -> PairReader:
-    state = read_safetensors(weights)
+    state = unrounded(read_safetensors(weights), source=weights)
     check_scale(config, state, source=weights)
     model = without_values(config)
     check(state, own_state(model), source=weights)

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from vilt_core.config import ViltConfig
 from vilt_core.interop.opening import open_bundle
+from vilt_core.interop.weights import own_state
+from vilt_core.layers.reader import PairReader
 from vilt_core.models.vilt import Vilt
 from vilt_core.types import ImageBatch, ModelOutput, TextBatch
 
@@ -123,6 +125,25 @@ def parity_report(model: Vilt, folder: Path, *, to: Literal["huggingface", "lab"
         ],
         "notes": notes,
     }
+
+
+def farthest_weight(model: PairReader, folder: Path) -> tuple[str, float]:
+    """The weight of a folder that is farthest from a model's, by its share of the largest there is.
+
+    Args:
+        model: What was written, a ViLT or one of its rivals.
+        folder: Where to.
+
+    Returns:
+        Its tensor's name, and how far it is from what was written, beside that tensor's largest.
+    """
+    before, after = own_state(model), own_state(open_bundle(folder).model)
+    apart = {}
+    for name, value in after.items():
+        largest = float(before[name].abs().max()) or 1.0
+        apart[name] = float((value - before[name]).abs().max()) / largest
+    name = max(apart, key=lambda name: apart[name])
+    return name, apart[name]
 
 
 def _difference(layer: str, left: Tensor, right: Tensor) -> Difference:
