@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vilt_core.evaluation.passing import Passing
     from vilt_core.layers.detector import Detector
     from vilt_core.predictor import Predictor
-    from vilt_core.viz.passage import Detected
+    from vilt_core.viz.passage import Answered, Detected
 
 Found = dict[str, Any]  # what ``python -m vilt_core bench families`` writes
 Measure = Literal["Time", "FLOPs", "Parameters"]
@@ -362,19 +362,20 @@ def detected(image: str | None, key: Key | None) -> "tuple[Detected, ...]":
     )
 
 
-def trained() -> dict[str, str]:
-    """The small trained model of each family that ships, by the family's name."""
+def trained() -> dict[str, tuple[str, ...]]:
+    """The small trained models of each family that ship, by the family's name.
+
+    The first was trained as those of all other families were. ViLT has one more, which was taught
+    longer and with more.
+    """
     from vilt_core.evaluation.families import families
     from vilt_core.interop.folders import SHIPPED as MODELS
 
     there = {path.parent.name for path in MODELS.glob("*/tokenizer.json")}
-    found = {}
-    for family in families():
-        # A ViLT as its rivals were trained, if there is one; else the one that learned longer.
-        for name in (f"{family.split('-')[0]}-plain-mini", f"{family.split('-')[0]}-mini"):
-            if name in there:
-                found.setdefault(family, name)
-    return found
+    stems = {family: family.split("-")[0] for family in families()}
+    names = {family: (f"{stem}-plain-mini", f"{stem}-mini") for family, stem in stems.items()}
+    found = {family: tuple(n for n in both if n in there) for family, both in names.items()}
+    return {family: models for family, models in found.items() if models}
 
 
 @lru_cache(maxsize=8)
@@ -386,25 +387,30 @@ def _sister(name: str) -> "Predictor":
 
 def answered(
     image: str | None, question: str, key: Key | None, family: str
-) -> tuple[str, tuple[tuple[str, float], ...]]:
-    """What the trained small model of a family answers, and its name; nothing if there is none.
+) -> tuple["Answered", ...]:
+    """What the trained small models of a family answer; nothing if there are none.
 
     Raises:
         ValueError: one sentence on what is wrong with the picture or the question.
     """
-    name = trained().get(family)
-    if name is None or not question.strip():
-        return "", ()
-    model = _sister(name)
-    seen = services.seen_by_model(image, key, side=model.image_size)
-    found = model.answer(seen, question, top_k=3)
-    return name, tuple((answer.text, answer.probability) for answer in found)
+    from vilt_core.viz.passage import Answered
+
+    if not question.strip():
+        return ()
+    said = []
+    for name in trained().get(family, ()):
+        model = _sister(name)
+        seen = services.seen_by_model(image, key, side=model.image_size)
+        found = model.answer(seen, question, top_k=3)
+        pairs = tuple((answer.text, answer.probability) for answer in found)
+        said.append(Answered(by=name, answers=pairs, longer=bool(said)))
+    return tuple(said)
 
 
 def drawn(
     passings: Sequence["Passing"],
     sentence: str,
-    answers: Sequence[tuple[str, Sequence[tuple[str, float]]]] = (),
+    answers: Sequence[Sequence["Answered"]] = (),
     stages: Sequence["Detected"] = (),
 ) -> str:
     """What became of the pair in each model, side by side, as HTML.
@@ -419,7 +425,7 @@ def drawn(
 
     tokenizer = services.predictor().tokenizer
     ids = tokenizer.encode([sentence]).batch.ids[0].tolist()
-    nothing = [("", ())] * len(passings)
+    nothing = [()] * len(passings)
     lanes = [
         Lane(
             title=one.facts.title,
@@ -433,11 +439,10 @@ def drawn(
             tokens=one.tokens,
             apart=one.facts.kind in ("a", "b") or "streams" in one.facts.meets,
             milliseconds=one.milliseconds,
-            answered_by=name,
             answers=said,
             detected_by=DETECTOR,
             stages=stages if one.facts.sees == "regions" else (),
         )
-        for one, (name, said) in zip(passings, answers or nothing, strict=True)
+        for one, said in zip(passings, answers or nothing, strict=True)
     ]
     return passage(lanes, words=[tokenizer.token(one) for one in ids])

@@ -145,20 +145,33 @@ def test_a_trained_detector_shows_its_three_stages_where_regions_are_read(tiny, 
 
 
 def test_a_trained_sister_answers_the_question(tiny, rehearsal, monkeypatch):
-    monkeypatch.setattr(comparison, "trained", lambda: {"vilt": "vilt-mini"})
+    monkeypatch.setattr(comparison, "trained", lambda: {"vilt": ("vilt-mini",)})
     question = next(iter(services.questions_about(EXAMPLES[0])))
     *_, (_, html) = tab.watched(None, "A cat", question, EXAMPLES[0], "clip", "vilt")
-    _, (best, *_) = comparison.answered(None, question, EXAMPLES[0], "vilt")
+    (said,) = comparison.answered(None, question, EXAMPLES[0], "vilt")
+    best = said.answers[0]
     assert html.count('class="vp-answers"') == 1, "nobody trained the other"
     assert f'<b translate="no">{best[0]}</b>' in html
     assert "vilt-mini, its small sister" in html
-    assert comparison.answered(None, " ", EXAMPLES[0], "vilt") == ("", ())
+    assert comparison.answered(None, " ", EXAMPLES[0], "vilt") == ()
+
+
+def test_vilt_answers_as_its_rivals_were_trained_and_as_it_was_taught_longer(tiny, rehearsal):
+    question = next(iter(services.questions_about(EXAMPLES[0])))
+    *_, (_, html) = tab.watched(None, "A cat", question, EXAMPLES[0], "clip", "vilt")
+    assert html.count('class="vp-answers"') == 3
+    plain, longer = comparison.answered(None, question, EXAMPLES[0], "vilt")
+    assert f"{plain.by}, its small sister that was trained on stickers:" in html
+    assert f"{longer.by}, a sister that was taught longer than the other models:" in html
+    assert (plain.by, longer.by) == ("vilt-plain-mini", "vilt-mini")
 
 
 def test_those_that_are_trained_are_those_that_ship():
     found = comparison.trained()
-    assert found["vilt"] in ("vilt-mini", "vilt-plain-mini")
-    assert all((MODELS / name / "model.safetensors").is_file() for name in found.values())
+    assert found["vilt"] == ("vilt-plain-mini", "vilt-mini")
+    assert found["clip"] == ("clip-mini",)
+    for name in (name for names in found.values() for name in names):
+        assert (MODELS / name / "model.safetensors").is_file()
 
 
 def test_who_stops_watching_ends_the_model_before_its_next_stage(tiny, rehearsal, monkeypatch):

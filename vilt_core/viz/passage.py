@@ -32,6 +32,15 @@ class Detected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What a trained model says to the question."""
+
+    by: str  # its name
+    answers: Sequence[tuple[str, float]]  # with their probabilities, the likeliest first
+    longer: bool = False  # whether it was taught longer than those it is compared with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     """One model."""
 
@@ -46,9 +55,7 @@ class Lane:
     tokens: tuple[int, int]  # of the picture and of the text
     apart: bool  # whether they stay two sequences until the end
     milliseconds: dict[str, float]  # of "visual", "text" and "interaction"
-    # What a trained model of this kind answers to the question, with probabilities, and its name.
-    answers: Sequence[tuple[str, float]] = ()
-    answered_by: str = ""
+    answers: Sequence[Answered] = ()  # to the question, of the trained models of this kind
     stages: Sequence[Detected] = ()  # of a detector that was trained, stage after stage
     detected_by: str = ""
 
@@ -85,6 +92,7 @@ def _lane(lane: Lane, words: Sequence[str], *, slowest: float) -> str:
     length = {part: _seconds(lane.milliseconds[part], slowest) for part in _ORDER}
     times = ";".join(f"--{p}-at:{starts[p]:.2f}s;--{p}-for:{length[p]:.2f}s" for p in _ORDER)
     note = f'<p class="vp-note">{escape(lane.note)}</p>' if lane.note else ""
+    answers = "".join(map(_answered, lane.answers))
     image, text = lane.tokens
     said = "".join(f"<span>{escape(word)}</span>" for word in words)
     return (
@@ -97,22 +105,23 @@ def _lane(lane: Lane, words: Sequence[str], *, slowest: float) -> str:
         f'<p class="vp-says"><b>Meets by</b> {escape(lane.meets)}.</p>'
         f'<div class="vp-meet{" vp-apart" if lane.apart else ""}">'
         f"{_squares('text', text)}{_squares('visual', image)}</div>"
-        f"{_clock(lane, slowest=slowest)}{_answers(lane)}{note}{_stages(lane)}</section>"
+        f"{_clock(lane, slowest=slowest)}{answers}{note}{_stages(lane)}</section>"
     )
 
 
-def _answers(lane: Lane) -> str:
-    """What the trained small one says; nothing where there is none."""
-    if not lane.answers:
-        return ""
+def _answered(found: Answered) -> str:
+    """What a trained small one says."""
     rows = "".join(
         f'<li><b translate="no">{escape(text)}</b><i style="width:{100 * share:.1f}%"></i>'
         f"<span>{100 * share:.1f} %</span></li>"
-        for text, share in lane.answers
+        for text, share in found.answers
     )
+    who = "its small sister that was trained on stickers"
+    if found.longer:
+        who = "a sister that was taught longer than the other models"
     return (
-        f'<p class="vp-says"><b>Answers</b> through {escape(lane.answered_by)}, its small sister '
-        f'that was trained on stickers:</p><ol class="vp-answers">{rows}</ol>'
+        f'<p class="vp-says"><b>Answers</b> through {escape(found.by)}, {who}:</p>'
+        f'<ol class="vp-answers">{rows}</ol>'
     )
 
 
