@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from app import assistants, course, endpoints, errands, services, theme
+from app import assistants, course, endpoints, errands, parcels, services, theme
 from app.components import chooser, frame, glossary, linking, polite
 from app.languages import serving
 from app.tabs import (
@@ -131,6 +131,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
                 Middleware(errands.NoErrands),
                 Middleware(errands.NoFloods),
                 Middleware(errands.NoGuesses),
+                Middleware(parcels.Packed),
                 serving.heading(),
             ],
         },

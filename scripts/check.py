@@ -33,7 +33,7 @@ ASK_PLAYWRIGHT = (
 )
 # It has a command of its own, which lies elsewhere on every system, and no python -m.
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-AT_ONCE = ("-n", "2", "--dist", "loadfile")  # two files of tests: a browser waits for its page
+ROOM = 16 * 2**30  # bytes of memory in which a third may run beside two files of tests
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # for each of them, on two cores
 NO_BROWSER = """
 NO CHROMIUM OR CHROME WAS FOUND: the browser tests cannot run, so this check fails.
@@ -123,7 +123,8 @@ def install(folder: Path, env: dict[str, str]) -> None:
     stamp = folder / "vilt-lab.installed"
     if stamp.is_file() and stamp.read_text() == wanted():
         return
-    pip = [str(venv_python(folder)), "-m", "pip", "install", "--quiet"]
+    # Most of what comes along is never imported: Python compiles the rest when it is.
+    pip = [str(venv_python(folder)), "-m", "pip", "install", "--quiet", "--no-compile"]
     command = [*pip, "--disable-pip-version-check", "--editable", ".[dev]"]
     if not run("install (quiet, and minutes long the first time)", command, env).passed:
         sys.exit("pip could not install the project: see its message above")
@@ -198,6 +199,14 @@ def browser(folder: Path) -> Result:
 # The checks
 
 
+def at_once() -> list[str]:
+    """How many files of tests run beside each other: on two cores three, as browsers often wait."""
+    room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if os.name == "posix" else 0
+    # In the order of their names: the browser's, few and long, would come last and be waited for.
+    many = "3" if room >= ROOM else "2"
+    return ["-n", many, "--dist", "loadfile", "--no-loadscope-reorder"]
+
+
 def table(results: list[Result]) -> str:
     """One row a stage."""
     wide = max(len(r.stage) for r in results)
@@ -224,7 +233,7 @@ def main() -> int:
         run("ruff format", [python, "-m", "ruff", "format", "--check"], env),
         run("pyright", [python, "-m", "pyright", "--pythonpath", python], env),
         run("lint-imports", [python, "-c", LINT_IMPORTS], env),
-        run("pytest", [python, "-m", "pytest", "-rs", *AT_ONCE, *color], env | ONE_THREAD),
+        run("pytest", [python, "-m", "pytest", "-rs", *at_once(), *color], env | ONE_THREAD),
     ]
     announce("summary")
     print(table(results))

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 expect.set_options(timeout=30_000)  # a busy machine is no defect of the page
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DESK = {"width": 1280, "height": 800}
+ALL_BUT_FILES = "local_storage,session_storage,indexeddb,cache_storage,service_workers"
 # What is said of answers that were under way when a page was left or loaded again.
 LEFT_BEHIND = ("AbortError", "errored out", "ERR_CONTENT_LENGTH_MISMATCH")
 
@@ -116,23 +117,47 @@ def turn(visit):
     return open_at
 
 
+@pytest.fixture(scope="module")
+def visitors(browser):
+    """Visitors of the page by their screens and settings: what one has fetched need not come twice.
+
+    They are lent to one test after another, and remember nothing else of the last.
+    """
+    resting: dict[str, list] = {}
+
+    @contextmanager
+    def lent(**settings):
+        kind = resting.setdefault(repr(sorted(settings.items())), [])
+        context = kind.pop() if kind else browser.new_context(**settings)
+        context.set_default_timeout(30_000)
+        yield context
+        context.unroute_all(behavior="ignoreErrors")
+        for page in context.pages:
+            forgets = context.new_cdp_session(page)
+            forgets.send(
+                "Storage.clearDataForOrigin", {"origin": "*", "storageTypes": ALL_BUT_FILES}
+            )
+            page.close()
+        context.clear_cookies()
+        kind.append(context)
+
+    return lent
+
+
 @pytest.fixture
-def visit(browser, address):
+def visit(visitors, address):
     """Open the page at a tab, or by what stands behind the question mark of an address.
 
     Whatever it complains of, or asks of the outside, fails the test.
     """
-    contexts, complaints = [], []
+    complaints, staying = [], ExitStack()
 
     def heard(message) -> None:
         if message.type == "error" and not any(told in message.text for told in LEFT_BEHIND):
             complaints.append(f"console: {message.text}")
 
     def open_page(size=DESK, *, tab="ask", query=None, **settings) -> Page:
-        context = browser.new_context(viewport=size, **settings)
-        context.set_default_timeout(30_000)
-        contexts.append(context)
-        page = context.new_page()
+        page = staying.enter_context(visitors(viewport=size, **settings)).new_page()
         page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
         page.on("console", heard)
         page.on(
@@ -147,7 +172,6 @@ def visit(browser, address):
             expect(page.locator("#reply .vl-bars li")).to_have_count(5, timeout=60_000)
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    with staying:
+        yield open_page
     assert complaints == []

@@ -54,6 +54,15 @@ def scene_of(page):
     return from_code(re.search(r"scene=([\w-]+)", page.url)[1])
 
 
+def becomes(page, read, expected):
+    """What the address says of the scene in the end: it follows a moment after the last change."""
+    for _ in range(60):
+        if read(scene_of(page)) == expected:
+            break
+        page.wait_for_timeout(250)
+    assert read(scene_of(page)) == expected
+
+
 def things(page):
     return page.locator(".lc-thing")
 
@@ -91,12 +100,12 @@ def test_everything_can_be_done_by_keyboard(page):
     expect(things(page).nth(1)).to_be_focused()
     for key in ("ArrowRight", "Shift+ArrowUp", "+", "m", "]"):
         page.keyboard.press(key)
-    page.wait_for_timeout(1500)
+    turned = composing.opening().objects[1].angle - 5  # by the last of these keys
+    becomes(page, lambda scene: scene.objects[1].angle, turned)
     before, after = composing.opening().objects[1], scene_of(page).objects[1]
     assert after.x == pytest.approx(before.x + 0.02)
     assert after.y == pytest.approx(before.y - 0.1)
     assert after.size == pytest.approx(before.size + 0.02)
-    assert after.angle == before.angle - 5
     assert after.mirrored is not before.mirrored
     page.keyboard.press("Delete")
     expect(things(page)).to_have_count(2)
@@ -107,8 +116,7 @@ def test_everything_can_be_done_by_keyboard(page):
     for _ in range(5):
         page.keyboard.press("Control+z")
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
-    page.wait_for_timeout(1500)
-    assert scene_of(page) == composing.opening()
+    becomes(page, lambda scene: scene, composing.opening())
 
 
 def test_a_sticker_is_found_added_and_counted(page):
@@ -124,12 +132,10 @@ def test_a_sticker_is_found_added_and_counted(page):
     )
     page.get_by_label("Style of drawing").select_option("openmoji")
     expect(page.locator(".lc-beyond")).to_contain_text("openmoji")
-    page.wait_for_timeout(500)
-    assert scene_of(page).objects[-1].style == "openmoji"
+    becomes(page, lambda scene: scene.objects[-1].style, "openmoji")
     page.get_by_label("stripes").or_(page.get_by_role("button", name="stripes")).first.click()
     page.get_by_role("button", name="pink", exact=True).click()
-    page.wait_for_timeout(1500)
-    assert (scene_of(page).background, scene_of(page).texture) == ("pink", "stripes")
+    becomes(page, lambda scene: (scene.background, scene.texture), ("pink", "stripes"))
 
 
 def test_a_scene_has_an_end_and_may_be_empty(page):
@@ -247,5 +253,4 @@ def test_a_finger_drags_and_a_phone_has_room(turn, address):
     page.get_by_role("button", name=re.compile("^cat, ")).tap()
     expect(page.locator(".lc-frame")).to_be_visible()
     page.get_by_role("button", name="Mirror").tap()
-    page.wait_for_timeout(1500)
-    assert scene_of(page).objects[0].mirrored
+    becomes(page, lambda scene: scene.objects[0].mirrored, True)

@@ -55,7 +55,6 @@ def test_the_table_is_sorted_by_a_heading(turn):
 def test_one_pair_goes_through_two_models(turn):
     page = opened(turn("Compare"))
     page.locator("#watch").click()
-    expect(page.locator("#watching [role=progressbar]")).to_be_visible()
     expect(page.locator(".vp-lane")).to_have_count(2, timeout=120_000)
     expect(page.locator("#watching")).to_be_empty()
     page.locator("#pair-sentence textarea").fill("!!!")

@@ -138,6 +138,14 @@ def test_a_browser_that_does_not_start_is_passed_over(check, monkeypatch, tmp_pa
     assert check.find_browser(tmp_path) == str(tmp_path / "google-chrome")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows is not asked for its memory")
+def test_a_third_file_of_tests_runs_where_there_is_memory_for_it(check, monkeypatch):
+    for gigabytes, many in ((7, "2"), (24, "3")):
+        sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": gigabytes * 2**18}
+        monkeypatch.setattr(check.os, "sysconf", sizes.get)
+        assert check.at_once()[:2] == ["-n", many]
+
+
 def test_continuous_integration_calls_this_command_alone():
     path = ROOT / ".ci" / "run"
     lines = [line for line in path.read_text().splitlines() if line and line[0] != "#"]
