@@ -33,7 +33,7 @@ ASK_PLAYWRIGHT = (
 )
 # It has a command of its own, which lies elsewhere on every system, and no python -m.
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-ROOM = 16 * 2**30  # bytes of memory in which a third may run beside two files of tests
+ROOM = 16 * 2**30  # bytes of memory in which a third process may run beside two
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # for each of them, on two cores
 NO_BROWSER = """
 NO CHROMIUM OR CHROME WAS FOUND: the browser tests cannot run, so this check fails.
@@ -200,11 +200,11 @@ def browser(folder: Path) -> Result:
 
 
 def at_once() -> list[str]:
-    """How many files of tests run beside each other: on two cores three, as browsers often wait."""
+    """How many processes share the tests: one for those with a browser, two for all others."""
     room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if os.name == "posix" else 0
-    # In the order of their names: the browser's, few and long, would come last and be waited for.
+    # In the order that tests/conftest.py makes: xdist's own would begin with the many small ones.
     many = "3" if room >= ROOM else "2"
-    return ["-n", many, "--dist", "loadfile", "--no-loadscope-reorder"]
+    return ["-n", many, "--dist", "loadgroup", "--no-loadscope-reorder"]
 
 
 def table(results: list[Result]) -> str:
