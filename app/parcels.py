@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # The name of such a file has a digest of what is in it: another version has another name.
-_NAMED = re.compile(r"/assets/[^?]*-[\w-]{8}\.(?:js|css)$")
+_NAMED = re.compile(r"/assets/[\w.-]+-[\w-]{8}\.(?:js|css)$")
 _KEEP = "public, max-age=31536000, immutable"
 _QUALITY = 5  # of 11: a page takes a fiftieth of a second, and is a twelfth of its size
 _MOST = 2**25  # bytes of packed scripts that are kept
@@ -48,9 +48,10 @@ class Packed:
         wanted = _is_script if named else _is_page
         whole = _Whole(send, wanted=wanted, keep=_KEEP if named else None, packs=packs)
         await self._app(scope, receive, whole.take)
-        if named and whole.parcel and self._size + len(whole.parcel.body) <= _MOST:
-            self._size += len(whole.parcel.body)
-            self._kept[path] = whole.parcel
+        if named and whole.parcel and path not in self._kept:  # another may have been faster
+            size = self._size + len(whole.parcel.body)
+            if size <= _MOST:
+                self._size, self._kept[path] = size, whole.parcel
 
 
 class _Whole:
@@ -92,8 +93,8 @@ async def _packed(start: Message, body: bytes) -> _Parcel:
     headers = MutableHeaders(raw=list(start["headers"]))
     headers["content-encoding"] = "br"
     headers["content-length"] = str(len(packed))
-    if "etag" in headers:  # of what is not compressed
-        del headers["etag"]
+    for of_the_file in ("etag", "last-modified", "accept-ranges"):  # and not of what is sent
+        del headers[of_the_file]
     return _Parcel({**start, "headers": headers.raw}, packed)
 
 

@@ -210,6 +210,19 @@ def test_events_that_are_none_are_refused(client, index):
     assert not LEAKS.search(json.dumps(message))
 
 
+def test_the_page_and_its_scripts_go_out_compressed_and_scripts_may_be_kept(demo):
+    asked = {"accept-encoding": "br"}
+    page = httpx.get(demo.local_url, headers=asked)
+    assert page.headers["content-encoding"] == "br"
+    assert "labLanguages" in page.text
+    scripts = re.findall(r'"\./(assets/[^"]+\.js)"', page.text)
+    assert scripts
+    for script in scripts:
+        found = httpx.get(demo.local_url + script, headers=asked)
+        assert found.headers["content-encoding"] == "br"
+        assert "immutable" in found.headers["cache-control"]
+
+
 # Files.
 
 

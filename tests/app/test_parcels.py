@@ -1,5 +1,7 @@
 """Pages and scripts go out compressed, a script is packed once, and all arrives as it was."""
 
+import asyncio
+
 import brotli
 import httpx2 as httpx
 import pytest
@@ -21,7 +23,8 @@ async def client():
 
     async def script(request):
         served.append(request.url.path)
-        headers = {"etag": '"1"'}
+        await asyncio.sleep(0.01)
+        headers = {"etag": '"1"', "accept-ranges": "bytes", "last-modified": "yesterday"}
         if request.path_params["name"] == "gone-Bdx9080F.js":
             return PlainTextResponse("gone", status_code=404)
         return Response(SCRIPT, media_type="text/javascript", headers=headers)
@@ -75,7 +78,29 @@ async def test_a_script_is_packed_once_and_may_be_kept(client):
     for answer in (first, again):
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["content-encoding"] == "br"
-        assert "etag" not in answer.headers
+        assert not {"etag", "accept-ranges", "last-modified"} & set(answer.headers)
+
+
+@pytest.mark.anyio
+async def test_a_script_that_many_ask_for_at_once_takes_the_room_of_one(client, monkeypatch):
+    _, body = await raw(client, NAMED)
+    monkeypatch.setattr(parcels, "_MOST", 2 * len(body))
+    other = "/assets/other-Bdx9080F.js"
+    answers = await asyncio.gather(*(raw(client, other) for _ in range(4)))
+    assert {same for _, same in answers} == {body}
+    assert client.served.count(other) == 4
+    await raw(client, other)
+    assert client.served.count(other) == 4
+
+
+@pytest.mark.anyio
+async def test_parts_and_heads_are_the_files_own(client):
+    await raw(client, NAMED)
+    answer, body = await raw(client, NAMED, range="bytes=0-9")
+    assert body.decode() == SCRIPT
+    assert "content-encoding" not in answer.headers
+    head = await client.head(NAMED, headers={"accept-encoding": "br"})
+    assert head.headers["etag"] == '"1"'
 
 
 @pytest.mark.anyio

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 expect.set_options(timeout=30_000)  # a busy machine is no defect of the page
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DESK = {"width": 1280, "height": 800}
-ALL_BUT_FILES = "local_storage,session_storage,indexeddb,cache_storage,service_workers"
+ALL_BUT_FILES = "local_storage,indexeddb,cache_storage,service_workers"
 # What is said of answers that were under way when a page was left or loaded again.
 LEFT_BEHIND = ("AbortError", "errored out", "ERR_CONTENT_LENGTH_MISMATCH")
 
@@ -131,14 +131,13 @@ def visitors(browser):
         context = kind.pop() if kind else browser.new_context(**settings)
         context.set_default_timeout(30_000)
         yield context
-        context.unroute_all(behavior="ignoreErrors")
         for page in context.pages:
-            forgets = context.new_cdp_session(page)
-            forgets.send(
-                "Storage.clearDataForOrigin", {"origin": "*", "storageTypes": ALL_BUT_FILES}
-            )
             page.close()
         context.clear_cookies()
+        blank = context.new_page()
+        what = {"origin": "*", "storageTypes": ALL_BUT_FILES}
+        context.new_cdp_session(blank).send("Storage.clearDataForOrigin", what)
+        blank.close()
         kind.append(context)
 
     return lent

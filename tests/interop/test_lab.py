@@ -159,7 +159,17 @@ def test_a_row_of_zeros_stays_one(tmp_path):
     assert (weight[4] != 0).any()
 
 
-@pytest.mark.parametrize("broken", ["gone", "of other rows", "of nothing"])
+@pytest.mark.parametrize("dtype", [torch.int8, torch.float16, torch.float32])
+def test_a_weight_that_is_not_finite_is_refused_in_any_precision(dtype, tmp_path):
+    bundle = tiny()
+    with torch.no_grad():
+        bundle.model.encoder.blocks[0].mlp.expand.weight[3, 1] = torch.nan
+    save_folder(bundle, tmp_path, dtype=dtype)
+    with pytest.raises(ValueError, match="not finite"):
+        load_folder(tmp_path)
+
+
+@pytest.mark.parametrize("broken", ["gone", "of other rows", "of nothing", "of a vector"])
 def test_scales_that_do_not_fit_are_told(broken, tmp_path):
     save_folder(tiny(), tmp_path, dtype=torch.int8)
     path = tmp_path / "model.safetensors"
@@ -170,9 +180,11 @@ def test_scales_that_do_not_fit_are_told(broken, tmp_path):
     elif broken == "of other rows":
         state[f"{name}.scale"] = state[f"{name}.scale"][1:].clone()
     else:
-        state["encoder.norm.weight.scale"] = torch.ones(1)
+        state["encoder.norm.weight.scale"] = torch.ones(12)
+    if broken == "of a vector":
+        state["encoder.norm.weight"] = torch.ones(12, dtype=torch.int8)
     save_file(state, path)
-    with pytest.raises(ValueError, match=r"scale for every row|must hold floats"):
+    with pytest.raises(ValueError, match=r"scale for every row|left over"):
         load_folder(tmp_path)
 
 

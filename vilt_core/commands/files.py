@@ -35,6 +35,7 @@ class Convert:
             raise ValueError(f"--bits is for --to lab, got {self.bits} for transformers")
         bundle = open_bundle(source, revision=self.revision)
         if self.to == "huggingface":
+            _ = bundle.vilt  # its rivals have no class there
             to_huggingface(bundle, self.target)
         else:
             dtype = {8: torch.int8, 16: torch.float16, 32: torch.float32}[self.bits]
@@ -45,7 +46,7 @@ class Convert:
         from vilt_core.interop.parity import farthest_weight, parity_report
         from vilt_core.models.vilt import Vilt
 
-        if not isinstance(bundle.model, Vilt):  # a rival: transformers has no such class
+        if not isinstance(bundle.model, Vilt):  # a rival: what is compared are ViLT's layers
             name, difference = farthest_weight(bundle.model, self.target)
             if self.json is not None:
                 to_file({"weight": name, "difference": difference}, self.json)

@@ -128,7 +128,7 @@ def parity_report(model: Vilt, folder: Path, *, to: Literal["huggingface", "lab"
 
 
 def farthest_weight(model: PairReader, folder: Path) -> tuple[str, float]:
-    """The weight of a folder that is farthest from a model's, by its share of the largest there is.
+    """The weight of a folder that is farthest from a model's, beside the largest in its tensor.
 
     Args:
         model: What was written, a ViLT or one of its rivals.

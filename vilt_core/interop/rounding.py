@@ -1,8 +1,10 @@
 """Weights in eight bits each: every row of a matrix as whole numbers with one scale for all.
 
+A row is all that has the same first index: of a kernel, what makes one channel.
+
 A model that ships is downloaded more often than it is trained: rounding its matrices halves its
 file beside half precision. What is rounded is what is many: matrices, tables and kernels. Norms and
-biases are few and stay in half precision.
+biases are few and stay in half precision; scales are float32.
 """
 
 from collections.abc import Mapping
@@ -21,14 +23,9 @@ def rounded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Args:
         state: By name, on the CPU. What is no matrix of floats is kept, floats in half precision.
-
-    Raises:
-        ValueError: A name that would be taken for another tensor's scales.
     """
     held: dict[str, Tensor] = {}
     for name, value in state.items():
-        if name.endswith(SCALE):
-            raise ValueError(f"no weight may be called {name}, it would be read as a scale")
         if not value.is_floating_point():
             held[name] = value
         elif value.ndim < 2:
@@ -40,28 +37,28 @@ def rounded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unrounded(state: Mapping[str, Tensor], *, source: Path) -> dict[str, Tensor]:
-    """The weights as float32 where they have scales, and as they are where they have none.
+    """The weights as float32 where they are in eight bits, and as they are elsewhere.
 
     Args:
         state: As read.
         source: For the message.
 
     Raises:
-        ValueError: Scales of nothing that is there in eight bits, or of another number of rows.
+        ValueError: Matrices in eight bits without a scale for every row.
     """
-    held = {name: value for name, value in state.items() if not name.endswith(SCALE)}
-    for name in sorted(state.keys() - held.keys()):
-        of, scale = name.removesuffix(SCALE), state[name]
-        whole = held.get(of)
-        if whole is None or whole.dtype != torch.int8 or scale.shape != whole.shape[:1]:
-            raise ValueError(
-                f"{source}: {name} must hold one scale for every row of {of} in eight bits"
-            )
-        held[of] = (whole.float().flatten(1) * scale.float()[:, None]).view(whole.shape)
+    held = dict(state)
+    for name, whole in state.items():
+        if whole.dtype != torch.int8:
+            continue
+        scale = held.pop(name + SCALE, None)
+        if scale is None or whole.ndim < 2 or scale.shape != whole.shape[:1]:
+            raise ValueError(f"{source}: {name} in eight bits must have one scale for every row")
+        held[name] = (whole.float().flatten(1) * scale.float()[:, None]).view(whole.shape)
     return held
 
 
 def _rounded(rows: Float[Tensor, "r d"]) -> tuple[Int8[Tensor, "r d"], Float[Tensor, " r"]]:
     largest = rows.abs().amax(dim=1)
-    scale = torch.where(largest > 0, largest, torch.ones_like(largest)) / LARGEST
+    # A row that is not finite has no finite scale: it is refused when it is read.
+    scale = torch.where(largest == 0, torch.ones_like(largest), largest) / LARGEST
     return (rows / scale[:, None]).round().to(torch.int8), scale
