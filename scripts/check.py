@@ -33,8 +33,7 @@ ASK_PLAYWRIGHT = (
 )
 # It has a command of its own, which lies elsewhere on every system, and no python -m.
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-ROOM = 15 * 2**30  # bytes of memory in which a third process may run beside two
-LIMIT = Path("/sys/fs/cgroup/memory.max")
+AT_ONCE = ("-n", "2", "--dist", "loadfile")  # two files of tests: a browser waits for its page
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # for each of them, on two cores
 NO_BROWSER = """
 NO CHROMIUM OR CHROME WAS FOUND: the browser tests cannot run, so this check fails.
@@ -200,22 +199,6 @@ def browser(folder: Path) -> Result:
 # The checks
 
 
-def memory() -> int:
-    """Bytes of this machine's memory, or of what a container may use of it; 0 if nobody tells."""
-    if os.name != "posix":
-        return 0
-    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = LIMIT.read_text().strip() if LIMIT.is_file() else "max"
-    return min(whole, int(limit)) if limit.isdigit() else whole
-
-
-def at_once() -> list[str]:
-    """How many processes share the tests; those with a browser stay in one (tests/conftest.py)."""
-    # In the order that was made there: xdist's own would begin with the many small ones.
-    many = "3" if memory() >= ROOM else "2"
-    return ["-n", many, "--dist", "loadfile", "--no-loadscope-reorder"]
-
-
 def table(results: list[Result]) -> str:
     """One row a stage."""
     wide = max(len(r.stage) for r in results)
@@ -242,7 +225,7 @@ def main() -> int:
         run("ruff format", [python, "-m", "ruff", "format", "--check"], env),
         run("pyright", [python, "-m", "pyright", "--pythonpath", python], env),
         run("lint-imports", [python, "-c", LINT_IMPORTS], env),
-        run("pytest", [python, "-m", "pytest", "-rs", *at_once(), *color], env | ONE_THREAD),
+        run("pytest", [python, "-m", "pytest", "-rs", *AT_ONCE, *color], env | ONE_THREAD),
     ]
     announce("summary")
     print(table(results))

@@ -2,9 +2,6 @@
 
 import importlib.util
 import os
-import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -139,39 +136,6 @@ def test_a_browser_that_does_not_start_is_passed_over(check, monkeypatch, tmp_pa
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(check, "CHROME_ELSEWHERE", ())
     assert check.find_browser(tmp_path) == str(tmp_path / "google-chrome")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows is not asked for its memory")
-@pytest.mark.parametrize(
-    ("gigabytes", "limit", "many"), [(7, "max", "2"), (24, "max", "3"), (64, str(2**32), "2")]
-)
-def test_a_third_process_runs_where_there_is_memory_for_it(
-    check, monkeypatch, tmp_path, gigabytes, limit, many
-):
-    sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": gigabytes * 2**18}
-    monkeypatch.setattr(check.os, "sysconf", sizes.get)
-    monkeypatch.setattr(check, "LIMIT", tmp_path / "memory.max")
-    (tmp_path / "memory.max").write_text(f"{limit}\n")
-    assert check.at_once()[:2] == ["-n", many]
-
-
-def test_tests_with_a_browser_stay_in_one_process_and_come_first(check, tmp_path):
-    for name in ("app/test_one", "app/test_two", "browser/test_one", "browser/test_two"):
-        file = tmp_path / "tests" / f"{name}.py"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("def test_a():\n    pass\n\n\ndef test_b():\n    pass\n")
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
-    asked = [sys.executable, "-m", "pytest", "-v", *check.at_once(), "tests"]
-    ran = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    found = re.findall(r"\[(gw\d)\] .*PASSED (tests/(\w+)/test_\w+\.py)", ran)
-    assert len(found) == 8
-    assert len({worker for worker, _, kind in found if kind == "browser"}) == 1
-    for file in {file for _, file, _ in found}:
-        assert len({worker for worker, other, _ in found if other == file}) == 1
-    asked = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests"]
-    ran = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert ran.startswith("tests/browser/test_one.py")
 
 
 def test_continuous_integration_calls_this_command_alone():
