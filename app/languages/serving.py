@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import languages
+from app.parcels import Parcel, Whole, is_page
 from app.theme import static
 
 _PATH = "languages"
@@ -63,26 +64,9 @@ class Heading:
         if scope["type"] != "http" or scope["method"] != "GET":
             await self.app(scope, receive, send)
             return
-        start: Message | None = None  # of a page, until all of it is there
-        parts: list[bytes] = []
+        await self.app(scope, receive, Whole(send, wanted=is_page, change=self._headed).take)
 
-        async def written(message: Message) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start" and _is_page(message):
-                start = message
-            elif start is None:
-                await send(message)
-            else:
-                parts.append(message.get("body", b""))
-                if not message.get("more_body"):
-                    page = b"".join(parts).replace(b"<head>", self.head, 1)
-                    MutableHeaders(scope=start)["content-length"] = str(len(page))
-                    await send(start)
-                    await send({"type": "http.response.body", "body": page})
-
-        await self.app(scope, receive, written)
-
-
-def _is_page(message: Message) -> bool:
-    kind = dict(message.get("headers", ())).get(b"content-type", b"")
-    return kind.startswith(b"text/html")
+    async def _headed(self, start: Message, page: bytes) -> Parcel:
+        page = page.replace(b"<head>", self.head, 1)
+        MutableHeaders(scope=start)["content-length"] = str(len(page))
+        return Parcel(start, page)

@@ -18,6 +18,14 @@ def address(serve):
         yield url
 
 
+# The small presets may be done before a busy browser is asked whether a bar is there.
+SEES_PROGRESS = """() => {
+  window.sawProgress = false;
+  const look = () => { sawProgress ||= !!document.querySelector("#watching [role=progressbar]"); };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+}"""
+
+
 def opened(page):
     for plot in PLOTS:
         expect(page.locator(f"#{plot} .js-plotly-plot")).to_be_visible(timeout=60_000)
@@ -54,8 +62,10 @@ def test_the_table_is_sorted_by_a_heading(turn):
 
 def test_one_pair_goes_through_two_models(turn):
     page = opened(turn("Compare"))
+    page.evaluate(SEES_PROGRESS)
     page.locator("#watch").click()
     expect(page.locator(".vp-lane")).to_have_count(2, timeout=120_000)
+    assert page.evaluate("sawProgress")
     expect(page.locator("#watching")).to_be_empty()
     page.locator("#pair-sentence textarea").fill("!!!")
     page.locator("#watch").click()

@@ -3,7 +3,6 @@
 import json
 import os
 import pickle
-import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -561,7 +560,7 @@ def test_a_pickle_of_tensors_without_plain_values(folder, change, said):
 @pytest.mark.parametrize(
     ("dtype", "name"),
     [
-        (torch.int8, "torch.int8"),
+        (torch.int8, "I8"),
         (torch.int16, "I16"),
         (torch.uint16, "U16"),
         (torch.uint64, "U64"),
@@ -573,7 +572,7 @@ def test_a_pickle_of_tensors_without_plain_values(folder, change, said):
 def test_numbers_of_a_strange_kind(folder, dtype, name):
     rewrite(folder, lambda state: state.update({WORDS: state[WORDS].to(dtype)}))
     sentence = refusal(folder)
-    assert re.search(rf"{WORDS} must hold floats(?: of 16, 32 or 64 bits)?, got {name}", sentence)
+    assert f"{WORDS} must hold floats of 16, 32 or 64 bits, got {name}" in sentence
     assert "damaged" not in sentence
 
 

@@ -35,7 +35,6 @@ class Convert:
             raise ValueError(f"--bits is for --to lab, got {self.bits} for transformers")
         bundle = open_bundle(source, revision=self.revision)
         if self.to == "huggingface":
-            _ = bundle.vilt  # its rivals have no class there
             to_huggingface(bundle, self.target)
         else:
             dtype = {8: torch.int8, 16: torch.float16, 32: torch.float32}[self.bits]

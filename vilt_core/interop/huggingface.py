@@ -113,12 +113,12 @@ def to_huggingface(model: Vilt | Bundle, folder: str | os.PathLike[str]) -> None
         folder: Where to; made where there is none.
 
     Raises:
-        ValueError: A tokenizer that BERT's classes cannot be.
+        ValueError: A tokenizer that BERT's classes cannot be, or one of ViLT's rivals.
         OSError: The disk is full or may not be written. The folder holds the old model then.
     """
     folder = Path(folder)
     bundle = model if isinstance(model, Bundle) else None
-    vilt = model.model if isinstance(model, Bundle) else model
+    vilt = model.vilt if isinstance(model, Bundle) else model
     described = described_by(vilt.config, bundle)
     config = vilt.config
     own = Processing(size=config.image_size, patch_size=config.patch_size)

@@ -151,7 +151,7 @@ def _described(path: Path) -> dict:
 
 
 def _model(config: Any, weights: Path) -> PairReader:
-    state = unrounded(read_safetensors(weights), source=weights)
+    state = unrounded(read_safetensors(weights, eight_bits=True), source=weights)
     check_scale(config, state, source=weights)
     model = without_values(config)
     check(state, own_state(model), source=weights)

@@ -28,7 +28,6 @@ _DTYPES = {
     "I64": torch.int64,
     "I32": torch.int32,
     "U8": torch.uint8,
-    "I8": torch.int8,
     "BOOL": torch.bool,
 }
 
@@ -192,14 +191,19 @@ def read_weights(folder: Path) -> tuple[State, Path]:
     raise ValueError(f"expected weights in {folder} ({' or '.join(readers)}), found none")
 
 
-def read_safetensors(path: Path) -> State:
+def read_safetensors(path: Path, *, eight_bits: bool = False) -> State:
     """The tensors of one file, read rather than mapped: whatever becomes of it does not matter.
+
+    Args:
+        path: The file.
+        eight_bits: Whether there may be some in eight bits (``rounding.py``).
 
     Raises:
         ValueError: The file is missing, damaged or cut short, or holds numbers of a strange kind.
     """
     if not is_file(path):
         raise ValueError(f"expected weights at {path!s:.200}, found none")
+    dtypes = _DTYPES | {"I8": torch.int8} if eight_bits else _DTYPES
     try:
         with safe_open(path, framework="pt"):  # refuses whatever does not add up
             pass
@@ -208,19 +212,22 @@ def read_safetensors(path: Path) -> State:
             entries = json.loads(file.read(length))
             entries.pop("__metadata__", None)
             for name, entry in entries.items():
-                if entry["dtype"] not in _DTYPES:
+                if entry["dtype"] not in dtypes:
                     raise ValueError(
                         f"{path}: {name} must hold floats of 16, 32 or 64 bits, "
                         f"got {entry['dtype']}"
                     )
-            return {name: _read_tensor(file, 8 + length, entry) for name, entry in entries.items()}
+            return {
+                name: _read_tensor(file, 8 + length, entry, dtypes[entry["dtype"]])
+                for name, entry in entries.items()
+            }
     except (SafetensorError, OSError, EOFError, KeyError) as error:
         raise ValueError(f"{path} is damaged or truncated: {error}") from error
 
 
-def _read_tensor(file, first: int, entry: dict) -> Tensor:
+def _read_tensor(file, first: int, entry: dict, dtype: torch.dtype) -> Tensor:
     start, end = entry["data_offsets"]
-    tensor = torch.empty(entry["shape"], dtype=_DTYPES[entry["dtype"]])
+    tensor = torch.empty(entry["shape"], dtype=dtype)
     file.seek(first + start)
     if end > start and file.readinto(tensor.view(-1).view(torch.uint8).numpy()) != end - start:
         raise EOFError("it ends early")
