@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from app import services
-from app.components import frame, polite
+from app.components import frame, polite, progress
 from app.library import State
 from app.models import Checkpoint, Task
 from app.theme import static
@@ -241,10 +241,9 @@ def wire(
             function,
             chooser.visit,
             outputs,
-            show_progress="hidden",
-            api_visibility="private",
             concurrency_limit=1,
             concurrency_id="models",
+            **progress.unseen(chooser.clock),
         )
 
     def everything(visit: Visit) -> tuple[Any, ...]:

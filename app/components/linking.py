@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app import composing, links, services
-from app.components import chooser
+from app.components import chooser, progress
 from app.components.polite import sentence
 from app.links import Fields
 
@@ -136,6 +136,6 @@ def wire(linking: Linking, *, demo: gr.Blocks, tabs: gr.Tabs, visit: gr.State) -
         except ValueError as error:
             return value(trouble=sentence(error))
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = progress.unseen(linking.header)
     linking.header.link(copy, [visit, *seen], linking.header, **quiet)
     return demo.load(arrive, visit, [tabs, linking.header, visit, *carried], queue=False, **quiet)

@@ -16,6 +16,19 @@ def waiting(at: gr.HTML) -> dict[str, Any]:
     return {"show_progress": "minimal", "show_progress_on": at, "api_visibility": "private"}
 
 
+def unseen(at: Component) -> dict[str, Any]:
+    """Settings of an event of which nothing is shown before its answer.
+
+    Whenever any event gets on, Gradio's page goes through all components on which one ever showed
+    that it was at work, also unseen, and through whatever they hold: all outputs, if nothing is
+    said, and with a container among them half the page.
+
+    Args:
+        at: a small component, whatever it shows.
+    """
+    return {"show_progress": "hidden", "show_progress_on": at, "api_visibility": "private"}
+
+
 def in_order() -> dict[str, Any]:
     """Settings of an event that counts though the one before it is still at work.
 

@@ -34,7 +34,7 @@ def wire(
         told: says so when it was stopped.
         one_at_a_time: a name; of the works that share it one runs, and other visitors' wait.
     """
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = progress.unseen(told)
     buttons = [button, stop]
 
     # By the page itself: who waits for their turn may stop waiting.
@@ -80,9 +80,9 @@ def halts(
         stop: the button.
         works: the events that may be under way.
         say: gives the values of the outputs.
-        outputs: what tells of it.
+        outputs: what tells of it; the last one in words.
     """
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = progress.unseen(outputs[-1])
     halted = stop.click(lambda: None, None, None, cancels=list(works), **quiet)
     halted.then(say, None, list(outputs), **quiet)
 

@@ -341,7 +341,7 @@ def build(speaker: gr.State, place: Place) -> None:
     line = Line(name="compose", seen=questions)
     given = [desk, *said]
     place.carries(given, carried)
-    speaker.change(speaks, speaker, stand_in, show_progress="hidden", api_visibility="private")
+    speaker.change(speaks, speaker, stand_in, **progress.unseen(stand_in))
     line.on(editor.arrive, arrive, [speaker], [strip, *outputs], **quiet)
     line.on(strip.pick, show, [speaker], [strip, *outputs], **counted)
     line.on(strip.fresh, fresh, [speaker], [strip, *outputs], **counted)

@@ -246,7 +246,7 @@ def build(speaker: gr.State, place: Place) -> None:
     running = gr.State(None)  # the work under way
     results = [card, answers, told, shown, curves, heads, lens, board]
     picture = [*chosen.outputs, question, suggestions, wish]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = progress.unseen(told)
 
     def pick(keys: tuple[Key, ...], model: str, event: gr.EventData) -> tuple[Any, ...]:
         return opened(keys, keys[event.place], model)

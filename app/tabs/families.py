@@ -191,7 +191,7 @@ def build(tab: gr.Tab, place: Place) -> None:
 
     state = gr.State(None)
     figures = [boxes, bars, growing, rows, notes_shown, machine]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = progress.unseen(told)
 
     def begin(found, measure, keys, key, image, link: Fields = NOTHING) -> tuple[Any, ...]:
         measure = link.get("measure", measure)

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -20,6 +21,11 @@ _LATEX: list[dict[str, str | bool]] = [
     {"left": "$", "right": "$", "display": False},
 ]
 _RESIZE = "() => requestAnimationFrame(() => window.dispatchEvent(new Event('resize')))"
+_LEAD = """() => {
+  const steps = document.getElementById("tour-stops");
+  if (steps.getBoundingClientRect().top < 0) steps.scrollIntoView();
+  return {"__type__": "update", "selected": %d};
+}"""
 _GENERAL = {
     "stickers": ("A cat next to a red heart", "A picture of two dogs"),
     "photographs": ("A person in front of a building", "A table with a plate and a glass"),
@@ -182,6 +188,7 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
     given = [chosen.image, text, chosen.key, speaker]
     every = [component for stage in stages for component in stage.everything]
     quiet = progress.waiting(told)
+    unseen = progress.unseen(told)
     counted = quiet | progress.in_order()
 
     def enter(place: int, *given: Any) -> tuple[Any, ...]:
@@ -203,6 +210,9 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
 
     def entering(event: Any) -> None:
         event.then(enter, [current, *given], [told, *every], **counted)
+
+    def reach(place: int, *given: Any) -> tuple[Any, ...]:
+        return place, *enter(place, *given)
 
     def pick(keys: tuple[Key, ...], event: gr.EventData) -> tuple[Any, ...]:
         return opened(keys, keys[event.place])
@@ -260,10 +270,13 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
     tab.select(None, None, None, js=_RESIZE, api_visibility="private")
     for at, (stop, step, stage) in enumerate(zip(STOPS, steps, stages, strict=True)):
         _wire(stop, stage, given, told, quiet)
-        entering(step.select(lambda at=at: at, None, current, **counted))
+        # One line for all steps: whoever walks on quickly stands where they clicked last.
+        step.select(
+            partial(reach, at), given, [current, told, *every], concurrency_id="steps", **counted
+        )
         for leads in turns:
-            if at in leads:  # the step that this selects is entered by its own event
-                leads[at].click(lambda at=at: gr.Walkthrough(selected=at), None, walk, **quiet)
+            if at in leads:  # by the page itself: the step that it selects is entered by the above
+                leads[at].click(None, None, walk, js=_LEAD % at, **unseen)
 
 
 def _stage(stop: Stop, place: int) -> _Stage:

@@ -225,13 +225,12 @@ def build(tab: gr.Tab, place: Place) -> None:
         introduced,
         [],
         choices,
-        show_progress="hidden",
-        api_visibility="private",
+        **progress.unseen(told),
     )
     place.carries(choices, carried)
 
     run = gr.State(None, time_to_live=24 * 3600, delete_callback=_left)
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = progress.unseen(told)
     shown = [run, told, losses, scores, view, start, stop, on, file, opens, curves]
     waiting: dict[str, Any] = {"concurrency_limit": _OTHERS, "concurrency_id": "training"}
     placed = progress.waiting(told)

@@ -2,6 +2,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -33,6 +34,24 @@ def test_the_public_endpoints_are_the_promised_ones(demo):
 def test_every_event_is_wired_to_a_function_or_a_script_or_stops_one(demo):
     assert len(demo.fns) >= 14
     assert all(fn.fn is not None or fn.is_cancel_function or fn.js for fn in demo.fns.values())
+
+
+def test_an_event_is_at_work_on_one_component_that_holds_no_others(demo):
+    """Gradio's page reads all of these anew, with what they hold, whenever any event gets on."""
+    config = demo.get_config_file()
+    holds = {place["id"] for place in places(config["layout"]) if place.get("children")}
+    for event in config["dependencies"]:
+        shown = event["show_progress_on"] or event["outputs"]
+        assert len(shown) <= 1, event["api_name"]
+        assert holds.isdisjoint(shown), event["api_name"]
+    assert len(holds) > 12  # tabs, at least
+
+
+def places(layout: dict) -> Iterator[dict]:
+    """Everything in a layout."""
+    yield layout
+    for child in layout.get("children", ()):
+        yield from places(child)
 
 
 def test_the_page_asks_nobody_else_for_anything(demo):
