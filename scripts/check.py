@@ -33,6 +33,7 @@ ASK_PLAYWRIGHT = (
 )
 # It has a command of its own, which lies elsewhere on every system, and no python -m.
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+UV = "uv>=0.9,<1"
 AT_ONCE = ("-n", "2", "--dist", "loadfile")  # two files of tests: a browser waits for its page
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # for each of them, on two cores
 NO_BROWSER = """
@@ -118,15 +119,32 @@ def wanted() -> str:
     return digest.hexdigest()
 
 
+def installers(folder: Path) -> list[list[str]]:
+    """Commands that install, the next one for where the one before it fails.
+
+    uv takes half a minute for the two and more of pip, but it reads none of pip's settings.
+    """
+    # Most of what comes along is never imported: Python compiles the rest when it is.
+    python = str(venv_python(folder))
+    pip = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
+    what = ["--editable", ".[dev]"]
+    found = [[*pip, *what]]
+    there = Path(python).exists()
+    if there and subprocess.run([*pip, UV], check=False).returncode == 0:
+        uv = [python, "-m", "uv", "pip", "install", "--quiet", "--no-cache", "--python", python]
+        found.insert(0, [*uv, *what])
+    return found
+
+
 def install(folder: Path, env: dict[str, str]) -> None:
     """Install the project and its dev extras, unless the environment has them as they stand."""
     stamp = folder / "vilt-lab.installed"
     if stamp.is_file() and stamp.read_text() == wanted():
         return
-    # Most of what comes along is never imported: Python compiles the rest when it is.
-    pip = [str(venv_python(folder)), "-m", "pip", "install", "--quiet", "--no-compile"]
-    command = [*pip, "--disable-pip-version-check", "--editable", ".[dev]"]
-    if not run("install (quiet, and minutes long the first time)", command, env).passed:
+    for command in installers(folder):
+        if run("install (quiet, and minutes long the first time)", command, env).passed:
+            break
+    else:
         sys.exit("pip could not install the project: see its message above")
     stamp.write_text(wanted())
 

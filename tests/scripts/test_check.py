@@ -117,6 +117,28 @@ def test_a_failed_installation_stops_and_is_tried_again(check, monkeypatch, tmp_
             check.install(tmp_path, {})
 
 
+def test_pip_installs_where_uv_cannot(check, monkeypatch, tmp_path):
+    for name in ("pyproject.toml", "requirements.txt"):
+        (tmp_path / name).write_text("one")
+    tried = []
+
+    def run(stage, command, env):
+        tried.append(command)
+        passed = "uv" not in command
+        return check.Result(stage=stage, passed=passed, seconds=0.0, closing="")
+
+    python = check.venv_python(tmp_path)
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho $@ >> $(dirname $0)/asked\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    monkeypatch.setattr(check, "run", run)
+    check.install(tmp_path, {})
+    assert (python.parent / "asked").read_text().endswith(f"{check.UV}\n")
+    assert [command[2] for command in tried] == ["uv", "pip"]
+    assert [command[-1] for command in tried] == [".[dev]", ".[dev]"]
+
+
 def test_chromium_path_decides(check, monkeypatch, tmp_path):
     own = tmp_path / "own-browser"
     own.write_text("#!/bin/sh\n")
