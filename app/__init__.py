@@ -27,6 +27,9 @@ from app.tabs import (
 
 _QUEUE = 200  # calls that wait at once; who comes then is told so
 _VISITS = 500  # that Gradio remembers at once: each takes some 0.8 MB and 60 ms of a processor
+# Seconds. Gradio, except on Windows, looks a thousand times a second for calls, whether anybody
+# calls or not: a tenth of a core.
+_LOOKS_FOR_CALLS = 0.01
 _M_ARENA_MAX = -8  # of malloc.h
 # Seconds: how often old pictures of visitors go, and how old; so that none stays for a day.
 _LOOKS, _KEPT = 3600, 22 * 3600
@@ -115,7 +118,9 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
     services.warm_up()
     errands.limit()
     assistants.take_lists()
-    demo.queue(default_concurrency_limit=2, max_size=_QUEUE).launch(
+    demo.queue(default_concurrency_limit=2, max_size=_QUEUE)
+    demo._queue.sleep_when_free = _LOOKS_FOR_CALLS
+    demo.launch(
         theme=theme.lab(),
         head=theme.head(),
         favicon_path=theme.OWN / "logo.svg",

@@ -2,6 +2,9 @@
 // end is still on its way would wait for an answer until something else is asked: the page believes
 // in a stream that the server has left. So an end is held back until no question is on its way,
 // and not told at all where an answer is still awaited: the page reads on from another stream.
+// It waits for the server's answer to a stop, which takes as long as the step under way, and only then
+// forgets the stopped work: by then perhaps a new one, begun meanwhile, which nothing stops any more.
+// So a stop is taken for answered as soon as it is sent.
 // And it lays out an answer piece by piece, two at a time if they come together, so that the rest of
 // the first may cover the second: the next is handed on when the one before it is on the page.
 (() => {
@@ -22,6 +25,11 @@
         const done = question.catch(() => null).then(() => asking.delete(done));
         asking.add(done);
         return question;
+    }
+
+    function sent(asked, settings) {
+        fetched(asked, settings).catch(() => null); // without a server, the next question says so
+        return Promise.resolve(new Response("{}", { headers: { "Content-Type": "application/json" } }));
     }
 
     async function* blocks(body, left) {
@@ -84,6 +92,7 @@
         const { pathname } = new URL(asked.url ?? asked, location.href);
         if (pathname.endsWith("/queue/join")) return counted(joined(asked, settings));
         if (pathname.endsWith("/queue/data")) return streamed(asked, settings);
+        if (/\/(cancel|reset)$/.test(pathname)) return sent(asked, settings);
         return fetched(asked, settings);
     };
 })();

@@ -42,11 +42,25 @@ def test_costs_are_switched_measured_and_stopped(turn):
     page.locator("#measure-here").click()
     expect(page.locator("#measuring [role=progressbar]")).to_be_visible()
     expect(page.locator("#measured-where")).to_contain_text("on this machine", timeout=120_000)
+    heard = []
+
+    def late(route) -> None:
+        """The server hears of the stop late: the page must not take what begins then for it."""
+        page.wait_for_timeout(3000)
+        route.continue_()
+        heard.append(route)
+
+    page.route("**/cancel", late, times=1)
     page.locator("#stop-measuring").click()
     expect(page.locator("#measuring")).to_have_text("Stopped.")
     page.locator("#measure-here").click()
     expect(page.locator("#measuring [role=progressbar]")).to_be_visible(timeout=60_000)
+    while not heard:
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(500)
     page.locator("#stop-measuring").click()
+    expect(page.locator("#measuring")).to_have_text("Stopped.")
+    page.wait_for_timeout(3000)  # what had not been stopped would tell more
     expect(page.locator("#measuring")).to_have_text("Stopped.")
     expect(page.locator("#measure-here")).to_be_visible()
     expect(unit).to_have_text("GFLOPs")
