@@ -29,6 +29,8 @@ SIZE = ViewportSize(width=1280, height=900)
 HIGHEST = 1500  # pixels of a page that is shown
 LARGEST = 250_000  # bytes of a picture
 PATIENCE = 600_000  # milliseconds for what is pressed: a training is the longest
+# A picture is higher than any window: what keeps to a window's edge would lie across its middle.
+UNSTUCK = "#tour-stops .lab-turns { position: static !important; }"
 TABS = (
     "tour", "ask", "align", "explain", "compose", "foils",
     "masks", "pairs", "pixels", "find", "train", "compare",
@@ -113,6 +115,7 @@ def press(page: Page, tab: str) -> None:
 def shoot(page: Page, address: str, tab: str) -> Image.Image:
     """A tab with its first example."""
     page.goto(f"{address}?tab={tab}")
+    page.add_style_tag(content=UNSTUCK)
     settle(page)
     press(page, tab)
     settle(page)
