@@ -124,8 +124,8 @@ def installers(folder: Path) -> list[list[str]]:
 
     uv takes half a minute for the two and more of pip, but it reads none of pip's settings.
     """
-    # Most of what comes along is never imported: Python compiles the rest when it is.
     python = str(venv_python(folder))
+    # Most of what comes along is never imported: Python compiles the rest when it is.
     pip = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
     what = ["--editable", ".[dev]"]
     found = [[*pip, *what]]

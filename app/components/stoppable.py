@@ -80,7 +80,7 @@ def halts(
         stop: the button.
         works: the events that may be under way.
         say: gives the values of the outputs.
-        outputs: what tells of it; the last one in words.
+        outputs: what tells of it; the last one is small.
     """
     quiet = progress.unseen(outputs[-1])
     halted = stop.click(lambda: None, None, None, cancels=list(works), **quiet)

@@ -220,17 +220,17 @@ def build(tab: gr.Tab, place: Place) -> None:
         )
         losses = plain.plot("train-losses", "lab-fit")
 
+    quiet = progress.unseen(told)
     place.opens(
         tab.select,
         introduced,
         [],
         choices,
-        **progress.unseen(told),
+        **quiet,
     )
     place.carries(choices, carried)
 
     run = gr.State(None, time_to_live=24 * 3600, delete_callback=_left)
-    quiet = progress.unseen(told)
     shown = [run, told, losses, scores, view, start, stop, on, file, opens, curves]
     waiting: dict[str, Any] = {"concurrency_limit": _OTHERS, "concurrency_id": "training"}
     placed = progress.waiting(told)

@@ -83,30 +83,33 @@ def test_a_missing_browser_is_loud_and_fails(stages, capsys):
     assert told.endswith("FAILED: browser\n")
 
 
-def test_packages_are_installed_again_when_their_list_changes(check, monkeypatch, tmp_path):
+@pytest.fixture
+def project(check, monkeypatch, tmp_path):
+    """A folder with lists of packages, for the repository."""
     for name in ("pyproject.toml", "requirements.txt"):
         (tmp_path / name).write_text("one")
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_packages_are_installed_again_when_their_list_changes(check, project, monkeypatch):
     installed = []
 
     def run(stage, command, env):
         installed.append(command)
         return check.Result(stage=stage, passed=True, seconds=0.0, closing="")
 
-    monkeypatch.setattr(check, "ROOT", tmp_path)
     monkeypatch.setattr(check, "run", run)
-    check.install(tmp_path, {})
-    check.install(tmp_path, {})
+    check.install(project, {})
+    check.install(project, {})
     assert len(installed) == 1
     assert installed[0][-1] == ".[dev]"
-    (tmp_path / "requirements.txt").write_text("two")
-    check.install(tmp_path, {})
+    (project / "requirements.txt").write_text("two")
+    check.install(project, {})
     assert len(installed) == 2
 
 
-def test_a_failed_installation_stops_and_is_tried_again(check, monkeypatch, tmp_path):
-    for name in ("pyproject.toml", "requirements.txt"):
-        (tmp_path / name).write_text("one")
-    monkeypatch.setattr(check, "ROOT", tmp_path)
+def test_a_failed_installation_stops_and_is_tried_again(check, project, monkeypatch):
     monkeypatch.setattr(
         check,
         "run",
@@ -114,12 +117,10 @@ def test_a_failed_installation_stops_and_is_tried_again(check, monkeypatch, tmp_
     )
     for _ in range(2):
         with pytest.raises(SystemExit, match="could not install"):
-            check.install(tmp_path, {})
+            check.install(project, {})
 
 
-def test_pip_installs_where_uv_cannot(check, monkeypatch, tmp_path):
-    for name in ("pyproject.toml", "requirements.txt"):
-        (tmp_path / name).write_text("one")
+def test_pip_installs_where_uv_cannot(check, project, monkeypatch):
     tried = []
 
     def run(stage, command, env):
@@ -127,13 +128,12 @@ def test_pip_installs_where_uv_cannot(check, monkeypatch, tmp_path):
         passed = "uv" not in command
         return check.Result(stage=stage, passed=passed, seconds=0.0, closing="")
 
-    python = check.venv_python(tmp_path)
+    python = check.venv_python(project)
     python.parent.mkdir()
     python.write_text("#!/bin/sh\necho $@ >> $(dirname $0)/asked\n")
     python.chmod(0o755)
-    monkeypatch.setattr(check, "ROOT", tmp_path)
     monkeypatch.setattr(check, "run", run)
-    check.install(tmp_path, {})
+    check.install(project, {})
     assert (python.parent / "asked").read_text().endswith(f"{check.UV}\n")
     assert [command[2] for command in tried] == ["uv", "pip"]
     assert [command[-1] for command in tried] == [".[dev]", ".[dev]"]
