@@ -93,8 +93,9 @@ for r in range(rows):
 show(sheet([spread], titles=["what enters the model"]), "The picture in 64 separate squares")
 
 # %% [markdown]
-# Look at the fox now. No single square shows "a fox": there is an ear, an eye, half a muzzle. Nobody will
-# tell the model which squares belong together. It has to find out.
+# Look at the fox now. No single square shows "a fox": there is an ear, an eye, half a muzzle. Nothing in this
+# list says which squares belong together. The model has to find out. (Ours had help: in training each square was
+# asked for the name of the sticker under it. The published one was not.)
 #
 # Squares are numbered the way you read a page, row after row: this is **raster order**.
 #
@@ -171,7 +172,8 @@ show(
 #
 # $$ \bar v = [v_\text{class};\; v_1 V;\; \dots;\; v_N V] + V^\text{pos} $$
 #
-# (The extra $v_\text{class}$ is one more learned vector that belongs to the picture as a whole.)
+# (The extra $v_\text{class}$ is one more learned vector that belongs to the picture as a whole. The paper writes
+# vectors as rows: its $V$ is ours transposed, and it leaves the bias $b$ out.)
 
 # %%
 positions = embedding.positions(rows, columns)
@@ -270,7 +272,7 @@ print("equation 1 holds:", tuple(mine.shape))
 # all words and one for all patches. Then they are put side by side. That is equation 3, and the answer
 # to our question:
 #
-# $$ z = [\bar t + t^\text{type};\; \bar v + v^\text{type}] $$
+# $$ z^0 = [\bar t + t^\text{type};\; \bar v + v^\text{type}] $$
 
 # %%
 joint, _, _ = model.model.embed(text, vilt_core.types.ImageBatch(pixels=pixels))
@@ -278,7 +280,8 @@ types = model.model.fusion.types.weight
 image_class = embedding.class_token + embedding.class_position
 z = torch.cat([mine + types[0], image_class[None] + types[1], tokens + types[1]])
 torch.testing.assert_close(z, joint[0], rtol=1e-4, atol=1e-4)
-print(len(mine), "word pieces + 1 class +", len(tokens), "patches =", len(z), "vectors")
+print(len(mine), "word pieces ([CLS] and [SEP] among them) + 1 class +", len(tokens), "patches")
+print("=", len(z), "vectors")
 
 # %%
 figure, axes = canvas(8, 2.6)
@@ -299,7 +302,7 @@ show(figure, "72 columns of 192 numbers: seven words, one class, 64 patches")
 # Write your answers where the dots are. `check` tells you what is off; the solutions are folded away.
 #
 # **1.1** The published ViLT reads a picture of 384 x 640 pixels in patches of 32 x 32, and a question of
-# 9 word pieces. How many vectors are in the list?
+# 9 word pieces, `[CLS]` and `[SEP]` not counted. How many vectors are in the list?
 
 # %%
 vectors = ...

@@ -187,9 +187,9 @@ print("and so is my MLP")
 #
 # Nothing is ever replaced. Each part *adds* its word to what is already there:
 #
-# $$ z' = \text{MSA}(\text{LN}(z)) + z \tag{4} $$
+# $$ \hat z^d = \text{MSA}(\text{LN}(z^{d-1})) + z^{d-1} \tag{4} $$
 #
-# $$ z'' = \text{MLP}(\text{LN}(z')) + z' \tag{5} $$
+# $$ z^d = \text{MLP}(\text{LN}(\hat z^d)) + \hat z^d, \qquad d = 1 \dots D \tag{5} $$
 #
 # These sums are called *residual connections*; normalising before the part is *pre-norm*.
 
@@ -214,7 +214,9 @@ print("equations 4 and 5 hold")
 # Stack them. A last norm. Then equation 6: the first token, `[CLS]`, has listened to everybody, and it
 # speaks for the pair:
 #
-# $$ p = \tanh(W_\text{pool}\, z^D_0) \tag{6} $$
+# $$ p = \tanh(z^D_0\, W_\text{pool}) \tag{6} $$
+#
+# (Two things of the published code are not in the paper's equations: that last norm, before equation 6, and biases.)
 
 
 # %%
@@ -263,6 +265,8 @@ for mine, other in zip(best.values, model.answer(picture, question), strict=True
 # Now use the machine as a microscope. Choose a word, a block and a head: the picture shows which patches
 # that word listens to. *Turn all three.* Some heads look at things, some at their neighbours, some seem to
 # rest where nothing is. Then give `[CLS]` a look, who speaks for the answer: where does it listen?
+#
+# (Head 1 of block 6 was *taught* to look from a noun to its sticker, with the true places. Nobody told the others.)
 
 
 # %%
@@ -281,7 +285,7 @@ def looking(word, block, head):
 # %%
 word = len(names) - 3, {name: k for k, name in enumerate(names)}
 depth = 6, 1, len(vilt.encoder.blocks)
-turn(looking, "Attention of one word over the patches", word=word, block=depth, head=(1, 1, 3))
+turn(looking, "Attention of one word over the patches", word=word, block=depth, head=(2, 1, 3))
 
 # %% [markdown]
 # How much is a token still *itself* after each block? Compare every state with where it started:

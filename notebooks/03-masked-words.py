@@ -86,7 +86,9 @@ show(figure, "Guesses without the picture are spread out; with it, fox leads by 
 
 # %% [markdown]
 # That gap is the whole idea. **Whoever wants to fill the hole must look.** Cut holes into millions of captions,
-# reward good guesses, and the model has to learn what a fox looks like. Nobody had to draw a box.
+# reward good guesses, and the model has to learn what a fox looks like. Nobody has to draw a box. (Our small model had
+# more help, see `docs/training.md`; the published one had not.) The guess "tig" is the first *piece* of "tiger": words are
+# read and written in pieces, of which more below.
 #
 # ## What "reward good guesses" means
 #

@@ -17,7 +17,7 @@
 # | | |
 # |---|---|
 # | time | 45 minutes |
-# | you need | notebook 1; sums over rows and columns |
+# | you need | notebook 1, and 2 helps; sums over rows and columns |
 # | you will build | the cost, Sinkhorn's algorithm and IPOT (eight lines each), and the loss that ViLT trains with |
 #
 # This is section 3.2 of the [paper](https://arxiv.org/abs/2102.03334), *word-patch alignment*, and it is what
@@ -183,8 +183,14 @@ show(
 # their bread somewhere, are sent to the background. Nobody programmed that: it is what fairness costs
 # least.
 #
-# So why not stop here? Because linear programming is slow, does not like GPUs, and must run for every pair
-# in every step of training. Two ideas make it fast.
+# (That the costs are so sharp is not the work of captions alone. vilt-mini was also taught, with the world's truth, which
+# sticker lies under each patch and which patches each noun means: `docs/training.md`. At the same small scale
+# `vilt-plain-mini`, trained as the paper trains, points at the right thing hardly more often than chance: `docs/comparison.md`.
+# What holds for any model is this: given the costs, the plan follows from fairness alone.)
+#
+# So why not stop here? For one pair nothing is faster (`docs/benchmarks.md`). But training needs the plans of a whole batch
+# in every step, on a GPU, and a solver of linear programs takes one pair after the other, on the CPU. Two ideas make
+# plans of many pairs at once.
 #
 # ## First idea: Sinkhorn, or a little blur
 #
@@ -269,7 +275,11 @@ mine = my_ipot(C, beta=0.5, iterations=50)
 alignment = model.align(picture, sentence, beta=0.5, iterations=50)
 np.testing.assert_allclose(mine, ipot(torch.tensor(C)[None], beta=0.5, iterations=50)[0], atol=1e-9)
 np.testing.assert_allclose(mine, alignment.plan, atol=1e-5)
-print("equal to vilt_core.transport.ipot, and to what the app draws")
+print("equal to vilt_core.transport.ipot")
+
+from vilt_core.viz.plan import plan_matrix
+
+show(plan_matrix(mine, words=names, grid=(8, 8)), "The plan as the app draws it, to be hovered")
 
 # %% [markdown]
 # **Step through it.** Left is the plan, a row a word and a column a patch; right is what "fox" has. The first
@@ -370,7 +380,8 @@ figure.update_layout(height=340, yaxis_autorange="reversed", margin={"l": 170, "
 show(figure, "A table of prices, lowest along the diagonal where caption and picture match")
 
 # %% [markdown]
-# The diagonal is cheap. Look at the two koala rows: each koala caption finds the *other* koala picture nearly
+# In each row, and in each column, the diagonal is cheapest. (Rows cannot be compared: "two motorcycles" costs more on
+# its own picture than some false captions do on others.) Look at the two koala rows: each koala caption finds the *other* koala picture nearly
 # as cheap, because half of its words fit. The price is a sum over words, and says so.
 #
 # ### One subtlety: the gradient

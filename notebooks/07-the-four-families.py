@@ -466,7 +466,8 @@ for family in shipped["families"]:
 # %% [markdown]
 # Not all numbers agree, and one should say so. Parameters come close, but for Pixel-BERT-R50's. FLOPs do not: we count two a
 # multiplication and addition, and the paper does not say what it counts. Halved, ours are
-# within a quarter of the paper's for all but ViLT. Its 55.9 comes out of no plain count: two a multiplication give 43.8 at the paper's 200 + 40 tokens.
+# within a quarter of the paper's for all but ViLT. Its 55.9 comes out of no plain count: two a multiplication give 43.8 at the
+# paper's 200 + 40 tokens (44.0 with the picture's class, notebook 12), and the 51.8 above with all 240 patches.
 #
 # ## What it costs in answers
 #
@@ -499,7 +500,9 @@ show(figure, "Dots: ViLT far to the left and near the bottom, VinVL on top and f
 #
 # ### What this notebook cannot show
 #
-# - **Accuracy at equal training.** The rivals here are untrained; nothing above says which family *understands* more.
+# - **Accuracy at equal training.** The rivals here are untrained. The lab has trained them alike (`docs/comparison.md`): after
+#   320,000 examples the ViLT that had no further teaching answers like one who never looks, and models with a CNN or a detector
+#   do look. Patches need more than that; the paper's had 400 million pairs.
 # - **The P40.** On a CPU convolutions and NMS cost in other proportions than on a GPU; shares are this machine's.
 # - **That a detector must be slow.** Table 6 is of the detectors of its day at 800 x 1333 pixels. Smaller pictures or faster
 #   detectors would shrink (c) without changing its kind.

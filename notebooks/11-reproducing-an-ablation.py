@@ -241,7 +241,8 @@ augmented = [run(seed, augmented=True) for seed in SEEDS]
 print("with augmentation:", [f"{score:.1f}" for score in augmented])
 
 # %% [markdown]
-# One dot a seed, a bar for the mean, and a dashed line for somebody who does not look. `python -m vilt_core ablate` draws its
+# One dot a seed (side by side where several end at the same score, which of 200 pictures happens), a bar for the mean, and a dashed
+# line for somebody who does not look. `python -m vilt_core ablate` draws its
 # results this way:
 
 # %%

@@ -11,7 +11,7 @@
 # %% [markdown]
 # # 12. The published ViLT-B/32 on photographs
 #
-# **The question.** Everything so far happened among stickers, in a model of four million parameters. What changes
+# **The question.** Everything so far happened among stickers, in a model of four and a half million parameters. What changes
 # when the *published* model reads a photograph, the one with 87 million parameters that people cite? And how do you make
 # sure that your code really computes it?
 #

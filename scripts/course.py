@@ -300,7 +300,8 @@ def note_time(source: Path, seconds: float) -> None:
         guide.write_text(_TABLE.sub(lambda _, new=new: new, text), encoding="utf-8")
 
 
-def _took(before: tuple[float, float]) -> str:
+def took(before: tuple[float, float]) -> str:
+    """In words, the seconds since then."""
     clock, worked = (now - then for now, then in zip(clocks(), before, strict=True))
     return f"{clock:.0f} s on the clock, {worked:.0f} s of a core"
 
@@ -323,8 +324,8 @@ def main() -> int:
             page_of(source).write_text(page + "\n", encoding="utf-8")
             note_time(source, clocks()[1] - before[1])
             said = f"{name}: {len(page):,} bytes"
-        print(f"{said}, {_took(before)}", flush=True)
-    print(f"all: {_took(begun)}")
+        print(f"{said}, {took(before)}", flush=True)
+    print(f"all: {took(begun)}")
     return 1 if wrong else 0
 
 

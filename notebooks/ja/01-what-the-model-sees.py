@@ -91,7 +91,7 @@ show(sheet([spread], titles=["what enters the model"]), "64 個の四角に分�
 # %% [markdown]
 # （図の題：モデルに入るもの。）
 #
-# もう一度キツネを見てください。「キツネ」が写っている四角は一つもありません。耳があり、目があり、鼻先の半分があるだけです。どの四角が一緒なのかをモデルに教える人はいません。自分で見つけるしかないのです。
+# もう一度キツネを見てください。「キツネ」が写っている四角は一つもありません。耳があり、目があり、鼻先の半分があるだけです。どの四角が一緒なのかは、この列のどこにも書かれていません。モデルが自分で見つけるしかないのです。（この小さなモデルには助けがありました。訓練のとき、四角ごとに、その上のステッカーの名前を尋ねられています。発表されたモデルにはありません。）
 #
 # 四角には、ページを読む順に、一行ずつ番号を付けます。これが**ラスター順**（raster order）です。
 #
@@ -163,7 +163,7 @@ show(
 #
 # $$ \bar v = [v_\text{class};\; v_1 V;\; \dots;\; v_N V] + V^\text{pos} $$
 #
-# （余分に付いている $v_\text{class}$ も学習されるベクトルで、画像全体に属します。）
+# （余分に付いている $v_\text{class}$ も学習されるベクトルで、画像全体に属します。論文はベクトルを行として書くので、その $V$ はここの転置で、偏置 $b$ は省かれています。）
 
 # %%
 positions = embedding.positions(rows, columns)
@@ -254,7 +254,7 @@ print("式 1 が成り立つ：", tuple(mine.shape))
 #
 # 文のベクトルと画像のベクトルは同じ幅です。両者を区別するために、それぞれに*種類*のベクトルを足します。すべての単語に共通の一つと、すべてのパッチに共通の一つです。そして並べてつなぎます。これが式 3 であり、最初の問いの答えです。
 #
-# $$ z = [\bar t + t^\text{type};\; \bar v + v^\text{type}] $$
+# $$ z^0 = [\bar t + t^\text{type};\; \bar v + v^\text{type}] $$
 
 # %%
 joint, _, _ = model.model.embed(text, vilt_core.types.ImageBatch(pixels=pixels))
@@ -262,7 +262,8 @@ types = model.model.fusion.types.weight
 image_class = embedding.class_token + embedding.class_position
 z = torch.cat([mine + types[0], image_class[None] + types[1], tokens + types[1]])
 torch.testing.assert_close(z, joint[0], rtol=1e-4, atol=1e-4)
-print(len(mine), "個の単語片 + クラス 1 個 +", len(tokens), "個のパッチ =", len(z), "個のベクトル")
+print(len(mine), "個の単語片（[CLS] と [SEP] を含む）+ クラス 1 個 +", len(tokens), "個のパッチ")
+print("=", len(z), "個のベクトル")
 
 # %%
 figure, axes = canvas(8, 2.6)
@@ -281,7 +282,7 @@ show(figure, "192 個の数の列が 72 本：単語 7、クラス 1、パッチ
 #
 # 点の場所に答えを書いてください。`check` がどこが違うかを教えます（ヒントは英語です）。解答は折りたたんであります。
 #
-# **1.1** 発表された ViLT が、384 x 640 画素の画像を 32 x 32 のパッチで読み、単語片 9 個の質問を読みます。列にはベクトルがいくつありますか。
+# **1.1** 発表された ViLT が、384 x 640 画素の画像を 32 x 32 のパッチで読み、単語片 9 個（`[CLS]` と `[SEP]` は数えない）の質問を読みます。列にはベクトルがいくつありますか。
 
 # %%
 vectors = ...

@@ -28,6 +28,9 @@ def hide(answer: Any) -> str:
         raise Off("chosen holds indices of words, not of tokens.")
     if not close(found, [2, 9, 4, 4, 4, 4, 3]):
         raise Off(f"Of words {words.tolist()} hide 1 and 2: pieces 2 to 5, and no others.")
+    other = shaped(run(answer, ids.clone(), words, {0, 2}, 7), (7,))
+    if not close(other, [2, 7, 34, 44, 40, 7, 3]):
+        raise Off("Right for words 1 and 2 by id 4, wrong for 0 and 2 by id 7: use all arguments.")
     return "All pieces of a word share its fate."
 
 
@@ -65,6 +68,10 @@ def masked_loss(answer: Any) -> str:
         raise Off("Scores are not probabilities yet: take a log_softmax over the pieces first.")
     if not close(found, float(surprises.mean())):
         raise Off("Mean of -log_softmax(scores)[token, truth] over the tokens with labels.")
+    labels = torch.tensor([1, 2, 0, -100])
+    every = float(-scores.log_softmax(dim=-1)[[0, 1, 2], [1, 2, 0]].mean())
+    if not close(number(run(answer, scores.clone(), labels)), every):
+        raise Off("Right where two tokens are asked about, wrong where three are.")
     return "Tokens that nobody asks about cost nothing."
 
 

@@ -31,6 +31,8 @@ def loss(answer: Any) -> str:
         found, truth / np.log(10), tolerance=1e-3
     ):
         raise Off("Use the natural logarithm, np.log.")
+    if not close(found, truth, tolerance=1e-3) and abs(found - truth) < 1e-2:
+        raise Off("Nearly: keep three digits behind the point, or let NumPy compute it.")
     if not close(found, truth, tolerance=1e-3):
         raise Off("Mean of -log 0.9 and -log 0.2.")
     return "0.857: nearly all of it comes from the confident mistake."

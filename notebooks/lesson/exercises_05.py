@@ -100,6 +100,6 @@ def loss_of_three(answer: Any) -> str:
         raise Off("One mean over all three pairs, not one of the matched and one of the rest.")
     if close(found, 0.7):
         raise Off("The pair that does not match counts minus.")
-    if not close(found, -0.1 / 3):
+    if not close(found, -0.1 / 3, tolerance=1e-3):
         raise Off("Plus the prices of the matched, minus the others, over 3.")
     return "0.4 + 0.6 - 1.1, over 3."

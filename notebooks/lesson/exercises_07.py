@@ -47,14 +47,18 @@ def sum_of_hinges(answer: Any) -> str:
     other = float(torch.stack(_hinges(0.05)).sum() / 3)
     if not close(number(run(answer, _SCORES.clone(), 0.05)), other):
         raise Off("Right with a margin of 0.2, wrong with another.")
+    two = float(torch.stack(_hinges(0.2, pairs=2)).sum() / 2)
+    if not close(number(run(answer, _SCORES[:2, :2].clone(), 0.2)), two):
+        raise Off("Right for three pairs, wrong for two: divide by as many as there are.")
     return "Every mistake teaches, the small ones too."
 
 
-def _hinges(margin: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _hinges(margin: float, *, pairs: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
     """Of every sentence among the pictures, and of every picture among the sentences."""
-    own, wrong = _SCORES.diagonal(), ~torch.eye(3, dtype=torch.bool)
-    of_sentences = (margin + _SCORES - own[:, None]).clamp(min=0) * wrong
-    return of_sentences, (margin + _SCORES - own).clamp(min=0) * wrong
+    scores = _SCORES[:pairs, :pairs]
+    own, wrong = scores.diagonal(), ~torch.eye(pairs, dtype=torch.bool)
+    of_sentences = (margin + scores - own[:, None]).clamp(min=0) * wrong
+    return of_sentences, (margin + scores - own).clamp(min=0) * wrong
 
 
 @exercise("07.3")

@@ -91,7 +91,7 @@ show(sheet([spread], titles=["what enters the model"]), "分成 64 个小方块�
 # %% [markdown]
 # （图题：进入模型的东西。）
 #
-# 现在再看那只狐狸。没有哪个方块显示“一只狐狸”：有的是一只耳朵，有的是一只眼睛，有的是半张嘴。没有人会告诉模型哪些方块属于一起，它得自己弄明白。
+# 现在再看那只狐狸。没有哪个方块显示“一只狐狸”：有的是一只耳朵，有的是一只眼睛，有的是半张嘴。这张列表里没有任何东西说明哪些方块属于一起，模型得自己弄明白。（我们的小模型得到过帮助：训练时每个方块都被问过，上面的贴纸叫什么。已发表的模型没有。）
 #
 # 方块按读书的顺序编号，一行接一行：这就是**光栅顺序**（raster order）。
 #
@@ -163,7 +163,7 @@ show(
 #
 # $$ \bar v = [v_\text{class};\; v_1 V;\; \dots;\; v_N V] + V^\text{pos} $$
 #
-# （多出来的 $v_\text{class}$ 是另一个学来的向量，属于整张图片。）
+# （多出来的 $v_\text{class}$ 是另一个学来的向量，属于整张图片。论文把向量写成行：它的 $V$ 是我们的转置，并省去了偏置 $b$。）
 
 # %%
 positions = embedding.positions(rows, columns)
@@ -254,7 +254,7 @@ print("公式 1 成立：", tuple(mine.shape))
 #
 # 文本向量和图像向量宽度相同。为了区分，各自再加一个*类型*向量：所有的词共用一个，所有的图像块共用一个。然后并排放在一起。这就是公式 3，也是开头那个问题的答案：
 #
-# $$ z = [\bar t + t^\text{type};\; \bar v + v^\text{type}] $$
+# $$ z^0 = [\bar t + t^\text{type};\; \bar v + v^\text{type}] $$
 
 # %%
 joint, _, _ = model.model.embed(text, vilt_core.types.ImageBatch(pixels=pixels))
@@ -262,7 +262,8 @@ types = model.model.fusion.types.weight
 image_class = embedding.class_token + embedding.class_position
 z = torch.cat([mine + types[0], image_class[None] + types[1], tokens + types[1]])
 torch.testing.assert_close(z, joint[0], rtol=1e-4, atol=1e-4)
-print(len(mine), "个词片 + 1 个类别词元 +", len(tokens), "个图像块 =", len(z), "个向量")
+print(len(mine), "个词片（含 [CLS] 和 [SEP]）+ 1 个类别词元 +", len(tokens), "个图像块")
+print("=", len(z), "个向量")
 
 # %%
 figure, axes = canvas(8, 2.6)
@@ -281,7 +282,7 @@ show(figure, "72 列，每列 192 个数：七个词、一个类别词元、64 �
 #
 # 把答案写在省略号的位置。`check` 会告诉你哪里不对（提示是英文的）；解答折叠在题目下面。
 #
-# **1.1** 已发表的 ViLT 读一张 384 x 640 像素的图片，图像块为 32 x 32，问题有 9 个词片。列表里有多少个向量？
+# **1.1** 已发表的 ViLT 读一张 384 x 640 像素的图片，图像块为 32 x 32，问题有 9 个词片，不算 `[CLS]` 和 `[SEP]`。列表里有多少个向量？
 
 # %%
 vectors = ...

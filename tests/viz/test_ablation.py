@@ -33,6 +33,17 @@ def test_a_row_has_a_dot_a_seed_and_a_bar_at_their_mean():
     assert [label.get_text() for label in axes.get_yticklabels()] == list(ARMS)
 
 
+def test_equal_seeds_lie_side_by_side():
+    rows = {"100": [71.0, 60.0, 71.0, 71.0], "200": [50.0, 50.0]}
+    axes = seed_dots([Dots(title="equal", rows=rows, baseline=36.0)], title="").axes[0]
+    for row, line in enumerate(drawn(axes, "o")):
+        dots = list(zip(line.get_xdata(), line.get_ydata(), strict=True))
+        assert len(set(dots)) == len(dots)
+        assert [value for value, _ in dots] == list(rows.values())[row]
+        assert abs(sum(height for _, height in dots) / len(dots) - row) < 1e-9
+        assert all(abs(height - row) < 0.3 for _, height in dots)
+
+
 def test_the_first_arm_is_on_top_and_all_that_is_drawn_is_in_sight():
     for axes, panel in zip(seed_dots(PANELS, title="two").axes, PANELS, strict=True):
         low, high = axes.get_xlim()

@@ -14,6 +14,7 @@ from vilt_core.viz.palette import IMAGE, PLAIN
 _INK = "#1d2433"
 _FAINT = "#e3e6ec"
 _COLUMNS = 4
+_BESIDE = 0.16  # of a row, between equal seeds
 _DOT = {
     "marker": "o",
     "markersize": 5.0,
@@ -78,7 +79,7 @@ def _draw(axes: Axes, panel: Dots) -> None:
             continue
         color = IMAGE if means[arm] == best else PLAIN
         axes.plot(means[arm], row, color=color, zorder=2, **_BAR)
-        axes.plot(values, [row] * len(values), color=color, zorder=3, **_DOT)
+        axes.plot(values, _side_by_side(values, row), color=color, zorder=3, **_DOT)
         _number(axes, row, f"{means[arm]:.1f}", color=_INK if means[arm] == best else PLAIN)
     axes.set_xlim(*_limits(panel))
     axes.set_ylim(len(panel.rows) - 0.4, -0.6)
@@ -86,6 +87,15 @@ def _draw(axes: Axes, panel: Dots) -> None:
     axes.set_title(panel.title, fontsize=10, color=_INK, loc="left")
     axes.tick_params(length=0, labelsize=8.5, colors=_INK)
     axes.spines[:].set_visible(False)
+
+
+def _side_by_side(values: Sequence[float], row: int) -> list[float]:
+    """The height of every seed: equal ones lie around their row, so that none hides another."""
+    heights = []
+    for at, value in enumerate(values):
+        before, equal = list(values[:at]).count(value), list(values).count(value)
+        heights.append(row + _BESIDE * (before - (equal - 1) / 2))
+    return heights
 
 
 def _number(axes: Axes, row: int, words: str, *, color: str) -> None:
