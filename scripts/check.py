@@ -34,7 +34,9 @@ ASK_PLAYWRIGHT = (
 # It has a command of its own, which lies elsewhere on every system, and no python -m.
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 UV = "uv>=0.9,<1"
-AT_ONCE = ("-n", "2", "--dist", "loadfile")  # two files of tests: a browser waits for its page
+# Two files of tests: a browser waits for its page. In the order of their names: the last are short,
+# and neither of the two waits long for the other.
+AT_ONCE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # for each of them, on two cores
 NO_BROWSER = """
 NO CHROMIUM OR CHROME WAS FOUND: the browser tests cannot run, so this check fails.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vilt_core.bench.comparison import compare_model, in_order, read_comparison
+from vilt_core.bench.comparison import compare_model, in_order, read_comparison, timed_together
 from vilt_core.bench.comparison_page import comparison_markdown, write_comparison
 from vilt_core.bench.live_memory import peak_bytes
 from vilt_core.config import detector_mini
@@ -134,6 +134,25 @@ def test_pages_are_written_and_read_back(found, tmp_path):
     (tmp_path / "comparison.json").write_text("[]")
     with pytest.raises(ValueError, match="must hold an object"):
         read_comparison(tmp_path)
+
+
+def test_all_are_timed_on_one_machine_and_in_one_sitting(found, folders):
+    here = found["vse-mini"]["cost"]["hardware"]
+    elsewhere = {
+        name: {**one, "cost": {**one["cost"], "hardware": "a machine of last year"}}
+        for name, one in found.items()
+        if name in ("vse-mini", "clip-mini")
+    } | {"gone-mini": {**found["vse-mini"], "model": "gone-mini"}}
+    assert "a machine of last year" in comparison_markdown(elsewhere, command="compare them")
+    told = []
+    by_name = {folder.name: folder for folder in folders}
+    timed = timed_together(elsewhere, by_name, progress=lambda *step: told.append(step))
+    assert {one["cost"]["hardware"] for one in timed.values()} == {here}
+    assert "last year" not in comparison_markdown(timed, command="compare them")
+    for name, one in timed.items():
+        assert one["results"] is elsewhere[name]["results"]
+        assert one["memory"]["weights"] == elsewhere[name]["memory"]["weights"]
+    assert told == [("costs", at, 3) for at in (1, 2, 3)]
 
 
 def test_a_card_that_another_command_wrote_stays(folders, tmp_path):

@@ -3,7 +3,8 @@
     python -m vilt_core compare --report docs
 
 One page for all: accuracy by type, recall both ways, pointing, and what a pair costs. A model that
-was measured once need not be measured again when another is.
+was asked once need not be asked again when another is; but all are timed in one sitting, as
+milliseconds of two machines, or of two days, do not compare.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,16 +75,40 @@ def compare_model(
     card = Path(folder) / "card.md"
     if not card.is_file() or f"`{command}`" in card.read_text(encoding="utf-8"):
         write_card(folder, bundle, measured, command=command)
-    cost = cost_at_own_size(bundle.model)
     training = read_training(folder) or {}
     return {
         **measured,
         "family": kind_of(bundle.model),
-        "cost": asdict(cost) | {"total": asdict(cost.total)},
-        "memory": memory_of(bundle),
+        **costs(bundle),
         "steps": sum(stage["steps"] for stage in training.get("stages", [])) or None,
         "seconds": training.get("seconds"),
     }
+
+
+def costs(bundle: Bundle) -> dict[str, Any]:
+    """What one pair costs here and now: "cost" and "memory" of ``compare_model``."""
+    cost = cost_at_own_size(bundle.model)
+    told = asdict(cost) | {"total": asdict(cost.total)}
+    return {"cost": told, "memory": memory_of(bundle)}
+
+
+def timed_together(
+    found: Mapping[str, Model], folders: Mapping[str, Path], *, progress: ReportProgress
+) -> dict[str, dict[str, Any]]:
+    """The same answers, and costs that were all taken here, one model right after the other.
+
+    Args:
+        found: what was measured, whenever and wherever, by the names of the models.
+        folders: where those lie that do not ship; a model that is nowhere keeps its costs.
+        progress: told ("costs", done, total) after every model.
+    """
+    told = {}
+    for at, (name, one) in enumerate(found.items()):
+        folder = folders.get(name, SHIPPED / name)
+        there = (folder / "config.json").is_file()
+        told[name] = {**one, **(costs(open_bundle(folder)) if there else {})}
+        progress("costs", at + 1, len(found))
+    return told
 
 
 def _named(progress: ReportProgress, name: str, what: str, done: int, total: int) -> None:

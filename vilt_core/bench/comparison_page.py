@@ -63,6 +63,7 @@ def write_comparison(found: Mapping[str, Model], folder: str | Path, *, command:
 def comparison_markdown(found: Mapping[str, Model], *, command: str) -> str:
     """The whole page."""
     machines = sorted({f"{one['hardware']}, torch {one['torch']}" for one in found.values()})
+    timed = sorted({one["cost"]["hardware"] for one in found.values()})
     lines = [
         "# Four families on the same scenes",
         f"Written by `{command}` on {'; '.join(machines)}, float32; no number is typed in by hand. "
@@ -78,7 +79,7 @@ def comparison_markdown(found: Mapping[str, Model], *, command: str) -> str:
         types_table(found),
         "## At what cost",
         costs_table(found),
-        "One pair on the machine above, one after the other: medians of five runs. *MB*: weights "
+        f"One pair on {'; '.join(timed)}, one after the other: medians of five runs. *MB*: weights "
         "in float32 with the detector, and the most that is held beside them while a pair is read. "
         "FLOPs are two a multiplication and addition.",
         "## How long they learned",

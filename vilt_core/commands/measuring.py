@@ -116,11 +116,16 @@ class Compare:
         """Do it."""
         from tqdm import tqdm
 
-        from vilt_core.bench.comparison import compare_model, read_comparison, shipped_models
+        from vilt_core.bench.comparison import (
+            compare_model,
+            read_comparison,
+            shipped_models,
+            timed_together,
+        )
         from vilt_core.bench.comparison_page import write_comparison
 
         known, command = read_comparison(self.report), "python -m vilt_core compare"
-        paths: list[Path] = []
+        folders: dict[str, Path] = {}
         with tqdm(unit="example", delay=1, leave=False) as bar:
 
             def show(what: str, done: int, total: int) -> None:
@@ -129,12 +134,14 @@ class Compare:
                 bar.update(done - bar.n)
 
             for name in self.models or shipped_models():
+                folder = Path(source_of(name))
                 one = compare_model(
-                    source_of(name), command=command, batch_size=self.batch_size, progress=show
+                    folder, command=command, batch_size=self.batch_size, progress=show
                 )
-                known[one["model"]] = one
-                paths = write_comparison(known, self.report, command=command)
-        for path in paths:
+                known[one["model"]], folders[one["model"]] = one, folder
+                write_comparison(known, self.report, command=command)
+            known = timed_together(known, folders, progress=show)
+        for path in write_comparison(known, self.report, command=command):
             print(path)
 
 
