@@ -78,6 +78,11 @@ def test_their_tests_pass(copy):
     assert int(re.findall(r"(\d+) passed", ran.stdout)[0]) >= written
 
 
+def test_the_command_knows_the_new_recipe(copy):
+    asked = run(copy, "vilt_core", "train", "--recipe", "bag-mini", "--plan")  # of paper's alone
+    assert "bag-mini draws its own data" in asked.stderr
+
+
 def test_they_are_written_as_everything_is(copy):
     for command in (["ruff", "check"], ["ruff", "format", "--check"]):
         ran = run(copy, *command, "vilt_core", "tests")

@@ -84,6 +84,8 @@ def comparison_markdown(found: Mapping[str, Model], *, command: str) -> str:
         "FLOPs are two a multiplication and addition.",
         "## How long they learned",
         steps_table(found),
+        "Hours are those of a sitting, which some models shared, step by step; the detector of "
+        "models of regions had learned before, by itself. The cards tell.",
         "## New drawings, new compositions",
         sets_table(found),
     ]

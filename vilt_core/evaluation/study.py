@@ -194,14 +194,14 @@ def study_markdown(study: dict[str, Any], *, command: str) -> str:
         "# Where the alignment points, and why",
         f"Model `{study['model']}`, {study['examples']:,} nouns of {study['captions']:,} captions "
         f"of `{study['data']}`. Written by `{command}`; no number is typed in by hand.",
-        "One thing is changed at a time. The rest stays as in the paper: the mass of IPOT's plan, "
-        f"beta {BETA} and {ITERATIONS} iterations on the cosine cost of the final states, over "
-        "all words but [CLS] and [SEP]. All scores are in percent. *Pointing*: the strongest patch "
-        "lies in the box of what the noun speaks of. *Mass*: the share of the noun's heat in that "
-        "box. *AP*: average precision of the patches ranked by heat, against those that show the "
-        "object. *Claimed*: the noun's share of all heat on those patches.",
-        f"The paper's setting points at {percent(paper['pointing'])} %; the best setting below, "
-        f"*{best['setting']}*, at {percent(best['pointing'])} %.",
+        "One thing is changed at a time. The rest stays as in the paper's training: the mass of "
+        f"IPOT's plan, beta {BETA} and {ITERATIONS} iterations on the cosine cost of the final "
+        "states, over all words but [CLS] and [SEP]. All scores are in percent. *Pointing*: the "
+        "strongest patch lies in the box of what the noun speaks of. *Mass*: the share of the "
+        "noun's heat in that box. *AP*: average precision of the patches ranked by heat, against "
+        "those that show the object. *Claimed*: the noun's share of all heat on those patches.",
+        f"The setting that the paper trains by points at {percent(paper['pointing'])} %; the best "
+        f"setting below, *{best['setting']}*, at {percent(best['pointing'])} %.",
     ]
     for question, rows in groups.items():
         most = max(row["pointing"] for row in rows)
