@@ -1,7 +1,8 @@
 """The dual encoders that choose for ViLT: one a world, loaded once, and brought from afar once.
 
-clip-mini ships and knows stickers. VILT_LAB_ENCODER names the user's own: a folder, or a CLIP
-of the Hugging Face Hub, which knows photographs.
+vse-mini ships and knows stickers: of the models that make one vector of a picture it finds most
+(docs/comparison.md). VILT_LAB_ENCODER names the user's own: a folder, or a CLIP of the
+Hugging Face Hub, which knows photographs.
 """
 
 import os
@@ -17,7 +18,7 @@ from app.models import Checkpoint
 if TYPE_CHECKING:
     from vilt_core.search.encoder import DualEncoder
 
-SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "models" / "clip-mini"
+SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "models" / "vse-mini"
 WORLDS = ("stickers", "photographs")
 NONE = (
     "No dual encoder is shipped, so ViLT reads each picture of a small gallery itself: to search "

@@ -1,10 +1,14 @@
 import gc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from vilt_core.config import scan_mini, vse_mini
+from vilt_core.models.scan import Scan
+from vilt_core.models.vse import Vse
 from vilt_core.search.albums import Files, album_of
 from vilt_core.search.finding import search, search_all, search_all_captions, search_captions
 from vilt_core.search.index import captions_of, index_of
@@ -106,6 +110,25 @@ def test_a_model_without_vectors_is_refused(vilt):
 
     with pytest.raises(ValueError, match="tiny is of the kind Vilt, which makes no vectors"):
         DualEncoder(vilt)
+
+
+def test_a_model_of_many_vectors_is_refused(vilt):
+    from vilt_core.search.encoder import DualEncoder
+
+    model = Scan(scan_mini(vocab_size=len(vilt.tokenizer), answers=0))
+    with pytest.raises(ValueError, match="a vector of every word and region"):
+        DualEncoder(replace(vilt, model=model))
+
+
+def test_a_dual_encoder_of_a_cnn_makes_vectors_of_length_one(vilt):
+    from vilt_core.search.encoder import DualEncoder
+
+    model = Vse(vse_mini(vocab_size=len(vilt.tokenizer), answers=0))
+    encoder = DualEncoder(replace(vilt, model=model))
+    picture = np.zeros((9, 9, 3), dtype=np.uint8)
+    for vectors in (encoder.images([picture, picture + 200]), encoder.texts(TEXTS)):
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+        assert vectors.shape[1] == encoder.width
 
 
 def test_the_fingerprint_is_that_of_the_weights(clip, encoder, stranger):

@@ -15,7 +15,7 @@ class Index:
 
     source: Positional[str]  # FOLDER, or world:SPLIT:COUNT such as world:test:10000
     to: Path  # folder of the index
-    model: str = "clip-mini"  # a dual encoder
+    model: str = "vse-mini"  # a dual encoder
     kind: Literal["flat", "hnsw"] = "flat"  # exact; or a graph, for many millions
 
     def run(self) -> None:
@@ -47,7 +47,7 @@ class Search:
     top: int = 5
     shortlist: int = 32  # pictures that ViLT reads; 0: the dual encoder alone
     model: str = "vilt-mini"  # ranks the shortlist
-    encoder: str = "clip-mini"  # the model of the index
+    encoder: str = "vse-mini"  # the model of the index
     measure: int = 0  # captions to measure shortlists of several lengths with; of scenes alone
     report: Path | None = None  # page to write the measures into, between its marks
     json: Path | None = None  # where to write what was found or measured

@@ -13,6 +13,7 @@ from torch import Tensor
 from vilt_core.data.image import ImageSource, open_image, stack, to_pixels
 from vilt_core.evaluation.scoring import of_one_size
 from vilt_core.interop.bundle import Bundle
+from vilt_core.layers.reader import RegionReader
 
 AT_ONCE = 32  # pictures, or texts, that are read together
 
@@ -34,7 +35,12 @@ class DualEncoder:
         if not hasattr(model, "encode_image") or not hasattr(model, "encode_text"):
             raise ValueError(
                 f"{bundle.name} is of the kind {type(model).__name__}, which makes no vectors: "
-                "expected a dual encoder, such as clip"
+                "expected a dual encoder, such as vse or clip"
+            )
+        if isinstance(model, RegionReader):
+            raise ValueError(
+                f"{bundle.name} is of the kind {type(model).__name__}, which makes a vector of "
+                "every word and region: expected a dual encoder with one each, such as vse or clip"
             )
         self.name = bundle.name
         self.domain = bundle.domain
