@@ -86,7 +86,7 @@ def test_a_saved_figure_can_be_hovered_before_any_cell_has_run(page):
     """Plotly's renderer shows the still picture until a pointer comes near, without a network."""
     figure = page.locator(".jp-RenderedPlotly").first
     expect(figure.locator("img.plot-img")).to_be_attached()
-    plot = figure.locator(".js-plotly-plot")
+    plot = page.locator(".js-plotly-plot").first
     for _ in range(30):  # the page moves under the pointer while JupyterLab still lays it out
         figure.scroll_into_view_if_needed()
         box = figure.bounding_box()
@@ -95,7 +95,7 @@ def test_a_saved_figure_can_be_hovered_before_any_cell_has_run(page):
         if plot.count() and plot.is_visible():
             break
         page.mouse.move(5, 5)
-    expect(plot.locator(".cbtitle")).to_have_text("mass")
+    expect(plot.locator(".xtitle")).to_have_text("patch (row, column)")
 
 
 def test_every_cell_runs_and_a_slider_changes_its_figure(page):
