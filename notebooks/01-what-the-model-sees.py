@@ -53,7 +53,8 @@ from einops import rearrange
 
 from lesson import canvas, check, show, turn
 from vilt_core.data.image import normalise
-from vilt_core.viz.palette import IMAGE, TEXT
+from vilt_core.viz.journey import joined_matrix
+from vilt_core.viz.positions import table_map
 from vilt_core.viz.sheet import sheet
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
@@ -215,24 +216,26 @@ turn(
 # ### Pictures of another size
 #
 # The table has 8 x 8 places. A wider picture has more. The table is then *stretched*, corner on corner,
-# with straight lines between the learned values. Here is one of its 192 numbers along one row, learned
-# and stretched to 15 columns:
+# with straight lines between the learned values. Here is one of its 192 numbers, a colour a place, as the
+# tab *Preprocess* draws it. A picture of 8 x 15 patches reads the table where the dots are:
 
 # %%
-import plotly.graph_objects as go
-
 stretched = embedding.positions(8, 15).detach()
-entry = int(positions.detach()[0].std(dim=0).argmax())
-figure = go.Figure(layout={"height": 280, "template": "plotly_white"})
-for table, name, mode, color in (
-    (stretched, "stretched to 15", "lines+markers", IMAGE),
-    (positions.detach(), "learned, 8", "markers", TEXT),
-):
-    y = table[0, :, entry].numpy()
-    line = {"x": np.linspace(0, 1, len(y)), "y": y, "line": {"color": color, "dash": "dot"}}
-    figure.add_scatter(**line, name=name, mode=mode)
-figure.update_xaxes(title="from left to right")
-show(figure, "Eight learned points, and fifteen on the straight lines between them")
+columns = np.linspace(0, 7, 15)  # 15 places, corner on corner over 8
+dots = np.array([(row, column) for row in range(8) for column in columns])
+left = np.floor(columns).astype(int)
+right, part = np.minimum(left + 1, 7), torch.tensor(columns - left)[:, None]
+learned = positions.detach()
+between = (1 - part) * learned[:, left] + part * learned[:, right]
+torch.testing.assert_close(between.float(), stretched, rtol=1e-4, atol=1e-4)
+
+entry = int(learned[0].std(dim=0).argmax())
+number = learned[..., entry].numpy()
+title = f"number {entry} of every place, and where 8 x 15 patches read it"
+show(
+    table_map(number, title=title, top=float(abs(number).max()), reads=dots),
+    "Eight by eight coloured squares, and eight rows of fifteen dots from edge to edge",
+)
 
 # %% [markdown]
 # ## A sentence becomes vectors, too
@@ -284,14 +287,17 @@ print(len(mine), "word pieces ([CLS] and [SEP] among them) + 1 class +", len(tok
 print("=", len(z), "vectors")
 
 # %%
-figure, axes = canvas(8, 2.6)
-axes.imshow(z.detach().T.numpy(), aspect="auto", cmap="PuOr_r", vmin=-3, vmax=3)
-axes.axvspan(-0.5, len(mine) - 0.5, color=TEXT, alpha=0.12)
-axes.set(title="the list that the transformer reads", ylabel="192 numbers each")
-axes.set_xticks([len(mine) / 2, len(mine) + 32], ["words", "class and patches"])
-show(figure, "72 columns of 192 numbers: seven words, one class, 64 patches")
+pieces = [model.tokenizer.token(i) for i in text.ids[0].tolist()]
+names = [*pieces, "class", *(f"patch {k + 1}" for k in range(len(tokens)))]
+show(
+    joined_matrix(z.detach().numpy(), text_tokens=len(mine), names=names, chosen=2),
+    "72 rows of 192 numbers: seven words, one class, 64 patches",
+)
 
 # %% [markdown]
+# (A row a vector, as *Tour* draws it: words above, class and patches below, a frame around "fox"; blue is below zero,
+# orange above.)
+#
 # **What got lost?** Inside a square, detail: 768 numbers became 192. (In the published ViLT 3,072 become
 # 768.) Between squares, whatever a detector would have told us: there are no objects, no outlines and no
 # names in that list. What is fox and what is background is for the layers of the transformer to find

@@ -52,6 +52,7 @@ from einops import rearrange
 from lesson import check, show, turn
 from vilt_core.layers import attention_weights
 from vilt_core.viz.heatmap import blend
+from vilt_core.viz.journey import layer_curves
 from vilt_core.viz.palette import IMAGE, TEXT
 from vilt_core.viz.sheet import sheet
 from vilt_core.world.rendering import paint
@@ -291,14 +292,15 @@ turn(looking, "Attention of one word over the patches", word=word, block=depth, 
 # How much is a token still *itself* after each block? Compare every state with where it started:
 
 # %%
-figure = go.Figure()
 groups = {"words": slice(0, len(names)), "patches": slice(len(names) + 1, None)}
-for (name, rows), color in zip(groups.items(), (TEXT, IMAGE), strict=True):
-    kept = [torch.cosine_similarity(s[rows], z0[rows], dim=-1).mean().item() for s in states]
-    figure.add_scatter(y=kept, name=name, mode="lines+markers", line={"color": color})
-figure.update_layout(height=280, template="plotly_white", xaxis_title="after block")
-figure.update_layout(yaxis_title="cosine with the start")
-show(figure, "Two falling curves: tokens turn away from where they began")
+kept = {
+    name: [torch.cosine_similarity(s[rows], z0[rows], dim=-1).mean().item() for s in states]
+    for name, rows in groups.items()
+}
+show(
+    layer_curves(kept, at=0, x="after block", y="cosine with the start", colors=(TEXT, IMAGE)),
+    "Two falling curves: tokens turn away from where they began",
+)
 
 # %% [markdown]
 # ## A law worth remembering

@@ -51,8 +51,8 @@ import torch
 from lesson import check, show, turn
 from vilt_core.explain.attention import raw_attention
 from vilt_core.explain.rollout import rollout
+from vilt_core.viz.faithfulness import deletion_insertion
 from vilt_core.viz.heatmap import blend, overlay
-from vilt_core.viz.palette import IMAGE, PLAIN, RIGHT, TEXT
 from vilt_core.viz.sheet import sheet
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
@@ -134,10 +134,11 @@ show(
 # of the blue dots would be wrong by our lights, and a truthful heatmap would then point at the dots. To test
 # whether a heatmap is true of *the model*, we must ask the model.
 #
-# ## Test 2: deletion
+# ## Test 2: deletion and insertion
 #
 # If these patches are the reason, the answer must fall without them. Paint patches over, hottest first, and
-# watch the probability. The faster it falls, the better the explanation.
+# watch the probability. The faster it falls, the better the explanation. And the other way round: begin with an
+# empty picture and let patches come, hottest first. The faster it rises, the better.
 
 # %%
 gray = picture.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)  # the picture's mean colour
@@ -167,18 +168,24 @@ def deletion(pixels, question, answer, heat, steps):
     return chances([without(pixels, order[:count]) for count in steps], question, answer)
 
 
-# %%
-import plotly.graph_objects as go
+def insertion(pixels, question, answer, heat, steps):
+    """The probability when so many of the hottest patches are there, and no other."""
+    order = np.argsort(-heat.ravel(), kind="stable")
+    return chances([without(pixels, order[count:]) for count in steps], question, answer)
 
+
+# %%
 steps = [0, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64]
-figure = go.Figure()
-colors = dict(zip(candidates, (TEXT, RIGHT, IMAGE, PLAIN), strict=True))
-for name, heat in candidates.items():
-    curve = deletion(picture, question, "fox", heat, steps)
-    figure.add_scatter(x=steps, y=curve.round(4), name=name, line={"color": colors[name]})
-figure.update_layout(height=320, template="plotly_white", xaxis_title="patches painted over")
-figure.update_layout(yaxis_title="p(fox)", yaxis_range=[0, 1])
-show(figure, "Four curves that fall to 0, some sooner than others")
+gone, come = (
+    {name: test(picture, question, "fox", heat, steps) for name, heat in candidates.items()}
+    for test in (deletion, insertion)
+)
+show(
+    deletion_insertion(gone, come, fractions=np.array(steps) / 64, chance="chance"),
+    "Left curves that fall to 0, right curves that rise from 0, some sooner than others",
+)
+for name in candidates:
+    assert gone[name][-1] == come[name][0]
 
 # %% [markdown]
 # See it happen. Choose a method and turn the number of patches:

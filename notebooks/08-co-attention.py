@@ -65,6 +65,7 @@ from vilt_core.layers.block import CoAttentionBlock
 from vilt_core.models import build
 from vilt_core.objectives import region_kl
 from vilt_core.types import ImageBatch
+from vilt_core.viz.journey import layer_curves
 from vilt_core.viz.palette import BOTH, IMAGE, PLAIN, TEXT
 from vilt_core.world.questions import question
 from vilt_core.world.rendering import paint
@@ -140,16 +141,12 @@ turn(quarters, "The matrix in four blocks with shares", block=(6, 1, len(maps)),
 
 # %%
 depth = np.array([shares(weights.mean(dim=0)) for weights in maps])
-figure = go.Figure()
-ways = (("text → image", 0, 1, TEXT), ("image → text", 1, 0, IMAGE))
-for name, row, column, color in ways:
-    figure.add_scatter(
-        x=list(range(1, len(depth) + 1)), y=(100 * depth[:, row, column]).round(1), name=name,
-        mode="lines+markers", line={"color": color},
-    )  # fmt: skip
-figure.update_layout(height=300, template="plotly_white")
-figure.update_layout(xaxis_title="block", yaxis_title="to the other side, %")
-show(figure, "Two curves: up to 90 % of text goes to the image, late 30 % of the image to text")
+ways = {"text → image": depth[:, 0, 1], "image → text": depth[:, 1, 0]}
+axes = {"x": "block", "y": "to the other side", "first": 1, "percent": True}
+show(
+    layer_curves(ways, at=len(depth), **axes, colors=(TEXT, IMAGE)),
+    "Two curves: up to 90 % of text goes to the image, late 30 % of the image to text",
+)
 
 # %% [markdown]
 # The two sides behave differently. Measure both by an *even* spread: 65 of 73 tokens are image, so it

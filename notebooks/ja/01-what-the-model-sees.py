@@ -50,7 +50,8 @@ from einops import rearrange
 
 from lesson import canvas, check, show, turn
 from vilt_core.data.image import normalise
-from vilt_core.viz.palette import IMAGE, TEXT
+from vilt_core.viz.journey import joined_matrix
+from vilt_core.viz.positions import table_map
 from vilt_core.viz.sheet import sheet
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
@@ -199,26 +200,28 @@ turn(alike, "8 × 8 の位置の格子。選んだ位置とその周りが最も
 #
 # ### 別の大きさの画像
 #
-# 表には 8 x 8 の位置があります。横に広い画像にはもっと必要です。そのときは表を*引き伸ばし*ます。角は角に合わせ、学習された値の間は直線で結びます。192 個の数のうちの一つを一行に沿って、学習されたままの値と 15 列に引き伸ばした値で示します。
+# 表には 8 x 8 の位置があります。横に広い画像にはもっと必要です。そのときは表を*引き伸ばし*ます。角は角に合わせ、学習された値の間は直線で結びます。192 個の数のうちの一つを、位置ごとの色で、アプリの*前処理*（Preprocess）タブと同じ描き方で示します。8 x 15 個のパッチの画像は、点のところで表を読みます。
 
 # %%
-import plotly.graph_objects as go
-
 stretched = embedding.positions(8, 15).detach()
-entry = int(positions.detach()[0].std(dim=0).argmax())
-figure = go.Figure(layout={"height": 280, "template": "plotly_white"})
-for table, name, mode, color in (
-    (stretched, "stretched to 15", "lines+markers", IMAGE),
-    (positions.detach(), "learned, 8", "markers", TEXT),
-):
-    y = table[0, :, entry].numpy()
-    line = {"x": np.linspace(0, 1, len(y)), "y": y, "line": {"color": color, "dash": "dot"}}
-    figure.add_scatter(**line, name=name, mode=mode)
-figure.update_xaxes(title="from left to right")
-show(figure, "学習された 8 点と、それらを結ぶ直線の上の 15 点")
+columns = np.linspace(0, 7, 15)  # 15 places, corner on corner over 8
+dots = np.array([(row, column) for row in range(8) for column in columns])
+left = np.floor(columns).astype(int)
+right, part = np.minimum(left + 1, 7), torch.tensor(columns - left)[:, None]
+learned = positions.detach()
+between = (1 - part) * learned[:, left] + part * learned[:, right]
+torch.testing.assert_close(between.float(), stretched, rtol=1e-4, atol=1e-4)
+
+entry = int(learned[0].std(dim=0).argmax())
+number = learned[..., entry].numpy()
+title = f"number {entry} of every place, and where 8 x 15 patches read it"
+show(
+    table_map(number, title=title, top=float(abs(number).max()), reads=dots),
+    "8 × 8 の色つきの四角と、端から端まで 15 個ずつ並ぶ 8 行の点",
+)
 
 # %% [markdown]
-# （凡例：線で結ばれた点が「15 列に引き伸ばした」表、離れた点が「学習された 8 個」の値。横軸は左から右です。）
+# （図の題：各位置の何番目の数か、そして 8 x 15 個のパッチがそれを読むところ。青は零より小さく、橙は大きい値です。）
 #
 # ## 文もベクトルになる
 #
@@ -266,15 +269,15 @@ print(len(mine), "個の単語片（[CLS] と [SEP] を含む）+ クラス 1 �
 print("=", len(z), "個のベクトル")
 
 # %%
-figure, axes = canvas(8, 2.6)
-axes.imshow(z.detach().T.numpy(), aspect="auto", cmap="PuOr_r", vmin=-3, vmax=3)
-axes.axvspan(-0.5, len(mine) - 0.5, color=TEXT, alpha=0.12)
-axes.set(title="the list that the transformer reads", ylabel="192 numbers each")
-axes.set_xticks([len(mine) / 2, len(mine) + 32], ["words", "class and patches"])
-show(figure, "192 個の数の列が 72 本：単語 7、クラス 1、パッチ 64")
+pieces = [model.tokenizer.token(i) for i in text.ids[0].tolist()]
+names = [*pieces, "class", *(f"patch {k + 1}" for k in range(len(tokens)))]
+show(
+    joined_matrix(z.detach().numpy(), text_tokens=len(mine), names=names, chosen=2),
+    "192 個の数の行が 72 本：単語 7、クラス 1、パッチ 64",
+)
 
 # %% [markdown]
-# （図の題：Transformer が読む列。縦軸は一つのベクトルの 192 個の数、横軸は左が単語、右がクラスとパッチです。）
+# （Transformer が読む列です。一行が一つのベクトルで、アプリの*ツアー*（Tour）と同じ描き方です。上が単語、下がクラスとパッチ、枠は「fox」。青は零より小さく、橙は大きい値です。）
 #
 # **何が失われたか。** 四角の中では細部が失われました。768 個の数が 192 個になったのです。（発表された ViLT では 3,072 個が 768 個になります。）四角の間では、検出器なら教えてくれたはずのことが失われました。この列には物体も輪郭も名前もありません。どこがキツネでどこが背景なのかは、Transformer の各層が見つけることになります。それがノートブック 2 です。
 #

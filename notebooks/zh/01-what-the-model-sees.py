@@ -50,7 +50,8 @@ from einops import rearrange
 
 from lesson import canvas, check, show, turn
 from vilt_core.data.image import normalise
-from vilt_core.viz.palette import IMAGE, TEXT
+from vilt_core.viz.journey import joined_matrix
+from vilt_core.viz.positions import table_map
 from vilt_core.viz.sheet import sheet
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
@@ -199,26 +200,28 @@ turn(alike, "8 乘 8 的位置网格，选中的位置及其周围最亮", row=(
 #
 # ### 别的尺寸的图片
 #
-# 表里有 8 x 8 个位置，更宽的图片需要更多。这时把表*拉伸*，角对着角，学到的值之间用直线相连。下面是 192 个数中的一个沿着一行的样子：学到的，以及拉伸到 15 列的。
+# 表里有 8 x 8 个位置，更宽的图片需要更多。这时把表*拉伸*，角对着角，学到的值之间用直线相连。下面是 192 个数中的一个，每个位置一种颜色，与应用的*预处理*（Preprocess）标签页画法相同。8 x 15 个图像块的图片在圆点处读表：
 
 # %%
-import plotly.graph_objects as go
-
 stretched = embedding.positions(8, 15).detach()
-entry = int(positions.detach()[0].std(dim=0).argmax())
-figure = go.Figure(layout={"height": 280, "template": "plotly_white"})
-for table, name, mode, color in (
-    (stretched, "stretched to 15", "lines+markers", IMAGE),
-    (positions.detach(), "learned, 8", "markers", TEXT),
-):
-    y = table[0, :, entry].numpy()
-    line = {"x": np.linspace(0, 1, len(y)), "y": y, "line": {"color": color, "dash": "dot"}}
-    figure.add_scatter(**line, name=name, mode=mode)
-figure.update_xaxes(title="from left to right")
-show(figure, "学到的八个点，以及它们之间直线上的十五个点")
+columns = np.linspace(0, 7, 15)  # 15 places, corner on corner over 8
+dots = np.array([(row, column) for row in range(8) for column in columns])
+left = np.floor(columns).astype(int)
+right, part = np.minimum(left + 1, 7), torch.tensor(columns - left)[:, None]
+learned = positions.detach()
+between = (1 - part) * learned[:, left] + part * learned[:, right]
+torch.testing.assert_close(between.float(), stretched, rtol=1e-4, atol=1e-4)
+
+entry = int(learned[0].std(dim=0).argmax())
+number = learned[..., entry].numpy()
+title = f"number {entry} of every place, and where 8 x 15 patches read it"
+show(
+    table_map(number, title=title, top=float(abs(number).max()), reads=dots),
+    "八乘八个彩色方块，以及八行从一边到另一边、每行十五个的圆点",
+)
 
 # %% [markdown]
-# （图例：虚线相连的点是“拉伸到 15 列”的表，单独的点是“学到的 8 个”值；横轴从左到右。）
+# （图题：每个位置的第几个数，以及 8 x 15 个图像块读它的地方；蓝色小于零，橙色大于零。）
 #
 # ## 句子也变成向量
 #
@@ -266,15 +269,15 @@ print(len(mine), "个词片（含 [CLS] 和 [SEP]）+ 1 个类别词元 +", len(
 print("=", len(z), "个向量")
 
 # %%
-figure, axes = canvas(8, 2.6)
-axes.imshow(z.detach().T.numpy(), aspect="auto", cmap="PuOr_r", vmin=-3, vmax=3)
-axes.axvspan(-0.5, len(mine) - 0.5, color=TEXT, alpha=0.12)
-axes.set(title="the list that the transformer reads", ylabel="192 numbers each")
-axes.set_xticks([len(mine) / 2, len(mine) + 32], ["words", "class and patches"])
-show(figure, "72 列，每列 192 个数：七个词、一个类别词元、64 个图像块")
+pieces = [model.tokenizer.token(i) for i in text.ids[0].tolist()]
+names = [*pieces, "class", *(f"patch {k + 1}" for k in range(len(tokens)))]
+show(
+    joined_matrix(z.detach().numpy(), text_tokens=len(mine), names=names, chosen=2),
+    "72 行，每行 192 个数：七个词、一个类别词元、64 个图像块",
+)
 
 # %% [markdown]
-# （图题：Transformer 读的那一列；纵轴是每个向量的 192 个数，横轴左边是词，右边是类别词元和图像块。）
+# （Transformer 读的那一列，每行一个向量，与应用的*导览*（Tour）画法相同：上面是词，下面是类别词元和图像块，框住的是“fox”；蓝色小于零，橙色大于零。）
 #
 # **丢失了什么？** 在一个方块之内，丢的是细节：768 个数变成了 192 个。（已发表的 ViLT 是 3,072 个变成 768 个。）在方块之间，丢的是检测器本来会告诉我们的东西：这列向量里没有物体，没有轮廓，也没有名称。哪里是狐狸、哪里是背景，要由 Transformer 的各层去弄明白。那是第 2 本笔记本的内容。
 #

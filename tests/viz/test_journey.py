@@ -40,7 +40,8 @@ def test_the_matrix_is_all_there_with_a_mark_on_one_row():
     assert [(mark.y0, mark.y1) for mark in marks] == [(3.5, 4.5)]
     edges = [(s.y0, s.y1) for s in figure.layout.shapes if s.type == "line"]
     assert edges == [(-0.5, 2.5), (2.5, 6.5)]
-    assert figure.data[0].customdata[4][0] == "5. row 4"
+    assert figure.data[0].y[4] == "5. row 4"
+    assert figure.layout.yaxis.type == "category"
 
 
 @pytest.mark.parametrize(("names", "chosen"), [(["a"], 0), (["a", "b"], 2), (["a", "b"], -1)])

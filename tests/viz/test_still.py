@@ -1,10 +1,14 @@
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from matplotlib.colors import to_hex
 
 from vilt_core.viz.curves import trace_curves
 from vilt_core.viz.families import Parts, proportions, stacked_costs
+from vilt_core.viz.journey import joined_matrix, layer_curves
+from vilt_core.viz.palette import IMAGE, TEXT
 from vilt_core.viz.plan import plan_matrix
+from vilt_core.viz.positions import table_map
 from vilt_core.viz.sheet import sheet
 from vilt_core.viz.still import still
 
@@ -142,6 +146,32 @@ def test_markers_lines_and_plotly_colours():
     heat = go.Figure(go.Heatmap(z=[[0.0, 1.0]], colorscale="Oranges"))
     colors = still(heat).axes[0].images[0].get_cmap()
     assert colors(1.0)[:3] == pytest.approx((127 / 255, 39 / 255, 4 / 255), abs=0.01)
+
+
+def test_a_joint_matrix_keeps_its_edges_its_frame_and_its_two_kinds_of_rows():
+    names = [f"row {place}" for place in range(7)]
+    drawn = still(joined_matrix(np.eye(7), text_tokens=3, names=names, chosen=4))
+    axes = drawn.axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[-0.5, 2.5], [2.5, 6.5]]
+    assert [to_hex(line.get_color()) for line in axes.lines] == [TEXT, IMAGE]
+    (frame,) = axes.patches
+    assert (frame.get_y(), frame.get_height(), frame.get_fill()) == (3.5, 1.0, False)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["words", "patches"]
+
+
+def test_where_the_reader_stands_is_an_upright_line_and_shares_are_percent():
+    figure = layer_curves({"one": [0.1, 0.5, 0.9]}, at=2, x="layer", y="share", percent=True)
+    drawn = still(figure)
+    axes = drawn.axes[0]
+    assert list(axes.lines[1].get_xdata()) == [2, 2]
+    assert list(axes.lines[1].get_ydata()) == [0, 1]  # of the height
+    drawn.canvas.draw()
+    assert "80%" in [label.get_text() for label in axes.get_yticklabels()]
+
+
+def test_a_map_has_square_cells():
+    drawn = still(table_map(np.eye(4), title="a table", top=1.0))
+    assert drawn.axes[0].get_aspect() == 1
 
 
 def test_what_it_cannot_draw_is_named():

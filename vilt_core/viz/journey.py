@@ -75,8 +75,7 @@ def joined_matrix(
         )
     labels = [f"{place + 1}. {name}" for place, name in enumerate(names)]
     trace = _signed(rows, ygap=0)
-    trace.update(customdata=np.repeat(np.array(labels)[:, None], rows.shape[1], axis=1))
-    trace.update(hovertemplate="row %{customdata}, number %{x}: %{z:.2f}<extra></extra>")
+    trace.update(y=labels, hovertemplate="row %{y}, number %{x}: %{z:.2f}<extra></extra>")
     figure = go.Figure(trace)
     quiet(figure, height=400)
     figure.update_layout(margin={"l": 12, "r": 12, "t": 12, "b": 42})
@@ -84,6 +83,7 @@ def joined_matrix(
     _small_titles(figure)
     middle = [(text_tokens - 1) / 2, text_tokens + (len(rows) - text_tokens - 1) / 2]
     figure.update_yaxes(
+        type="category",  # whose numbers, of ticks and shapes, are those of the rows
         autorange="reversed",
         showgrid=False,
         tickvals=middle,

@@ -13,10 +13,13 @@ import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from vilt_core.viz.palette import PLAIN
 
 _PIXELS = 100  # of plotly's height to an inch
+_DASHES = {"dash": "--", "dot": ":"}
 _TAG = re.compile(r"<[^>]*>")
 
 
@@ -59,12 +62,8 @@ def still(figure: go.Figure, *, width: float = 8.0) -> Figure:
         across, up = layout.get(name, {}), layout.get(_axis(own[0], "yaxis"), {})
         _dress(axes, across, up)
         for shape in layout.get("shapes", ()):
-            if _axis_name(shape.get("yref", "y").removesuffix(" domain")) == _axis(own[0], "yaxis"):
-                axes.axhline(shape["y0"], color=PLAIN, linestyle="--", linewidth=1.2)
-            elif shape.get("yref") == "paper" and _axis_name(shape.get("xref", "x")) == name:
-                ends = [shape["x0"], shape["x1"]], [shape["y0"], shape["y1"]]
-                above = axes.get_xaxis_transform()
-                axes.plot(*ends, color=PLAIN, linewidth=1.2, transform=above, clip_on=False)
+            if _belongs(shape, across=name, up=_axis(own[0], "yaxis")):
+                _shape(axes, shape)
         named = any(trace.name and trace.showlegend is not False for trace in own)
         if len(own) > 1 and named and not outside:
             axes.legend(fontsize=8, frameon=False)
@@ -142,6 +141,42 @@ def _note(axes: Axes, note: Any) -> None:
     )
 
 
+def _belongs(shape: dict, *, across: str, up: str) -> bool:
+    """Whether a shape lies on the axes of these names, or on one of them and the whole paper."""
+    named = {
+        _axis_name(shape.get(ref, ref[0]).removesuffix(" domain"))
+        for ref in ("xref", "yref")
+        if shape.get(ref) != "paper"
+    }
+    return bool(named) and named <= {across, up}
+
+
+def _shape(axes: Axes, shape: dict) -> None:
+    """A line or a frame, in numbers of an axis or in shares of the whole."""
+    shares = [
+        shape.get(ref, "").endswith(("paper", "domain")) for ref in ("xref", "yref")
+    ]  # of the width, of the height
+    place = {
+        (False, False): axes.transData,
+        (False, True): axes.get_xaxis_transform(),
+        (True, False): axes.get_yaxis_transform(),
+        (True, True): axes.transAxes,
+    }[shares[0], shares[1]]
+    (x0, x1), (y0, y1) = (shape["x0"], shape["x1"]), (shape["y0"], shape["y1"])
+    line = shape.get("line", {})
+    color, width = _color(line.get("color", PLAIN)), 0.6 * line.get("width", 2)
+    if shape["type"] == "rect":
+        fill = shape.get("fillcolor")
+        frame = Rectangle((x0, y0), x1 - x0, y1 - y0, transform=place, fill=fill is not None)
+        frame.set(facecolor=_color(fill or "none"), edgecolor=color, linewidth=width)
+        frame.set_alpha(shape.get("opacity"))
+        axes.add_patch(frame)
+        return
+    dashes = _DASHES.get(line.get("dash"), "-")
+    style = {"color": color, "linestyle": dashes, "linewidth": width}
+    axes.plot([x0, x1], [y0, y1], transform=place, clip_on=False, **style)
+
+
 def _heatmap(figure: Figure, axes: Axes, trace: Any) -> None:
     stops = [(at, _color(color)) for at, color in trace.colorscale]
     colors = LinearSegmentedColormap.from_list("own", stops)
@@ -158,7 +193,6 @@ def _heatmap(figure: Figure, axes: Axes, trace: Any) -> None:
 
 def _lines(axes: Axes, trace: Any) -> None:
     mode = trace.mode or "lines"
-    dashes = {"dash": "--", "dot": ":"}
     at = range(len(trace.y)) if trace.x is None else list(trace.x)
     if trace.x is not None and isinstance(trace.x[0], str):
         at = range(len(trace.x))
@@ -167,7 +201,7 @@ def _lines(axes: Axes, trace: Any) -> None:
         at,
         list(trace.y),
         color=trace.line.color or trace.marker.color,
-        linestyle=dashes.get(trace.line.dash, "-") if "lines" in mode else "none",
+        linestyle=_DASHES.get(trace.line.dash, "-") if "lines" in mode else "none",
         marker="o" if "markers" in mode else None,
         markersize=4,
         label=trace.name,
@@ -182,9 +216,9 @@ def _dress(axes: Axes, across: dict, up: dict) -> None:
         axes.set_xscale("log")
     if up.get("type") == "log":
         axes.set_yscale("log")
-    for side, bounds, ticks in (
-        (across, axes.set_xlim, axes.set_xticks),
-        (up, axes.set_ylim, axes.set_yticks),
+    for side, axis, bounds, ticks in (
+        (across, axes.xaxis, axes.set_xlim, axes.set_xticks),
+        (up, axes.yaxis, axes.set_ylim, axes.set_yticks),
     ):
         if side.get("range"):
             bounds(
@@ -194,6 +228,12 @@ def _dress(axes: Axes, across: dict, up: dict) -> None:
         if at and not isinstance(at[0], str):  # named places have their ticks already
             ticks(at, [_text(str(words)) for words in side.get("ticktext") or at])
             ticks([], minor=True)
+        elif side.get("tickformat") == ".0%":
+            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        elif side.get("ticksuffix"):
+            axis.set_major_formatter(StrMethodFormatter("{x:g}" + side["ticksuffix"]))
+    if up.get("scaleanchor"):
+        axes.set_aspect("equal")
     axes.xaxis.set_visible(across.get("visible") is not False)
     axes.yaxis.set_visible(up.get("visible") is not False)
     if up.get("autorange") == "reversed" and not axes.yaxis_inverted():
@@ -203,9 +243,12 @@ def _dress(axes: Axes, across: dict, up: dict) -> None:
 
 
 def _color(said: str) -> Any:
-    """A colour as matplotlib knows it: plotly also says "rgb(127,39,4)"."""
-    numbers = re.fullmatch(r"rgb\((\d+), ?(\d+), ?(\d+)\)", said)
-    return tuple(int(number) / 255 for number in numbers.groups()) if numbers else said
+    """A colour as matplotlib knows it: plotly also says "rgb(127,39,4)", "rgba(127,39,4,0.5)"."""
+    numbers = re.fullmatch(r"rgba?\((\d+), ?(\d+), ?(\d+)(?:, ?([\d.]+))?\)", said)
+    if numbers is None:
+        return said
+    *parts, opacity = numbers.groups()
+    return (*(int(part) / 255 for part in parts), float(opacity or 1))
 
 
 def _axis(trace: Any, side: str) -> str:
