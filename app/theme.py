@@ -81,6 +81,7 @@ def head() -> str:
     <meta name="description" content="See, question and take apart a vision-language transformer.">
     <style id="lab-styles">{ours}</style>
     <script>{static("stream.js")}</script>
+    <script>{static("steady.js")}</script>
     <script>{saving()}</script>
     """
 

@@ -391,3 +391,43 @@ def test_a_scene_changed_again_while_the_model_thinks_is_the_one_that_counts(vis
         return found is not None and from_code(found[1]).objects[0].x == moved
 
     page.wait_for_url(tells)
+
+
+# A press counts for what it was put on, though the page fills meanwhile and moves it away.
+
+PUSH = """tall => {
+  const theme = document.querySelector(".lab-theme"), space = document.createElement("div");
+  document.body.prepend(space);
+  const push = () => { space.style.height = `${tall}px`; };
+  theme.addEventListener("pointerdown", push, { once: true });
+}"""
+
+
+@pytest.mark.parametrize(
+    ("moves", "drags", "counts"), [(0, 0, True), (300, 0, True), (300, 120, False)]
+)
+def test_a_press_counts_though_the_page_moves_unless_the_hand_does(follow, moves, drags, counts):
+    page = follow("tab=tour")
+    theme = page.locator(".lab-theme")
+    expect(theme).to_have_attribute("aria-pressed", "false")
+    page.evaluate(PUSH, moves)
+    box = theme.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 5 - drags, box["y"] + 5)
+    page.mouse.up()
+    page.wait_for_timeout(100)
+    expect(theme).to_have_attribute("aria-pressed", str(counts).lower())
+
+
+def test_nothing_below_moves_when_a_figure_can_be_kept(follow):
+    page = follow("tab=tour&stop=3")
+    there(page.locator("#stop-2-picture .lab-save"))
+    own = "box => box.getBoundingClientRect().height"
+    for host in ("#stop-2-picture", "#stop-2-plot-0"):
+        box = page.locator(host)
+        there(box.locator(".lab-save"))
+        with_it = box.evaluate(own)
+        box.locator(".lab-save").evaluate("menu => { menu.hidden = true; }")
+        assert box.evaluate(own) == pytest.approx(with_it, abs=1)
