@@ -42,6 +42,9 @@ _WAIT = 0.5  # seconds between two looks at an index that somebody else builds
 # Who builds an index, or waits for one, keeps no place among those who search.
 _BUILDING = threading.Lock()
 _SEARCHING = threading.BoundedSemaphore(2)
+# With which pictures of its album each index was last brought up to date: a query looks at the
+# folder again, and reads the index and what was broken again only where something has changed.
+_UP_TO_DATE: dict[Path, tuple["Entry", ...]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,16 @@ def world_of(gallery: str, model: str | None = None) -> str:
     return speaks if drawn or encoders.source("photographs") is None else "photographs"
 
 
+def out_of_its_world(gallery: str, model: str | None = None) -> bool:
+    """Whether files are searched by models that know stickers alone: a guess, however sure.
+
+    Raises:
+        ValueError: As ``world_of``.
+    """
+    drawn = names().get(gallery, "").startswith("world:")
+    return not drawn and world_of(gallery, model) == "stickers"
+
+
 def _judge(world: str, model: str | None) -> "Predictor | None":
     """Who ranks a shortlist: the model that speaks, or else one that knows this world and is here.
 
@@ -105,7 +118,7 @@ def names() -> dict[str, str]:
         found |= {f"{count:,} scenes": f"world:test:{count}" for count in (1000, 10_000)}
     found["Photographs"] = str(FOLDER)
     if folder := os.environ.get("VILT_LAB_PICTURES"):
-        found["Your folder"] = folder
+        found["Your folder"] = os.path.expanduser(folder)  # noqa: PTH111 - the shell may not have
     return found | {UPLOADS: ""}
 
 
@@ -247,6 +260,9 @@ def _build(gallery: str, asked: "DualEncoder") -> Iterator[tuple[int, int]]:
     folder = _folder(album, asked)
     if _scenes(gallery) is not None and is_index(folder):
         return  # scenes never change
+    listed = album.entries()
+    if _UP_TO_DATE.get(folder) == listed and is_index(folder):
+        return
     step = None
     while step is None or step.done < step.total:
         # Nothing is held between two steps: a page may be closed, or its Stop pressed, at any time.
@@ -259,6 +275,7 @@ def _build(gallery: str, asked: "DualEncoder") -> Iterator[tuple[int, int]]:
         except OSError as error:
             raise ValueError(f"the index cannot be kept: {error.strerror or error}") from error
         yield step.done, step.total
+    _UP_TO_DATE[folder] = listed
 
 
 def _read(uploads: Sequence[str], asked: "DualEncoder") -> Iterator[tuple[int, int]]:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 _ALONE = "The dual encoder alone ranks these: while ViLT-B/32 speaks, it judges the first of them."
+_STRANGE = (
+    "These models have seen stickers alone, so their order of photographs is chance: name a CLIP "
+    "in VILT_LAB_ENCODER, such as openai/clip-vit-base-patch32, or choose ViLT-B/32."
+)
 _WAITING = "Say what you are looking for, or take one of the suggestions."
 
 
@@ -35,15 +39,27 @@ def progress(wait: Wait) -> dict[str, Any]:
 
 
 def pictures(
-    found: "Found", places: Sequence[Place], truths: Sequence[bool | None]
+    found: "Found",
+    places: Sequence[Place],
+    truths: Sequence[bool | None],
+    *,
+    strange: bool = False,
 ) -> dict[str, Any]:
-    """Pictures, in the order of the hits, and whether the sentence is true of each."""
+    """Pictures, in the order of the hits, and whether the sentence is true of each.
+
+    Args:
+        found: the hits.
+        places: of those that are shown.
+        truths: where the sentence is one of the world's own.
+        strange: whether nobody who judged has ever seen such pictures.
+    """
     hits = [
         {"picture": _thumbnail(place), "says": place.name, "truth": truth, **_scores(hit)}
         for hit, place, truth in zip(found.hits, places, truths, strict=False)
     ]
     alone = not found.cost.forwards and not found.broken
-    return nothing(_ALONE if alone else _passed_over(found)) | {"hits": hits}
+    says = [_STRANGE] if strange else [_ALONE] if alone else []
+    return nothing(" ".join(filter(None, [*says, _passed_over(found)]))) | {"hits": hits}
 
 
 def sentences(found: "Found") -> dict[str, Any]:

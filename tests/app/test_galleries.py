@@ -214,9 +214,45 @@ def test_too_much_for_one_by_one_is_refused(alone):
 def test_a_folder_on_this_machine_is_offered_where_it_is_named(alone, uploads, monkeypatch):
     from pathlib import Path
 
-    monkeypatch.setenv("VILT_LAB_PICTURES", str(Path(uploads[0]).parents[1]))
-    shown, *_ = last("A cat", "Your folder", None, 32, TINY)
-    assert len(shown["hits"]) == 3
+    folder = Path(uploads[0]).parents[1]
+    monkeypatch.setenv("HOME", str(folder.parent))
+    for named in (str(folder), f"~/{folder.name}"):
+        monkeypatch.setenv("VILT_LAB_PICTURES", named)
+        shown, *_ = last("A cat", "Your folder", None, 32, TINY)
+        assert len(shown["hits"]) == 3
+
+
+def test_models_of_stickers_say_that_they_guess_of_photographs(clip, alone, uploads):
+    shown, *_ = last("A cat", SCENES, None, 4, TINY)
+    assert shown["says"] == ""
+    shown, *_ = last("A cat", galleries.UPLOADS, uploads, 4, TINY)
+    assert shown["says"].startswith("These models have seen stickers alone")
+
+
+def test_a_folder_is_read_again_only_where_something_in_it_has_changed(
+    brought, tmp_path, monkeypatch
+):
+    from vilt_core.search import store
+
+    brought.go.set()
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for at in range(3):
+        Image.new("RGB", (40, 30), (70 * at, 90, 30)).save(folder / f"{at}.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    monkeypatch.setenv("VILT_LAB_PICTURES", str(folder))
+    built = []
+    build = store.build_index
+    monkeypatch.setattr(store, "build_index", lambda *given: built.append(1) or build(*given))
+    asked = ("A red cup", "Your folder", None, 2, "ViLT-B/32")
+    last(*asked)
+    first = len(built)
+    last(*asked)
+    assert len(built) == first > 0
+    Image.new("RGB", (40, 30), (1, 2, 3)).save(folder / "new.png")
+    *_, meter = last(*asked)[:2]
+    assert len(built) > first
+    assert "2 of 4" in meter
 
 
 def test_a_model_that_makes_no_vectors_gets_one_sentence(tiny_folder, tiny, monkeypatch):

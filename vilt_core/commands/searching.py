@@ -25,8 +25,8 @@ class Index:
         from vilt_core.search.albums import album_of
         from vilt_core.search.store import build_index, load_index
 
-        album, passed = album_of(self.source), 0
-        steps = build_index(self.to, album, _encoder(self.model), kind=self.kind)
+        album, encoder, passed = album_of(self.source), _encoder(self.model), 0
+        steps = build_index(self.to, album, encoder, kind=self.kind)
         with tqdm(unit="picture") as bar:
             for step in steps:
                 bar.total = step.total
@@ -35,7 +35,10 @@ class Index:
                     bar.write(f"passed over  {one.key}: {one.why}")
                 passed += len(step.broken)
         print(f"{len(load_index(self.to).entries):,} pictures in {self.to}, {passed} passed over")
-        print(f'\n  python -m vilt_core search {self.to} "a cat" --encoder {self.model}')
+        # A model of stickers would spoil what an encoder of photographs finds.
+        alone = "" if encoder.domain == "stickers" else " --shortlist 0"
+        asked = f'python -m vilt_core search {self.to} "a cat" --encoder {self.model}{alone}'
+        print(f"\n  {asked}")
 
 
 @dataclass(frozen=True, kw_only=True)
