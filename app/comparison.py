@@ -5,12 +5,13 @@ torch and plotly are imported on first use, so that the page is there before the
 
 import json
 import os
+import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from app import services
 from app.services import Key
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from vilt_core.predictor import Predictor
     from vilt_core.viz.passage import Answered, Detected
 
+_T = TypeVar("_T")
 Found = dict[str, Any]  # what ``python -m vilt_core bench families`` writes
 Measure = Literal["Time", "FLOPs", "Parameters"]
 
@@ -58,6 +60,51 @@ def size() -> "Size":
     return "mini" if os.environ.get("VILT_LAB_REHEARSAL") else "published"
 
 
+# Work that takes minutes, and that one may leave.
+
+
+class _LeftError(Exception):
+    """Nobody waits for it any longer."""
+
+
+def _attended(work: Callable[[Callable[[], None]], Iterator[_T]]) -> Generator[_T | None]:
+    """What work gives, and None again and again while it gives nothing: one may stop there.
+
+    Args:
+        work: is given what to call from time to time; where nobody listens any more, that ends it.
+    """
+    left, there, end = threading.Event(), queue.SimpleQueue[Any](), object()
+
+    def between() -> None:
+        if left.is_set():
+            raise _LeftError
+
+    def run() -> None:
+        try:
+            for one in work(between):
+                there.put(one)
+                between()
+        finally:
+            there.put(end)
+
+    pool = ThreadPoolExecutor(1, thread_name_prefix="attended")
+    running = pool.submit(run)
+    try:
+        while True:
+            try:
+                found = there.get(timeout=_BEAT)
+            except queue.Empty:
+                yield None
+                continue
+            if found is end:
+                running.result()  # raises what the work has raised
+                return
+            yield found
+    finally:
+        left.set()
+        pool.shutdown(wait=False)
+
+
 # Measured before, and here.
 
 
@@ -67,12 +114,16 @@ def shipped() -> Found:
     return json.loads(SHIPPED.read_text(encoding="utf-8"))
 
 
-def steps() -> Iterator["Step"]:
-    """Measure all of it on this machine, one thing at a time."""
+def steps() -> "Generator[Step | None]":
+    """Measure all of it on this machine, one thing at a time; None while one takes its time.
+
+    Whoever stops listening ends it before a model's next run.
+    """
     from vilt_core.bench import setting_of
     from vilt_core.bench.families import family_steps
 
-    return family_steps(setting_of("auto", rehearsal=size() == "mini"))
+    setting = setting_of("auto", rehearsal=size() == "mini")
+    return _attended(lambda between: family_steps(setting, between=between))
 
 
 def where(found: Found) -> str:
@@ -278,10 +329,6 @@ def watched(
     return pass_through(name, seen, ids, size=size(), between=between)
 
 
-class _LeftError(Exception):
-    """Nobody waits for it any longer."""
-
-
 def attended(
     image: str | None, sentence: str, key: Key | None, name: str
 ) -> "Generator[Passing | None]":
@@ -293,26 +340,7 @@ def attended(
     Raises:
         ValueError: as ``watched`` does.
     """
-    left = threading.Event()
-
-    def between() -> None:
-        if left.is_set():
-            raise _LeftError
-
-    pool = ThreadPoolExecutor(1, thread_name_prefix="watching")
-    work = pool.submit(watched, image, sentence, key, name, between)
-    try:
-        while True:
-            try:
-                found = work.result(timeout=_BEAT)
-            except TimeoutError:
-                yield None
-            else:
-                yield found
-                return
-    finally:
-        left.set()
-        pool.shutdown(wait=False)
+    return _attended(lambda between: iter((watched(image, sentence, key, name, between),)))
 
 
 DETECTOR = "detector-mini"

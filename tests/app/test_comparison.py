@@ -108,7 +108,7 @@ def test_measuring_draws_each_model_as_it_is_known(rehearsal):
     nothing = next(steps)
     assert nothing[0] is None
     assert "0 of" in nothing[1]
-    known, told, boxes, *_, where = next(steps)
+    known, told, boxes, *_, where = next(step for step in steps if step[0] is not None)
     steps.close()
     assert len(known["families"]) == 1
     assert "1 of" in told
@@ -208,6 +208,42 @@ def test_who_stops_watching_ends_the_model_before_its_next_stage(tiny, rehearsal
             break
         time.sleep(0.01)
     assert seen == [1, 1, 1, "over"]
+
+
+def test_who_stops_measuring_ends_it_before_the_model_runs_again(rehearsal, monkeypatch):
+    from vilt_core.bench import families
+
+    monkeypatch.setattr(comparison, "_BEAT", 0.01)
+    runs, seen = threading.Semaphore(0), []
+    whole = families.family_steps
+
+    def slow(setting: Any, *, between: Any) -> Any:
+        def held() -> None:
+            runs.acquire(timeout=10)
+            between()
+            seen.append(1)
+
+        try:
+            yield from whole(setting, between=held)
+        finally:
+            seen.append("over")
+
+    monkeypatch.setattr(families, "family_steps", slow)
+    measuring = tab.measured("Time")
+    next(measuring)
+    assert next(measuring)[0] is None  # at work, and nothing known yet
+    runs.release(2)
+    for _ in range(1000):
+        if len(seen) == 2:
+            break
+        time.sleep(0.01)
+    measuring.close()
+    runs.release()
+    for _ in range(1000):
+        if "over" in seen:
+            break
+        time.sleep(0.01)
+    assert seen == [1, 1, "over"]
 
 
 @pytest.mark.parametrize(

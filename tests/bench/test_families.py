@@ -107,3 +107,21 @@ def test_a_figure_that_cannot_be_is_told_before_anything_is_measured(
     with pytest.raises(SystemExit):
         main()
     assert said in capsys.readouterr().err
+
+
+def test_it_ends_before_the_next_run_of_a_model_where_that_is_asked():
+    runs = []
+
+    class Left(Exception):
+        pass
+
+    def between() -> None:
+        runs.append(1)
+        if len(runs) == 3:
+            raise Left
+
+    steps = family_steps(SETTING, between=between)
+    assert next(steps).done == 0
+    with pytest.raises(Left):
+        next(steps)
+    assert len(runs) == 3

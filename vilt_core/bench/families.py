@@ -1,6 +1,6 @@
 """The paper's figure 1 and Table 6 again: what every model of figure 2 costs on this machine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,8 +49,14 @@ def measure_families(setting: Setting, *, progress: Progress | None = None) -> d
     return found
 
 
-def family_steps(setting: Setting) -> Iterator[Step]:
-    """The same, one thing at a time, nothing measured before the first: it can be stopped."""
+def family_steps(setting: Setting, *, between: Callable[[], None] | None = None) -> Iterator[Step]:
+    """The same, one thing at a time, nothing measured before the first: it can be stopped.
+
+    Args:
+        setting: Where; a rehearsal takes the small presets.
+        between: Called before each run of a model; what it raises ends all of this. One run of a
+            detector of the published size takes ten seconds on two cores.
+    """
     where = machine(setting.device)
     device, size = setting.device.type, "mini" if setting.rehearsal else "published"
     runs = 2 if setting.rehearsal else RUNS
@@ -72,7 +78,7 @@ def family_steps(setting: Setting) -> Iterator[Step]:
         )
 
     yield step()
-    for found in family_costs(names, size=size, runs=runs, device=device):
+    for found in family_costs(names, size=size, runs=runs, device=device, between=between):
         costs.append(found)
         yield step()
     model = base_model(size, device=device)

@@ -105,6 +105,7 @@ def cost_of(
     image_size: tuple[int, int] = (384, 384),
     runs: int = 5,
     image: Looked | None = None,
+    between: Callable[[], None] | None = None,
 ) -> Cost:
     """Take a model's account, where it lies, on one pair of blank inputs.
 
@@ -118,6 +119,7 @@ def cost_of(
         image_size: Height and width of the picture, pixels.
         runs: Of which the median time counts.
         image: What is looked at instead of a blank picture, where the model lies.
+        between: Called before each of the runs; what it raises ends all of this.
 
     Raises:
         ValueError: A text or a picture that this model cannot read, or no runs at all.
@@ -129,7 +131,12 @@ def cost_of(
     text = TextBatch(ids=ids, mask=torch.ones_like(ids, dtype=torch.bool))
     if image is None:
         image = ImageBatch(pixels=torch.zeros(1, 3, *image_size, device=device))
-    read = partial(model, text, image)
+
+    def read() -> ModelOutput:
+        if between is not None:
+            between()
+        return model(text, image)
+
     with evaluating(model):
         output = read()
         heads = {

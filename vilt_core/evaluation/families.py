@@ -57,6 +57,7 @@ def family_costs(
     runs: int = 5,
     device: str = "cpu",
     progress: Progress | None = None,
+    between: Callable[[], None] | None = None,
 ) -> Iterator[FamilyCost]:
     """Measure models one at a time; whoever has seen enough takes no further one.
 
@@ -68,6 +69,7 @@ def family_costs(
         runs: Of which the median time counts.
         device: Where to compute.
         progress: Told before each model and at the end.
+        between: Called before each run of a model; what it raises ends all of this.
 
     Raises:
         ValueError: A name that no model has, or no runs at all.
@@ -78,13 +80,18 @@ def family_costs(
     for done, name in enumerate(names):
         if progress is not None:
             progress(FACTS[name].title, done, len(names))
-        yield family_cost(name, size=size, runs=runs, device=device)
+        yield family_cost(name, size=size, runs=runs, device=device, between=between)
     if progress is not None:
         progress("", len(names), len(names))
 
 
 def family_cost(
-    name: str, *, size: Size = "published", runs: int = 5, device: str = "cpu"
+    name: str,
+    *,
+    size: Size = "published",
+    runs: int = 5,
+    device: str = "cpu",
+    between: Callable[[], None] | None = None,
 ) -> FamilyCost:
     """Build one model and take its account."""
     model = random_model(name, size=size).to(device)
@@ -99,6 +106,7 @@ def family_cost(
         image_size=image_size,
         runs=runs,
         image=_noise(image_size, device=device),
+        between=between,
     )
     return FamilyCost(name=name, cost=cost, tables=_tables(model))
 
