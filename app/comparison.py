@@ -267,14 +267,18 @@ def learned() -> list[list[Any]]:
 
 
 def differences(found: Found) -> list[tuple[str, str]]:
-    """Why numbers are not the paper's, a sentence a model."""
+    """Why numbers are not the paper's, a sentence a model; and what the detectors cost alone."""
     from vilt_core.evaluation.papers import FACTS
 
-    return [
-        (FACTS[one["name"]].title, FACTS[one["name"]].differs)
-        for one in found["families"]
-        if found["size"] == "published"
+    if found["size"] != "published":
+        return []
+    models = [(FACTS[one["name"]].title, FACTS[one["name"]].differs) for one in found["families"]]
+    alone = [
+        f"{one['name']} {one['parameters'] / 1e6:.1f} M, {one['flops'] / 1e9:,.0f} GFLOPs, "
+        f"{one['milliseconds'] / 1e3:.1f} s."
+        for one in found.get("detectors", [])
     ]
+    return [*models, ("The detectors alone", " ".join(alone))] if alone else models
 
 
 # Two models at work.

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from vilt_core.__main__ import main
 from vilt_core.bench import setting_of
@@ -13,6 +14,8 @@ from vilt_core.bench.families import families_markdown, family_steps, measure_fa
 from vilt_core.bench.families_figure import figure_1
 from vilt_core.evaluation.families import families
 from vilt_core.evaluation.papers import FACTS
+from vilt_core.evaluation.scaling import detectors
+from vilt_core.layers.detector import Detector
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTING = setting_of("cpu", rehearsal=True)
@@ -42,8 +45,9 @@ def found(told):
 def test_in_the_end_every_model_and_both_curves_are_there(found, told):
     assert [one["name"] for one in found["families"]] == families()
     assert len(found["tokens"]) == len(found["sides"]) == 3
-    assert told[0] == (FACTS[families()[0]].title, 0, len(families()) + 6)
-    assert told[-1] == ("", len(families()) + 6, len(families()) + 6)
+    assert [one["name"] for one in found["detectors"]] == ["small ResNet"]
+    assert told[0] == (FACTS[families()[0]].title, 0, len(families()) + 1 + 6)
+    assert told[-1] == ("", len(families()) + 1 + 6, len(families()) + 1 + 6)
     assert {"bench", "hardware", "software", "threads", "company", "rows", "notes"} <= set(found)
 
 
@@ -125,3 +129,14 @@ def test_it_ends_before_the_next_run_of_a_model_where_that_is_asked():
     with pytest.raises(Left):
         next(steps)
     assert len(runs) == 3
+
+
+def test_the_detectors_of_the_paper_are_built_at_their_own_sizes():
+    with torch.device("meta"):
+        held = {
+            name: sum(p.numel() for p in Detector(**config.numbers()).parameters()) / 1e6
+            for name, config in detectors().items()
+        }
+    assert held["ResNet-101"] == pytest.approx(63.7, abs=0.1)
+    assert held["ResNeXt-152"] > held["ResNet-101"]
+    assert {(one.shorter, one.longer) for one in detectors().values()} == {(800, 1333)}

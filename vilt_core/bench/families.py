@@ -16,7 +16,15 @@ from vilt_core.evaluation.families import (
     family_json,
 )
 from vilt_core.evaluation.papers import FACTS, HARDWARE
-from vilt_core.evaluation.scaling import SIDES, TOKENS, base_model, side_costs, token_costs
+from vilt_core.evaluation.scaling import (
+    SIDES,
+    TOKENS,
+    base_model,
+    detector_costs,
+    detectors,
+    side_costs,
+    token_costs,
+)
 from vilt_core.evaluation.tables import table
 
 RUNS = 5
@@ -63,10 +71,11 @@ def family_steps(setting: Setting, *, between: Callable[[], None] | None = None)
     sizes = _REHEARSED if setting.rehearsal else {"tokens": TOKENS, "sides": SIDES}
     names = families()
     ahead = [FACTS[name].title for name in names]
+    ahead += [f"the detector with {name}" for name in detectors(size)]
     ahead += [f"{count} tokens" for count in sizes["tokens"]]
     ahead += [f"{side} x {side} pixels" for side in sizes["sides"]]
     costs: list[FamilyCost] = []
-    curves: dict[str, list[dict[str, Any]]] = {"tokens": [], "sides": []}
+    curves: dict[str, list[dict[str, Any]]] = {"detectors": [], "tokens": [], "sides": []}
 
     def step() -> Step:
         done = len(costs) + sum(map(len, curves.values()))
@@ -80,6 +89,9 @@ def family_steps(setting: Setting, *, between: Callable[[], None] | None = None)
     yield step()
     for found in family_costs(names, size=size, runs=runs, device=device, between=between):
         costs.append(found)
+        yield step()
+    for seen in detector_costs(size, runs=runs, device=device, between=between):
+        curves["detectors"].append(asdict(seen))
         yield step()
     model = base_model(size, device=device)
     for what, points in (
@@ -137,6 +149,7 @@ def families_markdown(found: dict[str, Any]) -> str:
             f"The paper: {HARDWARE}. As its Table 6 counts, without text embedding and heads; "
             "FLOPs here are two a multiplication and addition, the paper does not say its own.",
             table(header, body),
+            *_detectors(found.get("detectors", [])),
             *_curve("tokens", found["tokens"]),
             *_curve("sides", found["sides"]),
             *found["notes"],
@@ -160,6 +173,21 @@ def _table_row(one: dict[str, Any], *, published: bool) -> list[str]:
         f"{counted.milliseconds:,.1f}",
         "-" if row is None else f"~{row.milliseconds}",
     ]
+
+
+def _detectors(points: list[dict[str, Any]]) -> list[str]:
+    if not points:
+        return []
+    rows = [
+        [
+            point["name"],
+            f"{point['parameters'] / 1e6:.1f}",
+            f"{point['flops'] / 1e9:.1f}",
+            f"{point['milliseconds']:,.1f}",
+        ]
+        for point in points
+    ]
+    return [table(["the detector alone, with", "M parameters", "GFLOPs", "ms"], rows)]
 
 
 def _curve(what: str, points: list[dict[str, Any]]) -> list[str]:
