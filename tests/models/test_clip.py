@@ -1,5 +1,7 @@
 """CLIP: parity with transformers' CLIPModel, and the laws of two towers."""
 
+import copy
+
 import pytest
 import torch
 from einops import rearrange
@@ -183,6 +185,14 @@ def test_vectors_have_length_one_and_heads_read_them_joined(model):
 
 def test_training_begins_at_the_published_temperature():
     torch.testing.assert_close(Clip(CONFIG).scale.exp(), torch.tensor(1 / 0.07))
+
+
+def test_scores_are_at_most_a_hundred_times_the_cosine_as_published(model):
+    vectors = torch.nn.functional.normalize(torch.randn(3, 16), dim=-1)
+    sharp = copy.deepcopy(model)
+    sharp.scale.data.fill_(9.0)
+    cosines = vectors @ vectors.mT
+    torch.testing.assert_close(sharp.score(vectors, vectors), 100 * cosines, rtol=1e-4, atol=1e-4)
 
 
 def test_a_picture_is_whole_patches():

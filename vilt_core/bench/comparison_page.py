@@ -27,9 +27,21 @@ _SCORES: tuple[tuple[str, str, Read, Read | None], ...] = (  # with what chance 
     ),
     (
         "retrieval",
+        "scene of a caption, first 10",
+        lambda r: r["text_to_image"]["r10"],
+        lambda r: r["chance"]["text_to_image"]["r10"],
+    ),
+    (
+        "retrieval",
         "caption of a scene, first 1",
         lambda r: r["image_to_text"]["r1"],
         lambda r: r["chance"]["image_to_text"]["r1"],
+    ),
+    (
+        "retrieval",
+        "caption of a scene, first 10",
+        lambda r: r["image_to_text"]["r10"],
+        lambda r: r["chance"]["image_to_text"]["r10"],
     ),
     ("matching", "matched or not", lambda r: r["accuracy"], lambda r: r["chance"]),
     ("matching", "one word changed", lambda r: r["hard_negatives"], lambda r: r["chance"]),

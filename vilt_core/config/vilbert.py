@@ -48,7 +48,7 @@ def vilbert_base(*, vocab_size: int = 30522, answers: int = 0) -> VilbertConfig:
 
 
 def vilbert_mini(*, vocab_size: int, answers: int) -> VilbertConfig:
-    """ViLBERT for the sticker world: the published proportions at an eighth of the width."""
+    """ViLBERT for the sticker world: the published proportions at a sixth of the width."""
     return VilbertConfig(
         vocab_size=vocab_size,
         answers=answers,

@@ -23,6 +23,7 @@ from vilt_core.layers.text import PlainTextEmbedding
 from vilt_core.types import ImageBatch, ModelOutput, PatchEmbeddings, TextBatch
 
 FIRST_SCALE = log(1 / 0.07)  # of the scores, as a logarithm, where training begins
+_SHARPEST = log(100)  # at most, as published
 
 
 class Clip(PairReader):
@@ -117,8 +118,8 @@ class Clip(PairReader):
     def score(
         self, texts: Float[Tensor, "texts e"], images: Float[Tensor, "images e"]
     ) -> Float[Tensor, "texts images"]:
-        """The cosine of every text with every picture, at the learned scale."""
-        return self.scale.exp() * texts @ images.mT
+        """The cosine of every text with every picture, at the learned scale, 100 at most."""
+        return self.scale.clamp(max=_SHARPEST).exp() * texts @ images.mT
 
     def score_all(self, text: TextBatch, image: ImageBatch) -> Float[Tensor, "texts images"]:
         """The score of every text with every picture, each read once."""
