@@ -83,6 +83,16 @@ def test_growth_is_what_was_measured_and_flops_end_where_time_does():
     assert list(measured.y) == [1, 2, 8]
     np.testing.assert_allclose(steps.y, [8 / 6, 4, 8])
     assert figure.layout.shapes[0].x1 == 300
+    assert "take" not in says(figure)  # of lengths that were not measured nothing is said
+
+
+def test_how_much_longer_a_long_sequence_takes_here_is_said_beside_what_the_paper_says():
+    taken = np.array([2.0, 5.0, 9.0])
+    none = np.zeros(0)
+    figure = growth_curves(
+        [20, 300, 400], taken, taken, sides=[], side_milliseconds=none, side_gflops=none
+    )
+    assert "here 300 take 2.5 times as long as 20" in says(figure)
 
 
 def test_growth_may_have_no_points_yet():
