@@ -11,9 +11,11 @@ import torch
 from PIL import Image, ImageDraw
 
 import vilt_core
+from vilt_core.commands.finetune import Finetune
+from vilt_core.commands.machine import Machine
 from vilt_core.data.examples import DataSet, ImageFile, QuestionExample
 from vilt_core.data.folders import open_data
-from vilt_core.interop.lab import load_folder
+from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.predictor import MODELS
 from vilt_core.training import finetuning
 from vilt_core.training.adapt import adapt
@@ -134,6 +136,31 @@ def test_every_task_is_learned_scored_and_told(tiny_bundle, data, tmp_path, task
     told = "\n".join(summary(found))
     assert all(name in told for name in names)
     assert "squares:val" in told
+
+
+def test_the_account_of_a_start_is_never_told_over_another_model(
+    tiny_bundle, data, tmp_path, capsys
+):
+    source, start = data(), tmp_path / "start"
+    save_folder(tiny_bundle, start)
+    to = tmp_path / "mine"
+    machine = Machine(device="cpu", precision="float32", workers=0)
+
+    def command(epochs: float, start: Path = start) -> Finetune:
+        return Finetune(data=source, start=str(start), to=to, epochs=epochs, machine=machine)
+
+    command(2.0).run()
+    assert "Answers: 4" in capsys.readouterr().out
+    report = (to / "finetuned.json").read_text()
+    with pytest.raises(ValueError, match=r"mine holds a finished run of 3 steps, and 6 are asked"):
+        command(4.0).run()
+    other = replace(tiny_bundle, model=copy.deepcopy(tiny_bundle.model))
+    torch.nn.init.normal_(other.model.pooler.dense.weight)
+    save_folder(other, tmp_path / "other")
+    with pytest.raises(ValueError, match=r"begun with another model \(--from\)"):
+        command(2.0, tmp_path / "other").run()
+    assert capsys.readouterr().out == ""
+    assert (to / "finetuned.json").read_text() == report
 
 
 def test_what_is_scored_is_val_and_never_test(data):

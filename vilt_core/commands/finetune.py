@@ -97,8 +97,6 @@ class Finetune:
             augment=self.augment,
             seed=self.seed,
         )
-        if is_main():
-            print(*adapted.account, sep="\n")
         settings, command = self.machine.settings(data=True), typed_command()
         model = finetune(
             adapted.bundle,
@@ -109,6 +107,7 @@ class Finetune:
             task=self.task,
             settings=settings,
             command=command,
+            account=adapted.account,
         )
         if is_main():
             write_report(self.to, account=adapted.account, found=None)

@@ -72,6 +72,11 @@ class Texts(MadeOnDemand[str]):
     def __len__(self) -> int:
         return len(self._ends) - 1
 
+    def content(self) -> Iterator[bytearray | memoryview]:
+        """All letters, and where each string ends: what a digest is made of."""
+        yield self._bytes
+        yield memoryview(self._ends)
+
     def make(self, index: int) -> str:
         """The string at ``index``."""
         return self._bytes[self._ends[index] : self._ends[index + 1]].decode()
@@ -109,6 +114,13 @@ class CaptionedFiles(MadeOnDemand[CaptionExample]):
     def caption_counts(self) -> np.ndarray:
         """How many captions each picture has, (pictures,)."""
         return np.diff(np.frombuffer(self._ends, dtype=np.int64))
+
+    def content(self) -> Iterator[bytearray | memoryview]:
+        """Names and captions: what a digest is made of. Where the folders lie is no part of it."""
+        yield from self._names.content()
+        yield from self._captions.content()
+        yield memoryview(self._folder)
+        yield memoryview(self._ends)
 
     def make(self, index: int) -> CaptionExample:
         """The picture at ``index`` with all its captions."""

@@ -18,7 +18,7 @@ import hashlib
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,13 @@ class Questions(MadeOnDemand[QuestionExample]):
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    def content(self) -> Iterator[bytes | bytearray | memoryview]:
+        """Pictures by their numbers, questions and answers: what a digest is made of."""
+        yield from self._questions.content()
+        for numbers in (self._ids, self._images, self._answers, self._ends, self._majorities):
+            yield memoryview(numbers)
+        yield repr(self._words).encode("utf-8", "backslashreplace")
 
     def make(self, index: int) -> QuestionExample:
         """The question at ``index`` with its answers."""

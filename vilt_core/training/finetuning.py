@@ -4,6 +4,7 @@ python -m vilt_core finetune --task vqa --data FOLDER --from vilt-mini --to runs
 """
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -201,6 +202,7 @@ def finetune(
     task: str,
     settings: Settings | None = None,
     command: str = "",
+    account: Sequence[str] = (),
 ) -> Path:
     """Train an adapted model, or go on where ``folder`` holds the run unfinished.
 
@@ -215,6 +217,7 @@ def finetune(
         task: "vqa", "nlvr2" or "retrieval".
         settings: of the machine.
         command: what the user typed, kept with the model.
+        account: what was adapted, shown before the first step.
 
     Returns:
         The folder of the model.
@@ -228,4 +231,5 @@ def finetune(
         settings=settings,
         look=looking_at(held_out, task=task),
         evaluate_every=look_every(data, batch_size=recipe.stages[0].batch_size),
+        account=account,
     )
