@@ -103,8 +103,9 @@ def answer_list(
     the 2021 code numbers them.
 
     Args:
-        examples: the questions of train, then those of val.
-        normalise: spells alike what means the same: ``evaluation.answers.normalise_answer``.
+        examples: the questions of train, then those of val, the 1,000 pictures that are kept out of
+            training among them.
+        normalise: spells alike what means the same: ``evaluation.answers.plain_answer``.
         at_least: how many questions.
     """
     majorities = (_majority(example) for example in examples)

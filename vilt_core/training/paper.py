@@ -9,8 +9,8 @@ Numbers are those of section 4 of the paper. Where paper and published code diff
 - betas 0.9 and 0.98, no clipping of gradients, as the code; the paper is silent;
 - pictures: the longer side up to 608 pixels, as the code makes of the paper's 640;
 - training data of Flickr30k: the split of that name; the code adds the validation split to it;
-- answers of VQA v2: those of nine questions that are trained on; the code looks at the 1,000
-  pictures that are kept out, too;
+- answers of VQA v2: those of nine questions of train and val, as the code, which counts those about
+  the 1,000 pictures that are kept out, too: 3,129; the paper names their number;
 - texts that need more than 40 tokens: fine-tuning makes room for them, up to 128; both cut them;
 - false texts and pictures are those of other pictures; the code may draw the true one.
 
