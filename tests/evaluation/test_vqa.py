@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from vilt_core.data.examples import DataSet, ImageFile, QuestionExample, ShardIm
 from vilt_core.evaluation import evaluate, vqa_accuracy
 from vilt_core.evaluation.answers import normalise_answer
 from vilt_core.evaluation.inference import evaluating, pixels_of
+from vilt_core.evaluation.sets import data_set_of
 from vilt_core.evaluation.sources import questions_of
 from vilt_core.evaluation.vqa import by_type, predict_answers, worth
 from vilt_core.world.questions import KINDS
@@ -130,6 +132,9 @@ def test_a_file_of_ones_own(bundle, folder):
     )
     asked = questions_of(path)
     assert [one.kind for one in asked] == ["yes/no", "other", "counting"]
+    assert worth(asked, ["YES ", "A  sky", "0"]) == [1.0, pytest.approx(1.0), 1.0]
+    assert worth(asked, ["Yes!", "the sky", "none"]) == [0.0, 0.0, 0.0]
+    asked = questions_of(replace(data_set_of(path, kind="questions"), vqa_rules=True))
     assert asked[1].scores == {"sea": pytest.approx(1.0), "sky": pytest.approx(1.0)}
     assert worth(asked, ["Yes!", "the sky", "none"]) == [1.0, pytest.approx(1.0), 1.0]
     found = vqa_accuracy(bundle, on=path, batch_size=2)  # two sizes of picture in one batch
@@ -154,7 +159,7 @@ def data_set(pictures, answers):
         )
         for at, (picture, said) in enumerate(zip(pictures, answers, strict=True), start=7)
     ]
-    return DataSet(name="mine", split="val", kind="questions", examples=examples)
+    return DataSet(name="mine", split="val", kind="questions", examples=examples, vqa_rules=True)
 
 
 def test_a_data_set(spare, pictures):

@@ -21,8 +21,11 @@ from vilt_core.data.examples import (
 )
 from vilt_core.data.folders import open_data
 from vilt_core.data.image import Processing, to_pixels
+from vilt_core.evaluation.sources import questions_of
+from vilt_core.evaluation.vqa import worth
 from vilt_core.objectives import patch_colours
 from vilt_core.objectives.mlm import IGNORED
+from vilt_core.training.adapt import own_answers
 from vilt_core.training.batches import NOT_ASKED, Row, collate, counts
 from vilt_core.training.examples import ExampleRows, Reading, order
 from vilt_core.training.stages import Stage
@@ -67,7 +70,7 @@ def sets(pictures) -> dict[str, DataSet]:
     )
     named = {"captions": captions, "questions": questions, "statements": statements}
     return {
-        kind: DataSet(name=kind, split="train", kind=kind, examples=examples)
+        kind: DataSet(name=kind, split="train", kind=kind, examples=examples, vqa_rules=True)
         for kind, examples in named.items()
     }
 
@@ -187,6 +190,29 @@ def test_of_people_who_disagree_each_answer_is_worth_its_share(rows_of, sets, pi
     [row] = again.rows(0, range(1))
     assert row.scores.tolist() == pytest.approx([0.6, 1.0, 0.0, 0.0])
     assert row.answer is None
+
+
+def test_each_answer_of_ones_own_is_a_class_of_its_own_and_alone_is_right(
+    rows_of, sets, pictures, tokenizer
+):
+    """VQA v2's rules would make one class of a sign and its opposite, and call both right."""
+    said = ("-1", "1", "C++", "C", "C#", "left/right", "left right", "none", "0", "a", "Müller-Lüd")
+    examples = tuple(
+        QuestionExample(image=pictures[0], question="what?", answers=(answer,), id=answer)
+        for answer in said
+    )
+    data = DataSet(name="mine", split="train", kind="questions", examples=examples)
+    listed = tuple(own_answers(data))
+    assert set(listed) == set(said)
+    reading = replace(rows_of("questions").reading, answers=listed)
+    stage = replace(STAGE, mix={"questions": 1.0}, batch_size=len(said))
+    rows = ExampleRows(stage, data={"questions": data}, reading=reading, seed=0)
+    trained = [row.answer for row in rows.rows(0, range(len(said)))]
+    assert sorted(trained) == list(range(len(said)))
+    for asked, own in zip(questions_of(data), said, strict=True):
+        assert [worth([asked], [given])[0] for given in listed] == [
+            given == own for given in listed
+        ]
 
 
 def test_secret_answers_cannot_be_trained_on(rows_of, sets, pictures):

@@ -133,3 +133,6 @@ class DataSet:
     kind: str  # of KINDS
     examples: Examples
     missing: tuple[str, ...] = ()  # what could not be found, a sentence each
+    # Of questions: whether answers are compared as VQA v2's evaluator does ("Two." is "2"), or by
+    # their letters, whatever their case and white space.
+    vqa_rules: bool = False

@@ -106,6 +106,7 @@ def join(sets: list[DataSet]) -> DataSet:
         kind=sets[0].kind,
         examples=Joined(each.examples for each in sets),
         missing=tuple(f"{each.name}: {line}" for each in sets for line in each.missing),
+        vqa_rules=all(each.vqa_rules for each in sets),
     )
 
 

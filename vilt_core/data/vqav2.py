@@ -65,7 +65,9 @@ def read(root: Path, *, split: str, held_out: int = HELD_OUT) -> DataSet:
         parts = [read(root, split=each, held_out=held_out) for each in ("train", "trainable_val")]
         missing = tuple(line for part in parts for line in part.missing)
         examples = Joined(part.examples for part in parts)
-        return DataSet(name=NAME, split=split, kind=KIND, examples=examples, missing=missing)
+        return DataSet(
+            name=NAME, split=split, kind=KIND, examples=examples, missing=missing, vqa_rules=True
+        )
     part = _PUBLISHED[split]
     file = _file(root, _questions(part))
     asked = field(load_json(file), "questions", list, where=str(file))
@@ -80,7 +82,14 @@ def read(root: Path, *, split: str, held_out: int = HELD_OUT) -> DataSet:
     examples = Questions(asked, answered, folder=folder, where=file.name)
     if answered and (without := sum(q["question_id"] not in answered for q in asked)):
         missing.append(f"the annotations of {without:,} questions of {file.name}")
-    return DataSet(name=NAME, split=split, kind=KIND, examples=examples, missing=tuple(missing))
+    return DataSet(
+        name=NAME,
+        split=split,
+        kind=KIND,
+        examples=examples,
+        missing=tuple(missing),
+        vqa_rules=True,
+    )
 
 
 def held_out_images(images: Iterable[int], count: int = HELD_OUT) -> frozenset[int]:

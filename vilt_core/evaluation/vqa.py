@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vilt_core.evaluation.answers import answer_worth, plain_answer
+from vilt_core.evaluation.answers import answer_worth, comparison
 from vilt_core.evaluation.inference import Progress, evaluating, read_batches, said_first
 from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, is_world
@@ -107,7 +107,7 @@ def predict_answers(
 def worth(asked: Sequence[Asked], answers: Sequence[str]) -> list[float]:
     """What each answer is worth: 0 to 1."""
     return [
-        answer_worth(answer, one.scores, literal=one.literal)
+        answer_worth(answer, one.scores, literal=one.literal, vqa_rules=one.vqa_rules)
         for one, answer in zip(asked, answers, strict=True)
     ]
 
@@ -122,8 +122,9 @@ def by_type(asked: Sequence[Asked], scores: Sequence[float]) -> dict[str, float 
 
 def _best_known(asked: Sequence[Asked], answers: Sequence[str]) -> list[float]:
     """The worth of the best answer to each question that is in the list."""
-    meant, written = set(map(plain_answer, answers)), set(answers)
-    lists = [written if one.literal else meant for one in asked]
+    meant = {rules: set(map(comparison(vqa_rules=rules), answers)) for rules in (True, False)}
+    written = set(answers)
+    lists = [written if one.literal else meant[one.vqa_rules] for one in asked]
     return [
         max((one.scores[answer] for answer in one.scores if answer in known), default=0.0)
         for one, known in zip(asked, lists, strict=True)

@@ -21,7 +21,7 @@ from vilt_core.data.examples import (
 from vilt_core.data.image import HALF, Processing, to_pixels
 from vilt_core.data.sequences import caption_counts
 from vilt_core.data.text import Tokenizer, mask_words
-from vilt_core.evaluation.answers import plain_answer, soft_targets
+from vilt_core.evaluation.answers import comparison, soft_targets
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import Row
 from vilt_core.training.stages import Stage, drawn
@@ -75,8 +75,10 @@ class ExampleRows:
         self.seed = seed
         self.data = {kind: data[wanted.get(kind, kind)] for kind in stage.mix}
         self.starts = {kind: _starts(found) for kind, found in self.data.items()}
+        self.vqa_rules = "questions" in self.data and self.data["questions"].vqa_rules
+        self.compared = comparison(vqa_rules=self.vqa_rules)
         self.answer_index = {
-            plain_answer(answer): place for place, answer in enumerate(reading.answers)
+            self.compared(answer): place for place, answer in enumerate(reading.answers)
         }
         self.agreed = "questions" in self.data and _agreed(self.data["questions"])
         if "statements" in self.data:
@@ -183,10 +185,11 @@ class ExampleRows:
         pixels = self._pixels(seen.image, draw)
         ids = self.reading.tokenizer.encode([seen.question]).batch.ids[0]
         if self.agreed:
-            found = self.answer_index.get(plain_answer(seen.answers[0]), IGNORED)
+            found = self.answer_index.get(self.compared(seen.answers[0]), IGNORED)
             return [Row(pixels=pixels, texts=(ids,), answer=found)]
         scores = torch.zeros(len(self.reading.answers))
-        for place, worth in soft_targets(seen.answers, self.answer_index).items():
+        targets = soft_targets(seen.answers, self.answer_index, vqa_rules=self.vqa_rules)
+        for place, worth in targets.items():
             scores[place] = worth
         return [Row(pixels=pixels, texts=(ids,), scores=scores)]
 
