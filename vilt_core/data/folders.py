@@ -4,8 +4,8 @@ The folder may be of one format, of several that share pictures (COCO and VQA v2
 folders under whatever names (coco/, vg/, conceptual/, sbu/), whose examples are then joined.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vilt_core.data import (
@@ -39,7 +39,8 @@ class Found:
     kind: str  # of KINDS
     folder: Path
     splits: tuple[str, ...]
-    derived: tuple[str, ...] = ()  # those of them that are made of others
+    derived: tuple[str, ...] = ()  # those of them that are made of others, or other names of them
+    files: Mapping[str, Path] = field(default_factory=dict)  # of JSON lines: the file of each split
     read: Callable[[str], DataSet]  # the examples of a split
 
 
@@ -139,6 +140,8 @@ def _own(folder: Path) -> list[Found]:
             kind=kind,
             folder=folder,
             splits=tuple(split for of, split in files if of == kind),
+            derived=tuple(name for of, name in files if of == kind and name in jsonl_sets.VAL[1:]),
+            files={split: file for (of, split), file in files.items() if of == kind},
             read=lambda split, kind=kind: jsonl_sets.read_file(files[kind, split], split=split),
         )
         for kind in KINDS
