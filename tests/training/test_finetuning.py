@@ -15,6 +15,7 @@ from vilt_core.commands.finetune import Finetune
 from vilt_core.commands.machine import Machine
 from vilt_core.data.examples import DataSet, ImageFile, QuestionExample
 from vilt_core.data.folders import open_data
+from vilt_core.evaluation import evaluate
 from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.predictor import MODELS
 from vilt_core.training import finetuning
@@ -22,6 +23,7 @@ from vilt_core.training.adapt import adapt
 from vilt_core.training.engine import Settings
 from vilt_core.training.finetuning import (
     EPOCHS,
+    blind_of,
     default_batch_size,
     default_epochs,
     finetune,
@@ -131,9 +133,13 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
 def test_every_task_is_learned_scored_and_told(tiny_bundle, data, tmp_path, task, names):
     source = data(task)
     model = trained(tiny_bundle, source, tmp_path / "mine", task=task, epochs=1.0)
-    found = scores(model, task=task, on=held_out_of(source, None, task=task))
+    blind = blind_of(training_data(source, task=task))
+    found = scores(model, task=task, on=held_out_of(source, None, task=task), blind=blind)
     assert names <= set(headline(found))
     told = "\n".join(summary(found))
+    assert ("from the words of squares:train" in told) is (task != "retrieval")
+    if task != "retrieval":
+        assert evaluate(model, task=task, on=source)["text_only"] == found["text_only"]
     assert all(name in told for name in names)
     assert "squares:val" in told
 
@@ -167,6 +173,9 @@ def test_what_is_scored_is_val_and_never_test(data):
     source = data(splits=("train", "test"))
     assert held_out_of(source, None, task="vqa") is None
     assert held_out_of(source / "train.jsonl", None, task="vqa") is None
+    (source / "val.jsonl").write_text((source / "test.jsonl").read_text())
+    assert held_out_of(source / "train.jsonl", None, task="vqa").split == "val"
+    assert held_out_of(source / "test.jsonl", None, task="vqa") is None
     given = held_out_of(source, source / "test.jsonl", task="vqa")
     assert given is not None
     assert len(given.examples) == 24

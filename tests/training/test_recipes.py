@@ -359,9 +359,10 @@ def watched(monkeypatch, capsys, *, recipe: str, root: Path, start: Path, to: Pa
 def test_a_finetuning_is_scored_on_val_on_its_way(root, pretrained, tmp_path, monkeypatch, capsys):
     asked = []
 
-    def noted(bundle, *, task, on, limit):
+    def noted(bundle, *, task, on, limit, blind):
+        assert blind.source == "nlvr2:train"
         asked.append((task, on.split, limit, bundle.model.training))
-        return scores(bundle, task=task, on=on, limit=limit)
+        return scores(bundle, task=task, on=on, limit=limit, blind=blind)
 
     monkeypatch.setattr(finetuning, "scores", noted)
     said, curves = watched(

@@ -70,6 +70,7 @@ class Finetune:
         from vilt_core.training.adapt import adapt
         from vilt_core.training.engine import is_main
         from vilt_core.training.finetuning import (
+            blind_of,
             default_rate,
             finetune,
             fitting_size,
@@ -118,7 +119,13 @@ class Finetune:
             write_report(self.to, account=adapted.account, found=None)
             found = None
             if held_out is not None:
-                found = scores(model, task=self.task, on=held_out, device=settings.device)
+                found = scores(
+                    model,
+                    task=self.task,
+                    on=held_out,
+                    device=settings.device,
+                    blind=blind_of(data),
+                )
                 write_report(self.to, account=adapted.account, found=found)
             self._tell(model, adapted.account, found)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tyro.conf import Positional
 
@@ -82,7 +82,7 @@ class Evaluate:
             found = evaluate(
                 source,
                 task=self.task,
-                on=self._asked(),
+                **self._asked(),
                 limit=self.limit,
                 batch_size=self.batch_size,
                 device=self.device,
@@ -91,15 +91,19 @@ class Evaluate:
             )
         write_json(found, self.json)
 
-    def _asked(self):
+    def _asked(self) -> dict[str, Any]:
         """The set, which --vqa-rules opens here to compare its answers otherwise."""
-        from vilt_core.evaluation.sets import data_set_of, is_world
+        from vilt_core.evaluation.sets import data_set_of, is_world, training_beside
+        from vilt_core.evaluation.text_only import fitted_on
 
         if not self.vqa_rules:
-            return self.on
+            return {"on": self.on}
         if self.task != "vqa" or is_world(self.on):
             raise ValueError("--vqa-rules are for questions of your own: expected --on FILE")
-        return replace(data_set_of(self.on, kind="questions"), vqa_rules=True)
+        asked = replace(data_set_of(self.on, kind="questions"), vqa_rules=True)
+        learned = training_beside(self.on, kind="questions")
+        blind = None if learned is None else fitted_on(replace(learned, vqa_rules=True))
+        return {"on": asked, "blind": blind}
 
     def _tell_cost(self) -> None:
         """Of a model, or of a family such as "vilt" at its published size."""

@@ -133,7 +133,9 @@ class Train:
             start=bundle,
             data={paper.kind: data},
             settings=self.machine.settings(data=True),
-            look=None if paper.task is None else looking_at(held_out, task=paper.task),
+            look=None
+            if paper.task is None
+            else looking_at(held_out, task=paper.task, learned=data),
             evaluate_every=look_every(data, batch_size=paper.stage.batch_size),
             command=typed_command(),
             account=account,
