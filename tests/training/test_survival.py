@@ -236,6 +236,20 @@ def test_nothing_but_broken_pictures_stop_the_run_at_once(tiny_bundle, tmp_path,
         list(run(tiny_bundle, tmp_path / "run", captions(2, broken=2)))
 
 
+def test_pictures_without_a_caption_are_left_out_and_stop_no_run(tiny_bundle, tmp_path, shard):
+    with tarfile.open(shard / "00000.tar", "a") as tar:
+        for index in range(8, 16):
+            for suffix, content in (("jpg", picture(index)), ("txt", b"")):
+                member = tarfile.TarInfo(f"{index:09}.{suffix}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    (shard / "00000_stats.json").write_text('{"successes": 16}')
+    records = list(run(tiny_bundle, tmp_path / "run", shard))
+    assert len(records) == 6
+    assert not any(record.broken for record in records)
+    assert torch.load(tmp_path / "run" / "run.pt", weights_only=True)["broken"] == 0
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_vanished_shard_is_named(tiny_bundle, tmp_path, shard, workers):
     settings = replace(OFTEN, workers=workers)

@@ -14,6 +14,7 @@ from vilt_core.data.examples import (
     QuestionExample,
     StatementExample,
     StoredImage,
+    Uncaptioned,
 )
 from vilt_core.data.folders import EXPECTED, Found, recognise
 from vilt_core.data.jsonl_sets import bad_lines, likely_kind, passed_over, read_file
@@ -135,6 +136,8 @@ def _check_split(data: DataSet, split: str, tell: Progress) -> SplitReport:
             tell(what, at, total)
         try:
             tally.add(data.examples[at], is_there)
+        except Uncaptioned:
+            tally.unlabelled += 1
         except (ValueError, OSError):
             continue  # a sample that a shard promises and lacks: told under damage
     tell(what, total, total)

@@ -66,6 +66,10 @@ class ShardImage:
 StoredImage = ImageFile | ShardImage
 
 
+class Uncaptioned(ValueError):
+    """A sample that is there and has no caption: nothing is damaged, nothing is to be learned."""
+
+
 def read_part(shard: Path, *, start: int, size: int) -> bytes:
     """The ``size`` bytes of a file from ``start`` on.
 

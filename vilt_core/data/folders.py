@@ -113,11 +113,15 @@ def join(sets: list[DataSet]) -> DataSet:
 
 def _here(folder: Path) -> list[Found]:
     found = []
+    claimed = False  # the shards, by the first format whose name the folder has
     for module in _FORMATS:
         if splits := module.splits_in(folder):
+            of_web = module in (conceptual, sbu)
+            by_shards = of_web and not any((folder / name).is_file() for name in module.LISTS)
             taken = any(each.format in (conceptual.NAME, sbu.NAME) for each in found)
-            if not (module is shards and taken):
+            if not (by_shards and claimed) and not (module is shards and taken):
                 found.append(_published(module, folder, splits))
+            claimed = claimed or by_shards
     return found + _own(folder)
 
 

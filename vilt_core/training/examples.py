@@ -17,6 +17,7 @@ from vilt_core.data.examples import (
     QuestionExample,
     StatementExample,
     StoredImage,
+    Uncaptioned,
 )
 from vilt_core.data.image import HALF, Processing, to_pixels
 from vilt_core.data.sequences import caption_counts
@@ -126,15 +127,17 @@ class ExampleRows:
         epoch, place = divmod(position, total)
         at = int(order(total, seed=self.seed, epoch=epoch)[place])
         broken: list[str] = []
+        why = ""
         for _ in range(ATTEMPTS):
             try:
                 rows = make(*self._example(kind, at), draw)
             except ValueError as error:
-                broken.append(str(error))
+                why = str(error)
+                broken += [] if isinstance(error, Uncaptioned) else [why]
                 at = draw.randrange(total)
             else:
                 return [replace(rows[0], broken=tuple(broken)), *rows[1:]]
-        raise ValueError(f"none of {ATTEMPTS} pictures could be read, the last: {broken[-1]}")
+        raise ValueError(f"none of {ATTEMPTS} pictures could be read, the last: {why}")
 
     def _example(self, kind: str, at: int):
         """The example at a place, and which of its captions is meant."""
