@@ -31,6 +31,7 @@ from vilt_core.training.engine import Settings
 from vilt_core.training.loop import Record, train
 from vilt_core.training.outcome import scores
 from vilt_core.training.paper import PAPER, PaperRecipe
+from vilt_core.training.transfer import set_dropout
 from vilt_core.world.captions import caption
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
@@ -278,6 +279,23 @@ def test_answers_are_normalised_and_those_of_trainval(start):
     _, data, bundle = start("vilt-b32-vqav2")
     assert data["questions"].split == "trainval"
     assert set(bundle.answers) == {"cat", "2", "yes"}
+
+
+@pytest.mark.parametrize("name", sorted(set(PAPER) - {"vilt-b32-pretrain"}))
+def test_dropout_is_the_recipes_whatever_the_start_had(name, root, pretrained, tmp_path):
+    """Checkpoints on the hub have none: they are for answers."""
+    bundle = load_folder(pretrained)
+    set_dropout(bundle.vilt, 0.0)
+    save_folder(bundle, tmp_path)
+    paper = small(PAPER[name](sizes=SIZES))
+    data = read_data(paper, [root / each for each in FOLDERS[name]])
+    told = []
+    for start in (tmp_path, pretrained):
+        found, account = begin(paper, str(start), data=data, answered=1)
+        drops = {one.p for one in found.model.modules() if isinstance(one, torch.nn.Dropout)}
+        assert drops == {found.model.config.dropout} == {0.1}
+        told.append([line for line in account if line.startswith("Dropout: ")])
+    assert told == [["Dropout: 0.1, as published; 0 in what is begun with."], []]
 
 
 @pytest.mark.parametrize("name", sorted(set(PAPER) - {"vilt-b32-pretrain"}))

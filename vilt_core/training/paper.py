@@ -6,6 +6,7 @@ Numbers are those of section 4 of the paper. Where paper and published code diff
 - the schedule of a fine-tuning: ``epochs * examples / batch`` steps. The code divides that once
   more by the parts in which a batch is accumulated, so that the rate is at 0 before the end;
 - the rate of the new head: ten times that of the model for VQA, as the code; the paper is silent;
+- dropout of 0.1, as the code, whatever a checkpoint says; the paper is silent;
 - betas 0.9 and 0.98, no clipping of gradients, as the code; the paper is silent;
 - pictures: the longer side up to 608 pixels, as the code makes of the paper's 640;
 - training data of Flickr30k: the split of that name; the code adds the validation split to it;
