@@ -21,6 +21,7 @@ from vilt_core.data.examples import (
 )
 from vilt_core.data.folders import open_data
 from vilt_core.data.image import Processing, to_pixels
+from vilt_core.data.sequences import Joined
 from vilt_core.evaluation.sources import questions_of
 from vilt_core.evaluation.vqa import worth
 from vilt_core.objectives import patch_colours
@@ -145,6 +146,52 @@ def test_rows_do_not_depend_on_who_asks_for_them(rows_of, kind, parts):
         same(one, other)
         for one, other in zip(whole, rows_of(kind, seed=1).rows(3, range(ROWS)), strict=True)
     )
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_false_pictures_and_texts_are_of_the_captions_own_set(
+    rows_of, sets, pictures, tokenizer, nested
+):
+    """Else matching could be told from what pictures of a set look like."""
+
+    def tokens(ids: torch.Tensor) -> str:
+        return "".join(map(tokenizer.token, ids.tolist()[1:-1]))
+
+    examples = sets["captions"].examples
+    parts = [examples[:2], examples[2:4], examples[4:]]
+    joined = Joined([Joined(parts[:2]), parts[2]]) if nested else Joined(parts)
+    data = {"captions": replace(sets["captions"], examples=joined)}
+    for kind in ("captions", "ranking"):
+        source = rows_of(kind)
+        again = ExampleRows(source.stage, data=data, reading=source.reading, seed=0)
+        false = 0
+        for step in range(6):
+            rows = again.rows(step, range(ROWS))
+            if kind == "captions":
+                for told, shown in zip(rows[::2], rows[1::2], strict=True):
+                    places = which(told, pictures), which(shown, pictures)
+                    assert places[0] // 2 == places[1] // 2
+                    false += places[0] != places[1]
+                continue
+            for row in rows:
+                own = which(row, pictures)
+                other = WORDS[own ^ 1]  # the only other picture of the part
+                texts = [tokens(ids) for ids in row.texts]
+                spelled = tokens(tokenizer.encode([other]).batch.ids[0])
+                assert all(spelled in text for text in texts[1:])
+                false += len(texts) - 1
+        assert false
+
+
+def test_a_set_of_one_picture_borrows_false_ones_from_the_others(rows_of, sets, pictures):
+    examples = sets["captions"].examples
+    data = {"captions": replace(sets["captions"], examples=Joined([examples[:1], examples[1:]]))}
+    source = rows_of()
+    again = ExampleRows(source.stage, data=data, reading=source.reading, seed=0)
+    for step in range(6):
+        rows = again.rows(step, range(ROWS))
+        for told, shown in zip(rows[::2], rows[1::2], strict=True):
+            assert (which(told, pictures) == which(shown, pictures)) == bool(shown.matched)
 
 
 def test_exactly_half_of_the_pairs_match_and_the_rest_show_another_picture(rows_of, pictures, sets):

@@ -143,8 +143,22 @@ class Joined(MadeOnDemand[Item]):
 
     def make(self, index: int) -> Item:
         """The item at ``index`` of all."""
-        part = bisect_right(self._ends, index)
-        return self.parts[part][index - (self._ends[part - 1] if part else 0)]
+        part, first = self.locate(index)
+        return part[index - first]
+
+    def locate(self, index: int) -> tuple[Sequence[Item], int]:
+        """The part that has the item at ``index`` of all, and the place at which it begins."""
+        at = bisect_right(self._ends, index)
+        return self.parts[at], self._ends[at - 1] if at else 0
+
+
+def part_of(examples: Sequence[Item], index: int) -> range:
+    """The places of the data set that an item of joined ones is from; all where none are joined."""
+    first = 0
+    while isinstance(examples, Joined):
+        examples, begins = examples.locate(index - first)
+        first += begins
+    return range(first, first + len(examples))
 
 
 def caption_counts(examples: Examples) -> np.ndarray:

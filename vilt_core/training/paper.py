@@ -13,7 +13,8 @@ Numbers are those of section 4 of the paper. Where paper and published code diff
 - answers of VQA v2: those of nine questions of train and val, as the code, which counts those about
   the 1,000 pictures that are kept out, too: 3,129; the paper names their number;
 - texts that need more than 40 tokens: fine-tuning makes room for them, up to 128; both cut them;
-- false texts and pictures are those of other pictures; the code may draw the true one.
+- false texts and pictures are those of other pictures, of the same of several data sets, as the
+  code; it may draw the true one.
 
 PRETRAINED is the folder that pre-training leaves, runs/vilt-b32-pretrain/model, or a published
 checkpoint such as vilt_200k_mlm_itm.ckpt. A global batch may be taken in parts: ``--accumulate 8``
