@@ -180,7 +180,7 @@ def _is_answer(value: Any) -> bool:
     return isinstance(value, bool | int | float)
 
 
-def _in_words(answer: str | bool | int | float) -> str:
+def _in_words(answer: Any) -> str:
     if isinstance(answer, bool):
         return "yes" if answer else "no"
     return str(answer).strip()
