@@ -169,6 +169,33 @@ def test_the_account_of_a_start_is_never_told_over_another_model(
     assert (to / "finetuned.json").read_text() == report
 
 
+@pytest.mark.parametrize("rules", [False, True])
+def test_answers_are_one_class_by_their_letters_or_by_vqas_rules(
+    tiny_bundle, data, tmp_path, capsys, rules
+):
+    source = data()
+    lines = [{"image": f"{at}.png", "question": "how many?"} for at in range(12)]
+    said = ("two", "2", "Two", "a 2")
+    for split in ("train", "val"):
+        told = [json.dumps(line | {"answer": said[at % 4]}) for at, line in enumerate(lines)]
+        (source / f"{split}.jsonl").write_text("\n".join(told))
+    save_folder(tiny_bundle, tmp_path / "start")
+    Finetune(
+        data=source,
+        start=str(tmp_path / "start"),
+        to=tmp_path / "mine",
+        epochs=1.0,
+        vqa_rules=rules,
+        machine=Machine(device="cpu", precision="float32", workers=0),
+    ).run()
+    assert load_folder(tmp_path / "mine" / "model").answers == (
+        ("2",) if rules else ("Two", "2", "a 2")
+    )
+    assert f"Answers: {1 if rules else 3}" in capsys.readouterr().out
+    scored = json.loads((tmp_path / "mine" / "finetuned.json").read_text())["scores"]
+    assert (scored["accuracy"] == 1.0) is rules
+
+
 def test_what_is_scored_is_val_and_never_test(data):
     source = data(splits=("train", "test"))
     assert held_out_of(source, None, task="vqa") is None
