@@ -51,6 +51,25 @@ def jpeg():
     return file.getvalue()
 
 
+@pytest.mark.parametrize("as_file", [False, True])
+def test_all_bad_lines_are_counted_and_the_first_three_named(own, as_file):
+    rows = [json.dumps(one) for one in QUESTIONS]
+    rows[0] = "no JSON"
+    rows[9] = json.dumps(QUESTIONS[0] | {"answer": []})
+    rows[19] = json.dumps({"image": "images/1.png", "caption": "of another kind"})
+    rows[29] = json.dumps(QUESTIONS[0] | {"question": ""})
+    (own / "train.jsonl").write_text("\n".join(["", *rows]))
+    (own / "captions.jsonl").unlink()
+    report = check_data(own / "train.jsonl" if as_file else own)
+    assert not report.complete
+    count, *named = only(report).missing
+    assert count == "4 of 60 lines are bad"
+    assert [line.split(":")[0].split(" is ")[0] for line in named] == [
+        f"train.jsonl line {number}" for number in (2, 11, 21)
+    ]
+    assert all(line in report.text() for line in named)
+
+
 def test_good_data_is_counted_and_shown(own):
     report = check_data(own)
     assert report.complete

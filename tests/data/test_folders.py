@@ -84,6 +84,18 @@ def test_every_format_is_recognised_and_opened(tmp_path):
         assert len(data.examples) > 0
 
 
+@pytest.mark.parametrize("name", ["cc3m_cc12m_sbu", "sbu-and-conceptual"])
+def test_shards_of_several_sets_in_one_folder_are_read_once(tmp_path, name):
+    write_shards(tmp_path / name)
+    write_shards(tmp_path / "sbu")
+    alone = open_data(tmp_path / "sbu")
+    assert [kind for kind, *_ in found(tmp_path / name)] == ["conceptual"]
+    assert len(open_data(tmp_path / name).examples) == len(alone.examples)
+    assert len(open_data(tmp_path).examples) == 2 * len(alone.examples)
+    (tmp_path / name / "annot.json").write_text('[["a.jpg", "a cat"]]')  # another set, not shards
+    assert [kind for kind, *_ in found(tmp_path / name)] == ["conceptual", "sbu"]
+
+
 def test_what_pretraining_reads_is_joined_in_order(tmp_path):
     write_coco(tmp_path / "coco")
     write_genome(tmp_path / "vg")

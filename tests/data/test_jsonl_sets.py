@@ -7,6 +7,7 @@ from vilt_core.data.check import check_data
 from vilt_core.data.examples import ImageFile, StatementExample
 from vilt_core.data.folders import open_data
 from vilt_core.data.jsonl_sets import files_in, passed_over, read_file
+from vilt_core.training.finetuning import held_out_of
 from vilt_core.world.export import export
 
 
@@ -42,6 +43,50 @@ def test_questions_answered_by_one_by_several_and_by_nobody(tmp_path):
     assert (one.answers, one.kind, one.id) == (("yes",), "exist", "1")
     assert (several.answers, several.kind, several.id) == (("2", "3"), None, "9")
     assert secret.answers == ()
+
+
+def test_true_and_false_are_answers_and_null_is_none(tmp_path):
+    asked = {"image": "a.png", "question": "is it?"}
+    file = write(
+        tmp_path / "train.jsonl",
+        asked | {"answer": True},
+        asked | {"answers": [True, False, "maybe", 0]},
+        asked | {"answer": None},
+        asked | {"answers": None},
+        asked | {"answers": None, "answer": "yes"},
+    )
+    found = [example.answers for example in read_file(file).examples]
+    assert found == [("yes",), ("yes", "no", "maybe", "0"), (), (), ("yes",)]
+
+
+def test_labels_may_be_written_as_words(tmp_path):
+    labels = ["true", "false", "True", "False", True, False, 1, 0, None]
+    file = write(
+        tmp_path / "train.jsonl",
+        *[{"image": "a.png", "statement": "it is", "label": label} for label in labels],
+    )
+    found = [example.label for example in read_file(file).examples]
+    assert found == [True, False, True, False, True, False, True, False, None]
+
+
+@pytest.mark.parametrize("name", ["valid", "validation", "dev"])
+def test_val_goes_by_other_names(tmp_path, name):
+    asked = {"image": "a.png", "question": "is it?", "answer": "yes"}
+    write(tmp_path / "train.jsonl", asked)
+    file = write(tmp_path / f"{name}.jsonl", asked, asked)
+    assert files_in(tmp_path)["questions", "val"] == file
+    for split in ("val", name):
+        assert len(open_data(tmp_path, split=split).examples) == 2
+    [found] = check_data(tmp_path).sets
+    assert [split.split for split in found.splits] == ["train", "val"], "it is checked once"
+    write(tmp_path / "captions.jsonl", {"image": "a.png", "caption": "a cat"})
+    assert held_out_of(tmp_path / "train.jsonl", None, task="vqa").split == "val"
+    assert held_out_of(tmp_path / "train.jsonl", None, task="retrieval") is None
+    write(tmp_path / "val.jsonl", asked)
+    with pytest.raises(ValueError, match=rf"holds val\.jsonl and {name}\.jsonl, each of which"):
+        held_out_of(tmp_path / "train.jsonl", None, task="vqa")
+    with pytest.raises(ValueError, match="each of which would be val: keep one of them"):
+        open_data(tmp_path, split="train", kind="questions")
 
 
 def test_statements_about_two_pictures_and_about_one(tmp_path):

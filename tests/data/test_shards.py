@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from vilt_core.data import conceptual, sbu, shards
-from vilt_core.data.sequences import caption_counts
+from vilt_core.data.check import check_data
+from vilt_core.data.examples import Uncaptioned
+from vilt_core.data.sequences import caption_counts, present
 from vilt_core.data.shards import ShardExamples
 from vilt_core.data.tar_index import index_shard, members
 from vilt_core.evaluation.galleries import gallery_of
@@ -171,6 +173,31 @@ def test_a_damaged_header_ends_a_shard_with_a_note(tmp_path):
     damaged, short = examples.damage()
     assert "is damaged or cut short at byte" in damaged
     assert short == "00000.tar holds 1 whole samples, not 3 as 00000_stats.json says"
+
+
+def test_a_picture_with_an_empty_caption_is_counted_and_is_no_damage(tmp_path):
+    """As img2dataset writes them, which counts them among its successes."""
+    path = write_shard(tmp_path / "00000.tar", 3)
+    with tarfile.open(path, "a") as tar:
+        for number in (3, 4):
+            add(tar, f"{number}.jpg", jpeg(number))
+            add(tar, f"{number}.txt", b"")
+    path.with_name("00000_stats.json").write_text(json.dumps({"successes": 6}))
+    examples = ShardExamples([path])
+    assert [found.id for found in present(examples)] == [f"00000000{n}" for n in range(3)]
+    for at in (3, 4):
+        with pytest.raises(Uncaptioned, match="2 pictures with an empty caption"):
+            examples[at]
+    with pytest.raises(ValueError, match="holds 3 whole samples") as missing:
+        examples[5]
+    assert not isinstance(missing.value, Uncaptioned)
+    assert "not 6 as 00000_stats.json says" in " | ".join(examples.damage())
+    path.with_name("00000_stats.json").write_text(json.dumps({"successes": 5}))
+    assert ShardExamples([path]).damage() == ("00000.tar: what has a picture and no caption: 3, 4",)
+    report = check_data(tmp_path)
+    [split] = report.sets[0].splits
+    assert (split.examples, split.unlabelled) == (3, 2)
+    assert "2 without a caption" in report.text()
 
 
 def test_what_a_shard_promises_and_lacks_ends_no_evaluation_and_no_training(tmp_path):

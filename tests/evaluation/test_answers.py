@@ -9,6 +9,7 @@ from vilt_core.evaluation.answers import (
     answer_scores,
     answer_worth,
     normalise_answer,
+    own_answer,
     plain_answer,
     soft_target,
     soft_targets,
@@ -108,6 +109,31 @@ def test_signs_and_letters_stay_apart(people):
         found = [worth(given, [said] * people) for given in answers]
         assert found == pytest.approx([float(given == said) for given in answers])
         assert soft_targets([said] * people, places) == {answers.index(said): 1.0}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("-1", "1"), ("C+", "c"), ("left/right", "left right"), ("none", "0"), ("a cat", "cat")],
+)
+def test_ones_own_answers_mean_what_they_say(one, other):
+    assert own_answer(one) != own_answer(other)
+    assert own_answer(f" {one.upper()}\n") == own_answer(one.replace(" ", "  "))
+    assert plain_answer(one) == plain_answer(other)
+
+
+@pytest.mark.parametrize("people", [1, 3, 10])
+def test_of_ones_own_answers_several_people_score_as_published_and_spelling_never_counts(people):
+    said = ["Left/Right"] * people
+    scores = answer_scores(said, vqa_rules=False)
+    for given, right in (("left/right", 1.0), ("LEFT/RIGHT ", 1.0), ("left right", 0.0)):
+        found = answer_worth(given, scores, literal=to_the_letter(said), vqa_rules=False)
+        assert found == pytest.approx(right)
+    mixed = answer_scores(["-1"] * 8 + ["1"] * 2, vqa_rules=False)
+    assert [mixed["-1"], mixed["1"]] == pytest.approx([1.0, 0.6])
+    assert soft_targets(["-1"] * 8 + ["1"] * 2, {"-1": 0, "1": 1}, vqa_rules=False) == {
+        0: 1.0,
+        1: 0.6,
+    }
 
 
 def test_a_single_annotator_is_right():

@@ -116,6 +116,19 @@ def test_what_is_reported_of_a_data_set(bundle, photographs, monkeypatch):
     assert (found["data"], found["gallery"], found["captions"]) == ("mine:test", 3, 6)
     assert not {"own", "ceiling"} & found.keys()
     assert found["folds"]["text_to_image"]["r1"] == 1.0  # each picture alone
+    assert "no_folds" not in found
+
+
+def test_where_there_are_no_folds_it_says_why(bundle, photographs, monkeypatch):
+    monkeypatch.setattr(retrieval, "FOLD", 2)
+    found = retrieval_recall(bundle, on=photographs)
+    assert found["no_folds"] == "3 pictures are no whole number of folds of 2"
+    more = photographs.examples[0]
+    lost = replace(more, image=ImageFile(more.image.path.with_name("lost.png")), id="lost")
+    cut = replace(photographs, examples=[*photographs.examples, lost])
+    found = retrieval_recall(bundle, on=cut)
+    assert found["no_folds"].endswith("folds of 2: 1 could not be read")
+    assert "folds" not in found
     assert found["chance"]["image_to_text"]["r1"] == pytest.approx((1 + 2 + 3) / 6 / 3, abs=1e-6)
     assert retrieval_recall(bundle, on=photographs, limit=2)["captions"] == 3
 

@@ -1,10 +1,19 @@
+import json
 import random
 from itertools import islice
 
 import pytest
 
+from vilt_core.data.folders import open_data
+from vilt_core.evaluation import text_only
 from vilt_core.evaluation.sources import Asked, world_questions
-from vilt_core.evaluation.text_only import TextOnly, cross_fitted_guesses, levels
+from vilt_core.evaluation.text_only import (
+    TextOnly,
+    beside,
+    cross_fitted_guesses,
+    fitted_on,
+    levels,
+)
 from vilt_core.evaluation.vqa import worth
 from vilt_core.world.scenes import scene
 
@@ -81,6 +90,54 @@ def test_the_guess_is_the_best_of_all_answers():
     for one in some(15):
         best = share(known.guess(one.text), one.text)
         assert best == pytest.approx(max(share(said, one.text) for _, said in read))
+
+
+def written(folder, split, *told):
+    lines = [json.dumps({"image": "a.png", **one}) for one in told]
+    (folder / f"{split}.jsonl").write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "asked"),
+    [
+        ("questions", {"question": "what?", "answer": "cat"}, {"question": "what?"}),
+        ("statements", {"statement": "a cat", "label": True}, {"statement": "a cat"}),
+    ],
+)
+def test_it_is_fitted_on_the_training_split_where_one_lies_beside(tmp_path, kind, known, asked):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for split in ("train", "val", "test"):
+        written(folder, split, *[known if split == "train" else asked] * 3)
+    for on in (folder, f"{folder}:val", f"{folder}:test", folder / "test.jsonl"):
+        found = beside(on, kind=kind)
+        assert found.source == "mine:train"
+        assert found.guess(asked.get("question", "a cat")) == known.get("answer", "True")
+    other = {"questions": "statements", "statements": "questions"}[kind]
+    (tmp_path / "apart.jsonl").write_text((folder / "val.jsonl").read_text())
+    for on, of in (
+        (f"{folder}:train", kind),
+        (folder / "train.jsonl", kind),
+        (tmp_path / "apart.jsonl", kind),
+        (folder, other),
+        ("world:test", kind),
+        (open_data(folder, split="val"), kind),
+    ):
+        assert beside(on, kind=of) is None
+
+
+def test_secret_truth_teaches_nothing(tmp_path):
+    written(tmp_path, "train", {"question": "what?"}, {"question": "who?"})
+    assert fitted_on(open_data(tmp_path)) is None
+
+
+def test_of_a_large_training_split_examples_all_over_it_are_learned(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_only, "FITTED_ON", 10)
+    told = [{"question": "what?", "answer": "cat" if at < 20 else "dog"} for at in range(65)]
+    written(tmp_path, "train", *told)
+    found = fitted_on(open_data(tmp_path))
+    assert found.counts[""].total() <= 10
+    assert found.guess("what?") == "dog"
 
 
 def test_halves_never_see_their_own_answers():

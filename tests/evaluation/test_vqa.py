@@ -1,16 +1,20 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
+from vilt_core.commands.measuring import Evaluate
 from vilt_core.data.examples import DataSet, ImageFile, QuestionExample, ShardImage
 from vilt_core.evaluation import evaluate, vqa_accuracy
 from vilt_core.evaluation.answers import normalise_answer
 from vilt_core.evaluation.inference import evaluating, pixels_of
+from vilt_core.evaluation.sets import data_set_of
 from vilt_core.evaluation.sources import questions_of
 from vilt_core.evaluation.vqa import by_type, predict_answers, worth
+from vilt_core.interop.lab import save_folder
 from vilt_core.world.questions import KINDS
 
 
@@ -130,12 +134,34 @@ def test_a_file_of_ones_own(bundle, folder):
     )
     asked = questions_of(path)
     assert [one.kind for one in asked] == ["yes/no", "other", "counting"]
+    assert worth(asked, ["YES ", "A  sky", "0"]) == [1.0, pytest.approx(1.0), 1.0]
+    assert worth(asked, ["Yes!", "the sky", "none"]) == [0.0, 0.0, 0.0]
+    asked = questions_of(replace(data_set_of(path, kind="questions"), vqa_rules=True))
     assert asked[1].scores == {"sea": pytest.approx(1.0), "sky": pytest.approx(1.0)}
     assert worth(asked, ["Yes!", "the sky", "none"]) == [1.0, pytest.approx(1.0), 1.0]
     found = vqa_accuracy(bundle, on=path, batch_size=2)  # two sizes of picture in one batch
     assert found["examples"] == 3
     assert set(found["by_type"]) == {"yes/no", "other", "counting"}
     assert found["answerable"] == pytest.approx(2 / 3, abs=1e-6)  # it knows neither sea nor sky
+
+
+def test_the_command_compares_as_it_is_told(bundle, folder, capsys):
+    save_folder(bundle, folder / "model")
+    for split in ("train", "val"):
+        asked = {"image": "images/a.png", "question": "how many?", "answer": "Two."}
+        (folder / f"{split}.jsonl").write_text(json.dumps(asked))
+    assert "2" in bundle.answers
+    found = []
+    for rules in (False, True):
+        on = f"{folder}:val"
+        Evaluate(model=str(folder / "model"), on=on, vqa_rules=rules, device="cpu").run()
+        found.append(json.loads(capsys.readouterr().out))
+    assert [one["answerable"] for one in found] == [0.0, 1.0]
+    for one in found:
+        assert one["text_only"] == 1.0
+        assert one["text_only_from"].endswith(":train")
+    with pytest.raises(ValueError, match="--vqa-rules are for questions of your own"):
+        Evaluate(model=str(folder / "model"), vqa_rules=True).run()
 
 
 @pytest.fixture
@@ -154,7 +180,7 @@ def data_set(pictures, answers):
         )
         for at, (picture, said) in enumerate(zip(pictures, answers, strict=True), start=7)
     ]
-    return DataSet(name="mine", split="val", kind="questions", examples=examples)
+    return DataSet(name="mine", split="val", kind="questions", examples=examples, vqa_rules=True)
 
 
 def test_a_data_set(spare, pictures):

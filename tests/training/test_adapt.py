@@ -35,7 +35,7 @@ def questions(*asked: tuple[str, str]) -> DataSet:
         QuestionExample(image=PICTURE, question=question, answers=(answer,), id=str(at))
         for at, (question, answer) in enumerate(asked)
     ]
-    return DataSet(name="mine", split="train", kind="questions", examples=examples)
+    return DataSet(name="mine", split="train", kind="questions", examples=examples, vqa_rules=True)
 
 
 def statements(*told: str) -> DataSet:
@@ -263,9 +263,27 @@ def test_answers_are_normalised_ranked_and_counted_by_majorities():
     examples = [
         QuestionExample(image=PICTURE, question="what?", answers=answers, id="") for answers in said
     ]
-    data = DataSet(name="mine", split="train", kind="questions", examples=examples)
+    data = DataSet(name="mine", split="train", kind="questions", examples=examples, vqa_rules=True)
     assert list(own_answers(data).items()) == [("2", 2), ("A", 1), ("cat", 1), ("yes", 1)]
     assert list(own_answers(data, at_least=2)) == ["2"]
+
+
+def test_ones_own_answers_are_spelled_as_they_are_most_often(trained):
+    said = [("iPhone  13",), ("iphone 13",), ("iPhone 13",), ("-1",), ("1",), ("NO", "no", "none")]
+    examples = [
+        QuestionExample(image=PICTURE, question="what?", answers=answers, id="") for answers in said
+    ]
+    data = DataSet(name="mine", split="train", kind="questions", examples=examples)
+    assert list(own_answers(data).items()) == [
+        ("iPhone 13", 3),
+        ("-1", 1),
+        ("1", 1),
+        ("NO", 1),
+    ]
+    found = adapt(trained, task="vqa", data=data)
+    assert found.bundle.answers == ("iPhone 13", "-1", "1", "NO")
+    kept = [line for line in found.account if "kept, with" in line]
+    assert ("no" in trained.answers) is bool(kept and "NO" in kept[0])
 
 
 def test_rare_answers_may_be_left_out(trained):

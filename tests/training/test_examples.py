@@ -21,8 +21,12 @@ from vilt_core.data.examples import (
 )
 from vilt_core.data.folders import open_data
 from vilt_core.data.image import Processing, to_pixels
+from vilt_core.data.sequences import Joined
+from vilt_core.evaluation.sources import questions_of
+from vilt_core.evaluation.vqa import worth
 from vilt_core.objectives import patch_colours
 from vilt_core.objectives.mlm import IGNORED
+from vilt_core.training.adapt import own_answers
 from vilt_core.training.batches import NOT_ASKED, Row, collate, counts
 from vilt_core.training.examples import ExampleRows, Reading, order
 from vilt_core.training.stages import Stage
@@ -67,7 +71,7 @@ def sets(pictures) -> dict[str, DataSet]:
     )
     named = {"captions": captions, "questions": questions, "statements": statements}
     return {
-        kind: DataSet(name=kind, split="train", kind=kind, examples=examples)
+        kind: DataSet(name=kind, split="train", kind=kind, examples=examples, vqa_rules=True)
         for kind, examples in named.items()
     }
 
@@ -144,6 +148,52 @@ def test_rows_do_not_depend_on_who_asks_for_them(rows_of, kind, parts):
     )
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_false_pictures_and_texts_are_of_the_captions_own_set(
+    rows_of, sets, pictures, tokenizer, nested
+):
+    """Else matching could be told from what pictures of a set look like."""
+
+    def tokens(ids: torch.Tensor) -> str:
+        return "".join(map(tokenizer.token, ids.tolist()[1:-1]))
+
+    examples = sets["captions"].examples
+    parts = [examples[:2], examples[2:4], examples[4:]]
+    joined = Joined([Joined(parts[:2]), parts[2]]) if nested else Joined(parts)
+    data = {"captions": replace(sets["captions"], examples=joined)}
+    for kind in ("captions", "ranking"):
+        source = rows_of(kind)
+        again = ExampleRows(source.stage, data=data, reading=source.reading, seed=0)
+        false = 0
+        for step in range(6):
+            rows = again.rows(step, range(ROWS))
+            if kind == "captions":
+                for told, shown in zip(rows[::2], rows[1::2], strict=True):
+                    places = which(told, pictures), which(shown, pictures)
+                    assert places[0] // 2 == places[1] // 2
+                    false += places[0] != places[1]
+                continue
+            for row in rows:
+                own = which(row, pictures)
+                other = WORDS[own ^ 1]  # the only other picture of the part
+                texts = [tokens(ids) for ids in row.texts]
+                spelled = tokens(tokenizer.encode([other]).batch.ids[0])
+                assert all(spelled in text for text in texts[1:])
+                false += len(texts) - 1
+        assert false
+
+
+def test_a_set_of_one_picture_borrows_false_ones_from_the_others(rows_of, sets, pictures):
+    examples = sets["captions"].examples
+    data = {"captions": replace(sets["captions"], examples=Joined([examples[:1], examples[1:]]))}
+    source = rows_of()
+    again = ExampleRows(source.stage, data=data, reading=source.reading, seed=0)
+    for step in range(6):
+        rows = again.rows(step, range(ROWS))
+        for told, shown in zip(rows[::2], rows[1::2], strict=True):
+            assert (which(told, pictures) == which(shown, pictures)) == bool(shown.matched)
+
+
 def test_exactly_half_of_the_pairs_match_and_the_rest_show_another_picture(rows_of, pictures, sets):
     source, places = rows_of(), Counter()
     for step in range(6):
@@ -187,6 +237,29 @@ def test_of_people_who_disagree_each_answer_is_worth_its_share(rows_of, sets, pi
     [row] = again.rows(0, range(1))
     assert row.scores.tolist() == pytest.approx([0.6, 1.0, 0.0, 0.0])
     assert row.answer is None
+
+
+def test_each_answer_of_ones_own_is_a_class_of_its_own_and_alone_is_right(
+    rows_of, sets, pictures, tokenizer
+):
+    """VQA v2's rules would make one class of a sign and its opposite, and call both right."""
+    said = ("-1", "1", "C++", "C", "C#", "left/right", "left right", "none", "0", "a", "Müller-Lüd")
+    examples = tuple(
+        QuestionExample(image=pictures[0], question="what?", answers=(answer,), id=answer)
+        for answer in said
+    )
+    data = DataSet(name="mine", split="train", kind="questions", examples=examples)
+    listed = tuple(own_answers(data))
+    assert set(listed) == set(said)
+    reading = replace(rows_of("questions").reading, answers=listed)
+    stage = replace(STAGE, mix={"questions": 1.0}, batch_size=len(said))
+    rows = ExampleRows(stage, data={"questions": data}, reading=reading, seed=0)
+    trained = [row.answer for row in rows.rows(0, range(len(said)))]
+    assert sorted(trained) == list(range(len(said)))
+    for asked, own in zip(questions_of(data), said, strict=True):
+        assert [worth([asked], [given])[0] for given in listed] == [
+            given == own for given in listed
+        ]
 
 
 def test_secret_answers_cannot_be_trained_on(rows_of, sets, pictures):

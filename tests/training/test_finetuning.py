@@ -11,15 +11,19 @@ import torch
 from PIL import Image, ImageDraw
 
 import vilt_core
+from vilt_core.commands.finetune import Finetune
+from vilt_core.commands.machine import Machine
 from vilt_core.data.examples import DataSet, ImageFile, QuestionExample
 from vilt_core.data.folders import open_data
-from vilt_core.interop.lab import load_folder
+from vilt_core.evaluation import evaluate
+from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.predictor import MODELS
 from vilt_core.training import finetuning
 from vilt_core.training.adapt import adapt
 from vilt_core.training.engine import Settings
 from vilt_core.training.finetuning import (
     EPOCHS,
+    blind_of,
     default_batch_size,
     default_epochs,
     finetune,
@@ -129,17 +133,76 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
 def test_every_task_is_learned_scored_and_told(tiny_bundle, data, tmp_path, task, names):
     source = data(task)
     model = trained(tiny_bundle, source, tmp_path / "mine", task=task, epochs=1.0)
-    found = scores(model, task=task, on=held_out_of(source, None, task=task))
+    blind = blind_of(training_data(source, task=task))
+    found = scores(model, task=task, on=held_out_of(source, None, task=task), blind=blind)
     assert names <= set(headline(found))
     told = "\n".join(summary(found))
+    assert ("from the words of squares:train" in told) is (task != "retrieval")
+    if task != "retrieval":
+        assert evaluate(model, task=task, on=source)["text_only"] == found["text_only"]
     assert all(name in told for name in names)
     assert "squares:val" in told
+
+
+def test_the_account_of_a_start_is_never_told_over_another_model(
+    tiny_bundle, data, tmp_path, capsys
+):
+    source, start = data(), tmp_path / "start"
+    save_folder(tiny_bundle, start)
+    to = tmp_path / "mine"
+    machine = Machine(device="cpu", precision="float32", workers=0)
+
+    def command(epochs: float, start: Path = start) -> Finetune:
+        return Finetune(data=source, start=str(start), to=to, epochs=epochs, machine=machine)
+
+    command(2.0).run()
+    assert "Answers: 4" in capsys.readouterr().out
+    report = (to / "finetuned.json").read_text()
+    with pytest.raises(ValueError, match=r"mine holds a finished run of 3 steps, and 6 are asked"):
+        command(4.0).run()
+    other = replace(tiny_bundle, model=copy.deepcopy(tiny_bundle.model))
+    torch.nn.init.normal_(other.model.pooler.dense.weight)
+    save_folder(other, tmp_path / "other")
+    with pytest.raises(ValueError, match=r"begun with another model \(--from\)"):
+        command(2.0, tmp_path / "other").run()
+    assert capsys.readouterr().out == ""
+    assert (to / "finetuned.json").read_text() == report
+
+
+@pytest.mark.parametrize("rules", [False, True])
+def test_answers_are_one_class_by_their_letters_or_by_vqas_rules(
+    tiny_bundle, data, tmp_path, capsys, rules
+):
+    source = data()
+    lines = [{"image": f"{at}.png", "question": "how many?"} for at in range(12)]
+    said = ("two", "2", "Two", "a 2")
+    for split in ("train", "val"):
+        told = [json.dumps(line | {"answer": said[at % 4]}) for at, line in enumerate(lines)]
+        (source / f"{split}.jsonl").write_text("\n".join(told))
+    save_folder(tiny_bundle, tmp_path / "start")
+    Finetune(
+        data=source,
+        start=str(tmp_path / "start"),
+        to=tmp_path / "mine",
+        epochs=1.0,
+        vqa_rules=rules,
+        machine=Machine(device="cpu", precision="float32", workers=0),
+    ).run()
+    assert load_folder(tmp_path / "mine" / "model").answers == (
+        ("2",) if rules else ("Two", "2", "a 2")
+    )
+    assert f"Answers: {1 if rules else 3}" in capsys.readouterr().out
+    scored = json.loads((tmp_path / "mine" / "finetuned.json").read_text())["scores"]
+    assert (scored["accuracy"] == 1.0) is rules
 
 
 def test_what_is_scored_is_val_and_never_test(data):
     source = data(splits=("train", "test"))
     assert held_out_of(source, None, task="vqa") is None
     assert held_out_of(source / "train.jsonl", None, task="vqa") is None
+    (source / "val.jsonl").write_text((source / "test.jsonl").read_text())
+    assert held_out_of(source / "train.jsonl", None, task="vqa").split == "val"
+    assert held_out_of(source / "test.jsonl", None, task="vqa") is None
     given = held_out_of(source, source / "test.jsonl", task="vqa")
     assert given is not None
     assert len(given.examples) == 24

@@ -20,7 +20,7 @@ from vilt_core.training.loop import Record, new_bundle, train
 from vilt_core.training.paper import PAPER
 from vilt_core.training.recipes import RECIPES
 from vilt_core.training.rivals import FURTHER, RIVALS
-from vilt_core.training.stages import Recipe
+from vilt_core.training.stages import Recipe, scaled
 
 SHIPPED = Path(__file__).parents[2] / "assets/models/vilt-mini"
 OFTEN = Settings(device="cpu", save_every=2)
@@ -164,6 +164,61 @@ def test_another_recipe_or_other_data_do_not_go_on_with_a_run(tiny_recipe, tiny_
         with pytest.raises(ValueError, match=r"run\.pt was begun with another recipe"):
             next(train(recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN))
     next(train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN))
+
+
+def longer(recipe: Recipe, steps: int) -> Recipe:
+    """The same with so many steps in its last stage."""
+    *stages, last = recipe.stages
+    return replace(recipe, stages=(*stages, replace(last, steps=steps)))
+
+
+@pytest.mark.parametrize("steps", [1, 9])
+def test_a_finished_run_of_another_length_is_no_start(
+    tiny_recipe, tiny_bundle, uninterrupted, steps
+):
+    _, folder, _ = uninterrupted
+    said = rf"holds a finished run of 8 steps, and {5 + steps} are asked for: .*\(--to\)"
+    with pytest.raises(ValueError, match=said):
+        train(longer(tiny_recipe, steps), folder, bundle=fresh(tiny_bundle))
+
+
+def test_a_stage_under_way_may_become_longer_but_not_shorter_than_it_is(
+    tiny_recipe, tiny_bundle, tmp_path
+):
+    running = train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN)
+    list(itertools.islice(running, 7))  # two steps of the last stage
+    running.close()
+    for steps in (1, 2):
+        said = rf"has done 2 steps of finetune, and {steps} are asked for: .*\(--to\)"
+        with pytest.raises(ValueError, match=said):
+            train(longer(tiny_recipe, steps), tmp_path, bundle=fresh(tiny_bundle))
+    records = list(train(longer(tiny_recipe, 5), tmp_path, bundle=fresh(tiny_bundle)))
+    assert [record.step for record in records] == [3, 4, 5]
+
+
+def test_stages_that_are_over_keep_their_lengths(tiny_recipe, tiny_bundle, tmp_path):
+    running = train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN)
+    list(itertools.islice(running, 4))
+    running.close()
+    with pytest.raises(ValueError, match="whose first stages had other lengths"):
+        train(scaled(tiny_recipe, 10.0), tmp_path, bundle=fresh(tiny_bundle))
+
+
+def test_a_run_that_began_with_another_model_is_not_gone_on_with(
+    tiny_recipe, tiny_bundle, tmp_path
+):
+    running = train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN)
+    list(itertools.islice(running, 3))
+    running.close()
+    other = fresh(tiny_bundle)
+    torch.nn.init.normal_(other.model.pooler.dense.weight)
+    with pytest.raises(ValueError, match=r"run\.pt was begun with another model \(--from\)"):
+        train(tiny_recipe, tmp_path, bundle=other)
+    state = torch.load(tmp_path / "run.pt", weights_only=True)
+    for name in ("start", "seen", "broken"):  # a state of old has none of these
+        del state[name]
+    torch.save(state, tmp_path / "run.pt")
+    assert len(list(train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle)))) == 6
 
 
 def test_a_run_that_learned_other_words_is_not_gone_on_with(

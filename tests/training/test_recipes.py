@@ -31,6 +31,7 @@ from vilt_core.training.engine import Settings
 from vilt_core.training.loop import Record, train
 from vilt_core.training.outcome import scores
 from vilt_core.training.paper import PAPER, PaperRecipe
+from vilt_core.training.transfer import set_dropout
 from vilt_core.world.captions import caption
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
@@ -281,6 +282,23 @@ def test_answers_are_normalised_and_those_of_trainval(start):
 
 
 @pytest.mark.parametrize("name", sorted(set(PAPER) - {"vilt-b32-pretrain"}))
+def test_dropout_is_the_recipes_whatever_the_start_had(name, root, pretrained, tmp_path):
+    """Checkpoints on the hub have none: they are for answers."""
+    bundle = load_folder(pretrained)
+    set_dropout(bundle.vilt, 0.0)
+    save_folder(bundle, tmp_path)
+    paper = small(PAPER[name](sizes=SIZES))
+    data = read_data(paper, [root / each for each in FOLDERS[name]])
+    told = []
+    for start in (tmp_path, pretrained):
+        found, account = begin(paper, str(start), data=data, answered=1)
+        drops = {one.p for one in found.model.modules() if isinstance(one, torch.nn.Dropout)}
+        assert drops == {found.model.config.dropout} == {0.1}
+        told.append([line for line in account if line.startswith("Dropout: ")])
+    assert told == [["Dropout: 0.1, as published; 0 in what is begun with."], []]
+
+
+@pytest.mark.parametrize("name", sorted(set(PAPER) - {"vilt-b32-pretrain"}))
 def test_finetuning_reads_every_patch(start, name):
     _, _, bundle = start(name)
     assert bundle.model.config.max_patches == 4 * 6  # of pictures of 64 x 96
@@ -359,9 +377,10 @@ def watched(monkeypatch, capsys, *, recipe: str, root: Path, start: Path, to: Pa
 def test_a_finetuning_is_scored_on_val_on_its_way(root, pretrained, tmp_path, monkeypatch, capsys):
     asked = []
 
-    def noted(bundle, *, task, on, limit):
+    def noted(bundle, *, task, on, limit, blind):
+        assert blind.source == "nlvr2:train"
         asked.append((task, on.split, limit, bundle.model.training))
-        return scores(bundle, task=task, on=on, limit=limit)
+        return scores(bundle, task=task, on=on, limit=limit, blind=blind)
 
     monkeypatch.setattr(finetuning, "scores", noted)
     said, curves = watched(

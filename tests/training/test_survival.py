@@ -2,6 +2,7 @@
 
 import copy
 import io
+import itertools
 import json
 import multiprocessing
 import os
@@ -194,6 +195,37 @@ def test_a_broken_picture_is_passed_over_counted_and_named(tiny_bundle, tmp_path
     assert all("0.png" in name for name in broken)
 
 
+def test_a_corrected_line_is_other_data_and_a_state_of_old_does_not_mind(
+    tiny_bundle, tmp_path, captions
+):
+    data, folder = captions(6, broken=0), tmp_path / "run"
+    running = run(tiny_bundle, folder, data)
+    list(itertools.islice(running, 2))
+    running.close()
+    lines = (data / "train.jsonl").read_text()
+    (data / "train.jsonl").write_text(lines.replace('"caption": "', '"caption": "so ', 1))
+    with pytest.raises(ValueError, match="begun with another recipe or other data"):
+        run(tiny_bundle, folder, data)
+    state = torch.load(folder / "run.pt", weights_only=True)
+    lesson = json.loads(state["lesson"])
+    lesson["data"] = {kind: told[:3] for kind, told in lesson["data"].items()}
+    torch.save(state | {"lesson": json.dumps(lesson)}, folder / "run.pt")
+    assert len(list(run(tiny_bundle, folder, data))) == 4
+
+
+def test_pictures_passed_over_before_a_stop_count_after_it(tiny_bundle, tmp_path, captions):
+    data, folder = captions(6, broken=1), tmp_path / "run"
+    running = run(tiny_bundle, folder, data)
+    records = [next(running) for _ in range(4)]
+    running.close()
+    records += list(run(tiny_bundle, folder, data))
+    assert [record.step for record in records] == [1, 2, 3, 4, 5, 6]
+    assert any(record.broken for record in records[:4])
+    state = torch.load(folder / "run.pt", weights_only=True)
+    assert state["broken"] == sum(len(record.broken) for record in records)
+    assert state["seen"] == 6 * 2 * 4 + state["broken"]
+
+
 def test_too_many_broken_pictures_stop_the_run(tiny_bundle, tmp_path, captions):
     with pytest.raises(TrainingStopped, match=r"\d+ of \d+ pictures could not be used.*than 1%"):
         list(run(tiny_bundle, tmp_path / "run", captions(6, broken=3)))
@@ -202,6 +234,20 @@ def test_too_many_broken_pictures_stop_the_run(tiny_bundle, tmp_path, captions):
 def test_nothing_but_broken_pictures_stop_the_run_at_once(tiny_bundle, tmp_path, captions):
     with pytest.raises(TrainingStopped, match=r"none of 20 pictures could be read, the last: "):
         list(run(tiny_bundle, tmp_path / "run", captions(2, broken=2)))
+
+
+def test_pictures_without_a_caption_are_left_out_and_stop_no_run(tiny_bundle, tmp_path, shard):
+    with tarfile.open(shard / "00000.tar", "a") as tar:
+        for index in range(8, 16):
+            for suffix, content in (("jpg", picture(index)), ("txt", b"")):
+                member = tarfile.TarInfo(f"{index:09}.{suffix}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    (shard / "00000_stats.json").write_text('{"successes": 16}')
+    records = list(run(tiny_bundle, tmp_path / "run", shard))
+    assert len(records) == 6
+    assert not any(record.broken for record in records)
+    assert torch.load(tmp_path / "run" / "run.pt", weights_only=True)["broken"] == 0
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -1,6 +1,6 @@
 """``finetune``: go on from a trained model, on stickers or on one's own data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +25,7 @@ class Finetune:
     batch_size: int | None = None  # 128; smaller on small --data
     image_size: int | None = None  # shorter side that is read, pixels; that of --from, or smaller
     min_count: int = 1  # how many questions an answer needs to be learned; 9 as published
+    vqa_rules: bool = False  # compare answers as VQA v2 does: "two" is "2", "a cat." is "cat"
     augment: bool = False  # RandAugment on --data: for photographs
     seed: int = 1  # of the order, or of the scenes; 0 are those that vilt-mini has seen
     evaluate_every: int = 1000  # steps on stickers; on --data it is an epoch
@@ -36,10 +37,11 @@ class Finetune:
             self._on_own_data(self.data)
             return
         own = (self.val, self.epochs, self.image_size)
-        if self.task != "vqa" or self.augment or self.min_count != 1 or any(map(bool, own)):
+        own = (*own, self.augment, self.vqa_rules)
+        if self.task != "vqa" or self.min_count != 1 or any(map(bool, own)):
             raise ValueError(
-                "--task, --val, --epochs, --image-size, --min-count and --augment are for data of "
-                "your own: expected --data"
+                "--task, --val, --epochs, --image-size, --min-count, --vqa-rules and --augment are "
+                "for data of your own: expected --data"
             )
         from vilt_core.interop.lab import load_folder
         from vilt_core.training.finetuning import finetuning
@@ -68,6 +70,7 @@ class Finetune:
         from vilt_core.training.adapt import adapt
         from vilt_core.training.engine import is_main
         from vilt_core.training.finetuning import (
+            blind_of,
             default_rate,
             finetune,
             fitting_size,
@@ -79,6 +82,9 @@ class Finetune:
 
         data = training_data(source, task=self.task)
         held_out = held_out_of(source, self.val, task=self.task)
+        if self.vqa_rules:
+            data = replace(data, vqa_rules=True)
+            held_out = None if held_out is None else replace(held_out, vqa_rules=True)
         bundle = open_bundle(source_of(self.start))
         size = fitting_size(bundle, data) if self.image_size is None else self.image_size
         adapted = adapt(
@@ -97,8 +103,6 @@ class Finetune:
             augment=self.augment,
             seed=self.seed,
         )
-        if is_main():
-            print(*adapted.account, sep="\n")
         settings, command = self.machine.settings(data=True), typed_command()
         model = finetune(
             adapted.bundle,
@@ -109,12 +113,19 @@ class Finetune:
             task=self.task,
             settings=settings,
             command=command,
+            account=adapted.account,
         )
         if is_main():
             write_report(self.to, account=adapted.account, found=None)
             found = None
             if held_out is not None:
-                found = scores(model, task=self.task, on=held_out, device=settings.device)
+                found = scores(
+                    model,
+                    task=self.task,
+                    on=held_out,
+                    device=settings.device,
+                    blind=blind_of(data),
+                )
                 write_report(self.to, account=adapted.account, found=found)
             self._tell(model, adapted.account, found)
 

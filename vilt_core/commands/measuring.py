@@ -1,8 +1,8 @@
 """Measure models from the shell: ``evaluate`` and ``bench``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tyro.conf import Positional
 
@@ -35,6 +35,7 @@ class Evaluate:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_size: int = 64  # examples read at once; no score depends on it
     json: Path | None = None  # where to write what is printed
+    vqa_rules: bool = False  # compare the answers of JSON lines as VQA v2 does: "two" is "2"
     submission: Path | None = None  # where to write the answers for the server of VQA
     report: Path | None = None  # score everything; write tables and a plot here, and the card
     fill: Path | None = None  # measure --task on all sets; write its table where this page has room
@@ -81,7 +82,7 @@ class Evaluate:
             found = evaluate(
                 source,
                 task=self.task,
-                on=self.on,
+                **self._asked(),
                 limit=self.limit,
                 batch_size=self.batch_size,
                 device=self.device,
@@ -89,6 +90,20 @@ class Evaluate:
                 submission=self.submission,
             )
         write_json(found, self.json)
+
+    def _asked(self) -> dict[str, Any]:
+        """The set, which --vqa-rules opens here to compare its answers otherwise."""
+        from vilt_core.evaluation.sets import data_set_of, is_world, training_beside
+        from vilt_core.evaluation.text_only import fitted_on
+
+        if not self.vqa_rules:
+            return {"on": self.on}
+        if self.task != "vqa" or is_world(self.on):
+            raise ValueError("--vqa-rules are for questions of your own: expected --on FILE")
+        asked = replace(data_set_of(self.on, kind="questions"), vqa_rules=True)
+        learned = training_beside(self.on, kind="questions")
+        blind = None if learned is None else fitted_on(replace(learned, vqa_rules=True))
+        return {"on": asked, "blind": blind}
 
     def _tell_cost(self) -> None:
         """Of a model, or of a family such as "vilt" at its published size."""

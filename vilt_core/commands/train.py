@@ -127,17 +127,18 @@ class Train:
             if is_main():
                 print(f"Not scored on the way: {error}")
         bundle, account = begin(paper, start, data=data, held_out=held_out)
-        if is_main():
-            print("\n".join(account))
         train_and_watch(
             paper.recipe,
             self._to(),
             start=bundle,
             data={paper.kind: data},
             settings=self.machine.settings(data=True),
-            look=None if paper.task is None else looking_at(held_out, task=paper.task),
+            look=None
+            if paper.task is None
+            else looking_at(held_out, task=paper.task, learned=data),
             evaluate_every=look_every(data, batch_size=paper.stage.batch_size),
             command=typed_command(),
+            account=account,
         )
 
     def _paper(self, found: dict):

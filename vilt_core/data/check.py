@@ -14,15 +14,16 @@ from vilt_core.data.examples import (
     QuestionExample,
     StatementExample,
     StoredImage,
+    Uncaptioned,
 )
-from vilt_core.data.folders import EXPECTED, Found, open_data, recognise
-from vilt_core.data.jsonl_sets import passed_over
+from vilt_core.data.folders import EXPECTED, Found, recognise
+from vilt_core.data.jsonl_sets import bad_lines, likely_kind, passed_over, read_file
 from vilt_core.data.report import DataReport, SetReport, SplitReport
 from vilt_core.data.sequences import Joined
 from vilt_core.data.shards import ShardExamples
 
 DECODED = 32  # examples of a split whose pictures are opened, spread over it
-SHOWN = 3  # examples of a data set that are shown
+SHOWN = 3  # examples of a data set that are shown, and bad lines of a file
 NAMED = 5  # missing pictures that are named
 
 Progress = Callable[[str, int, int], None]  # what is read, how much is done, and of how much
@@ -82,13 +83,13 @@ class _Tally:
 
 
 def _single(file: Path) -> Found:
-    data = open_data(file)
     return Found(
         format="jsonl",
-        kind=data.kind,
+        kind=likely_kind(file),
         folder=file.parent,
         splits=(file.stem,),
-        read=lambda _split: data,
+        files={file.stem: file},
+        read=lambda split: read_file(file, split=split),
     )
 
 
@@ -99,7 +100,8 @@ def _check_set(found: Found, tell: Progress) -> SetReport:
         try:
             data = found.read(split)
         except (ValueError, OSError) as error:
-            splits.append(SplitReport(split=split, missing=(str(error),)))
+            missing = _bad_lines(found.files[split]) if split in found.files else ()
+            splits.append(SplitReport(split=split, missing=missing or (str(error),)))
             continue
         splits.append(_check_split(data, split, tell))
         shown = shown or [_line(example) for example in _spread(data.examples, SHOWN)]
@@ -110,6 +112,14 @@ def _check_set(found: Found, tell: Progress) -> SetReport:
         splits=tuple(splits),
         shown=tuple(shown),
     )
+
+
+def _bad_lines(file: Path) -> tuple[str, ...]:
+    """How many lines of a file cannot be read, and what is wrong with the first of them."""
+    complaints, total = bad_lines(file)
+    if len(complaints) < 2:
+        return tuple(complaints)
+    return (f"{len(complaints):,} of {total:,} lines are bad", *complaints[:SHOWN])
 
 
 def _check_split(data: DataSet, split: str, tell: Progress) -> SplitReport:
@@ -126,6 +136,8 @@ def _check_split(data: DataSet, split: str, tell: Progress) -> SplitReport:
             tell(what, at, total)
         try:
             tally.add(data.examples[at], is_there)
+        except Uncaptioned:
+            tally.unlabelled += 1
         except (ValueError, OSError):
             continue  # a sample that a shard promises and lacks: told under damage
     tell(what, total, total)

@@ -15,6 +15,7 @@ from vilt_core.data.examples import DataSet
 NAME = "conceptual"
 KIND = "captions"
 SPLITS = ("train", "val")
+LISTS = ("train_annot.json", "val_annot.json")  # of the 2021 code; shards without
 
 _WORDS = ("conceptual", "gcc", "cc3m", "cc12m")
 

@@ -66,6 +66,10 @@ class ShardImage:
 StoredImage = ImageFile | ShardImage
 
 
+class Uncaptioned(ValueError):
+    """A sample that is there and has no caption: nothing is damaged, nothing is to be learned."""
+
+
 def read_part(shard: Path, *, start: int, size: int) -> bytes:
     """The ``size`` bytes of a file from ``start`` on.
 
@@ -133,3 +137,6 @@ class DataSet:
     kind: str  # of KINDS
     examples: Examples
     missing: tuple[str, ...] = ()  # what could not be found, a sentence each
+    # Of questions: whether answers are compared as VQA v2's evaluator does ("Two." is "2"), or by
+    # their letters, whatever their case and white space.
+    vqa_rules: bool = False

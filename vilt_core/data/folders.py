@@ -4,8 +4,8 @@ The folder may be of one format, of several that share pictures (COCO and VQA v2
 folders under whatever names (coco/, vg/, conceptual/, sbu/), whose examples are then joined.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vilt_core.data import (
@@ -39,7 +39,8 @@ class Found:
     kind: str  # of KINDS
     folder: Path
     splits: tuple[str, ...]
-    derived: tuple[str, ...] = ()  # those of them that are made of others
+    derived: tuple[str, ...] = ()  # those of them that are made of others, or other names of them
+    files: Mapping[str, Path] = field(default_factory=dict)  # of JSON lines: the file of each split
     read: Callable[[str], DataSet]  # the examples of a split
 
 
@@ -106,16 +107,21 @@ def join(sets: list[DataSet]) -> DataSet:
         kind=sets[0].kind,
         examples=Joined(each.examples for each in sets),
         missing=tuple(f"{each.name}: {line}" for each in sets for line in each.missing),
+        vqa_rules=all(each.vqa_rules for each in sets),
     )
 
 
 def _here(folder: Path) -> list[Found]:
     found = []
+    claimed = False  # the shards, by the first format whose name the folder has
     for module in _FORMATS:
         if splits := module.splits_in(folder):
+            of_web = module in (conceptual, sbu)
+            by_shards = of_web and not any((folder / name).is_file() for name in module.LISTS)
             taken = any(each.format in (conceptual.NAME, sbu.NAME) for each in found)
-            if not (module is shards and taken):
+            if not (by_shards and claimed) and not (module is shards and taken):
                 found.append(_published(module, folder, splits))
+            claimed = claimed or by_shards
     return found + _own(folder)
 
 
@@ -138,6 +144,8 @@ def _own(folder: Path) -> list[Found]:
             kind=kind,
             folder=folder,
             splits=tuple(split for of, split in files if of == kind),
+            derived=tuple(name for of, name in files if of == kind and name in jsonl_sets.VAL[1:]),
+            files={split: file for (of, split), file in files.items() if of == kind},
             read=lambda split, kind=kind: jsonl_sets.read_file(files[kind, split], split=split),
         )
         for kind in KINDS

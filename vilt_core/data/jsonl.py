@@ -91,18 +91,19 @@ class Line:
         return value.strip()
 
     def answers(self) -> tuple[str, ...]:
-        """What one person ("answer") or several ("answers") said.
+        """What one person ("answer") or several ("answers") said; true is "yes", false "no".
 
         Raises:
             ValueError: neither is there.
         """
-        given = self.fields.get("answers", [self.fields.get("answer")])
+        given = self.fields.get("answers")
+        given = [self.fields.get("answer")] if given is None else given
         if not isinstance(given, list) or not given or not all(_is_answer(a) for a in given):
             raise ValueError(
                 f'{self.where}: expected "answer": a word, or "answers": a list of words, '
                 f"got {shown(given)}"
             )
-        return tuple(str(answer).strip() for answer in given)
+        return tuple(_in_words(answer) for answer in given)
 
     def kind(self) -> str | None:
         """The "type" or "kind" that the line gives itself, if it does."""
@@ -127,27 +128,43 @@ def read_lines(path: str | Path) -> Iterator[Line]:
     Raises:
         ValueError: no such file, a line that is no JSON object, or half a character in one.
     """
+    for found in try_lines(path):
+        if isinstance(found, ValueError):
+            raise found
+        yield found
+
+
+def try_lines(path: str | Path) -> Iterator[Line | ValueError]:
+    """The lines of a file that are not blank; in the place of a bad one, what is wrong with it.
+
+    Raises:
+        ValueError: no such file.
+    """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"expected a file of JSON lines at {path}, found none")
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
-            if not raw.strip():
-                continue
-            try:
-                fields = json.loads(raw)
-            except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                raise ValueError(
-                    f"{path.name} line {number} is not readable JSON: {error}"
-                ) from error
-            if not isinstance(fields, dict):
-                raise ValueError(
-                    f"{path.name} line {number}: expected an object {{...}}, got {shown(fields)}"
-                )
-            if _PERHAPS_HALF.search(raw):
-                written = json.dumps(fields, ensure_ascii=False)
-                check_unicode(written, what=f"{path.name} line {number}")
-            yield Line(path, number, fields)
+            if raw.strip():
+                try:
+                    yield _line(path, number, raw)
+                except ValueError as error:
+                    yield error
+
+
+def _line(path: Path, number: int, raw: bytes) -> Line:
+    try:
+        fields = json.loads(raw)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} line {number} is not readable JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise ValueError(
+            f"{path.name} line {number}: expected an object {{...}}, got {shown(fields)}"
+        )
+    if _PERHAPS_HALF.search(raw):
+        written = json.dumps(fields, ensure_ascii=False)
+        check_unicode(written, what=f"{path.name} line {number}")
+    return Line(path, number, fields)
 
 
 def _question(line: Line) -> QuestionLine:
@@ -160,7 +177,13 @@ def _question(line: Line) -> QuestionLine:
 def _is_answer(value: Any) -> bool:
     if isinstance(value, str):
         return bool(value.strip())
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, bool | int | float)
+
+
+def _in_words(answer: Any) -> str:
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    return str(answer).strip()
 
 
 def _caption(line: Line) -> CaptionLine:

@@ -2,6 +2,7 @@
 
     mine/
         train.jsonl, val.jsonl, test.jsonl      lines of one kind each; a split is named by its file
+                                                (valid, validation and dev.jsonl are val, too)
         images/...                              wherever the lines say
 
 or, as ``python -m vilt_core world`` writes them, files named by their kind, in the folder (they
@@ -29,12 +30,14 @@ from vilt_core.data.examples import (
     StatementExample,
 )
 from vilt_core.data.json_files import shown
-from vilt_core.data.jsonl import Line, read_lines
+from vilt_core.data.jsonl import Line, read_lines, try_lines
 from vilt_core.data.sequences import CaptionedFile, CaptionedFiles
 
 NAME = "jsonl"
 SPLITS = ("train", "val", "test")
+VAL = ("val", "valid", "validation", "dev")  # names of that split's file, of which one may be there
 
+_LABELS = {"true": True, "false": False}
 _FILES = {"captions.jsonl": "captions", "questions.jsonl": "questions", "pairs.jsonl": "statements"}
 
 
@@ -42,7 +45,11 @@ def files_in(root: Path) -> dict[tuple[str, str], Path]:
     """The files of a folder by (kind, split).
 
     One whose name promises examples and that holds none of ours is of the kind that its name says,
-    or else of the others' kind, so that somebody will open it and be told why not.
+    or else of the others' kind, so that somebody will open it and be told why not. "val" is there
+    under its own name of ``VAL`` besides.
+
+    Raises:
+        ValueError: two files of a kind that would both be "val".
     """
     found: dict[tuple[str, str], Path] = {}
     named = [root / f"{split}.jsonl" for split in SPLITS]
@@ -57,8 +64,15 @@ def files_in(root: Path) -> dict[tuple[str, str], Path]:
             found.setdefault((kind, split), file)
     usual = next((kind for kind, _ in found), KINDS[0])
     for split, file, kind in there:
-        if kind is None and (file.stem in SPLITS or file.name in _FILES):
+        if kind is None and (file.stem in (*SPLITS, *VAL) or file.name in _FILES):
             found.setdefault((_FILES.get(file.name, usual), split), file)
+    for kind in KINDS:
+        vals = [found[kind, name] for name in VAL if (kind, name) in found]
+        if len(vals) > 1:
+            named = " and ".join(str(file.relative_to(root)) for file in vals)
+            raise ValueError(f"{root} holds {named}, each of which would be val: keep one of them")
+        if vals:
+            found[kind, "val"] = vals[0]
     return found
 
 
@@ -101,12 +115,58 @@ def read_file(file: Path, *, split: str = "train") -> DataSet:
         raise ValueError(f"expected JSON lines in {file}, found an empty file")
     kind = _kind(first)
     if kind is None:
-        raise ValueError(
-            f"{first.where}: expected a caption, a question or a statement, "
-            f"got {shown(first.fields)}"
-        )
+        raise _none_of_ours(first)
     name = file.resolve().parent.name
     return DataSet(name=name, split=split, kind=kind, examples=_examples(file, kind))
+
+
+def bad_lines(file: Path) -> tuple[list[str], int]:
+    """What is wrong with each bad line of a file, a sentence each, and how many lines there are.
+
+    Lines are to be of the kind of the first one that is of any.
+
+    Raises:
+        ValueError: no such file.
+    """
+    kind = _first_kind(file)
+    complaints, total = [], 0
+    for line in try_lines(file):
+        total += 1
+        try:
+            _try(line, kind)
+        except ValueError as error:
+            complaints.append(str(error))
+    return complaints, total
+
+
+def likely_kind(file: Path) -> str:
+    """The kind of a file whose first lines may be bad.
+
+    Raises:
+        ValueError: no such file, or none of its lines is of any kind.
+    """
+    kind = _first_kind(file)
+    return read_file(file).kind if kind is None else kind  # which says what there is instead
+
+
+def _first_kind(file: Path) -> str | None:
+    good = (line for line in try_lines(file) if isinstance(line, Line))
+    return next((kind for kind in map(_kind, good) if kind is not None), None)
+
+
+def _try(line: Line | ValueError, kind: str | None) -> None:
+    """Refuse a line that is not of a kind."""
+    if isinstance(line, ValueError):
+        raise line
+    if kind is None:
+        raise _none_of_ours(line)
+    {"captions": _captions, "questions": _question, "statements": _statement}[kind](line)
+
+
+def _none_of_ours(line: Line) -> ValueError:
+    return ValueError(
+        f"{line.where}: expected a caption, a question or a statement, got {shown(line.fields)}"
+    )
 
 
 def _kind(line: Line) -> str | None:
@@ -128,19 +188,25 @@ def _examples(file: Path, kind: str) -> Examples:
 def _captioned(file: Path) -> Iterator[CaptionedFile]:
     pictures: dict[str, list[str]] = {}
     for line in read_lines(file):
-        captions = line.fields.get("captions", [line.fields.get("caption")])
-        if not isinstance(captions, list) or not captions or not all(map(_is_words, captions)):
-            raise ValueError(
-                f'{line.where}: expected "caption": words, or "captions": a list of them, '
-                f"got {shown(captions)}"
-            )
-        pictures.setdefault(_picture(line), []).extend(caption.strip() for caption in captions)
+        name, captions = _captions(line)
+        pictures.setdefault(name, []).extend(captions)
     for name, captions in pictures.items():
         yield CaptionedFile(folder=file.parent, name=name, id=name, captions=captions)
 
 
+def _captions(line: Line) -> tuple[str, list[str]]:
+    """The name of a picture, and what a line says of it."""
+    captions = line.fields.get("captions", [line.fields.get("caption")])
+    if not isinstance(captions, list) or not captions or not all(map(_is_words, captions)):
+        raise ValueError(
+            f'{line.where}: expected "caption": words, or "captions": a list of them, '
+            f"got {shown(captions)}"
+        )
+    return _picture(line), [caption.strip() for caption in captions]
+
+
 def _question(line: Line) -> QuestionExample:
-    secret = not {"answer", "answers"} & line.fields.keys()
+    secret = all(line.fields.get(name) is None for name in ("answer", "answers"))
     return QuestionExample(
         image=ImageFile(line.file.parent / _picture(line)),
         question=line.text("question"),
@@ -157,6 +223,7 @@ def _statement(line: Line) -> StatementExample:
     if len(names) > 2:
         raise ValueError(f"{line.where}: expected two images or one, got {len(names)}")
     label = line.fields.get("label")
+    label = _LABELS.get(label.lower(), label) if isinstance(label, str) else label
     if label not in (True, False, None):
         raise ValueError(f'{line.where}: expected "label": true or false, got {shown(label)}')
     return StatementExample(

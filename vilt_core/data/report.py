@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 
 _TEXTS = {"captions": "caption", "questions": "question", "statements": "statement"}
-_UNLABELLED = {"questions": "without an answer", "statements": "without a label"}
+_UNLABELLED = {
+    "captions": "without a caption",
+    "questions": "without an answer",
+    "statements": "without a label",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +20,7 @@ class SplitReport:
     texts: int = 0  # captions, questions or statements
     words: float = 0.0  # of a text, on average
     answers: int = 0  # different ones, as they are written
-    unlabelled: int = 0  # questions without an answer, statements without a label
+    unlabelled: int = 0  # pictures without a caption, questions without an answer, and so on
     absent: int = 0  # pictures that are not there
     named_absent: tuple[str, ...] = ()  # the first of them
     decoded: int = 0  # pictures opened to try

@@ -17,6 +17,7 @@ KIND = "captions"
 SPLITS = ("train",)
 
 _FILE = "annot.json"
+LISTS = (_FILE,)  # of the 2021 code; shards without
 
 
 def splits_in(root: Path) -> tuple[str, ...]:

@@ -72,6 +72,11 @@ class Texts(MadeOnDemand[str]):
     def __len__(self) -> int:
         return len(self._ends) - 1
 
+    def content(self) -> Iterator[bytearray | memoryview]:
+        """All letters, and where each string ends: what a digest is made of."""
+        yield self._bytes
+        yield memoryview(self._ends)
+
     def make(self, index: int) -> str:
         """The string at ``index``."""
         return self._bytes[self._ends[index] : self._ends[index + 1]].decode()
@@ -110,6 +115,13 @@ class CaptionedFiles(MadeOnDemand[CaptionExample]):
         """How many captions each picture has, (pictures,)."""
         return np.diff(np.frombuffer(self._ends, dtype=np.int64))
 
+    def content(self) -> Iterator[bytearray | memoryview]:
+        """Names and captions: what a digest is made of. Where the folders lie is no part of it."""
+        yield from self._names.content()
+        yield from self._captions.content()
+        yield memoryview(self._folder)
+        yield memoryview(self._ends)
+
     def make(self, index: int) -> CaptionExample:
         """The picture at ``index`` with all its captions."""
         return CaptionExample(
@@ -131,8 +143,22 @@ class Joined(MadeOnDemand[Item]):
 
     def make(self, index: int) -> Item:
         """The item at ``index`` of all."""
-        part = bisect_right(self._ends, index)
-        return self.parts[part][index - (self._ends[part - 1] if part else 0)]
+        part, first = self.locate(index)
+        return part[index - first]
+
+    def locate(self, index: int) -> tuple[Sequence[Item], int]:
+        """The part that has the item at ``index`` of all, and the place at which it begins."""
+        at = bisect_right(self._ends, index)
+        return self.parts[at], self._ends[at - 1] if at else 0
+
+
+def part_of(examples: Sequence[Item], index: int) -> range:
+    """The places of the data set that an item of joined ones is from; all where none are joined."""
+    first = 0
+    while isinstance(examples, Joined):
+        examples, begins = examples.locate(index - first)
+        first += begins
+    return range(first, first + len(examples))
 
 
 def caption_counts(examples: Examples) -> np.ndarray:

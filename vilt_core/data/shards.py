@@ -15,13 +15,19 @@ the disk is quick), so that millions of examples open in a moment.
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
-from vilt_core.data.examples import CaptionExample, DataSet, ShardImage, read_part
+from vilt_core.data.examples import (
+    CaptionExample,
+    DataSet,
+    ShardImage,
+    Uncaptioned,
+    read_part,
+)
 from vilt_core.data.sequences import MadeOnDemand
 from vilt_core.data.tar_index import ShardIndex, index_shard
 
@@ -69,7 +75,8 @@ class ShardExamples(MadeOnDemand[CaptionExample]):
     """The samples of several shards, each with one caption.
 
     A shard counts as many samples as its statistics say. If they say too much, what is not there
-    raises ValueError when it is asked for, as a damaged picture does. Without statistics only what
+    raises ValueError when it is asked for, as a damaged picture does; they count pictures without
+    a caption as well, which is no damage and has an error of its own. Without statistics only what
     is there counts: what a damaged shard lost is ``noticed`` at once.
     """
 
@@ -92,16 +99,25 @@ class ShardExamples(MadeOnDemand[CaptionExample]):
         """One each, (samples,)."""
         return np.ones(len(self), dtype=np.int64)
 
+    def content(self) -> Iterator[bytes]:
+        """Names and sizes of the files: what a digest is made of, without reading them."""
+        for tar, count in zip(self.tars, self._counts, strict=True):
+            size = tar.stat().st_size if tar.is_file() else None
+            yield repr((tar.name, size, count)).encode("utf-8", "backslashreplace")
+
     def make(self, index: int) -> CaptionExample:
         """The sample at ``index`` of all.
 
         Raises:
+            Uncaptioned: in its place is one of the pictures that have no caption.
             ValueError: it is not there, though it was promised.
             OSError: the shard is gone.
         """
         shard = bisect_right(self._ends, index)
         place = index - (self._ends[shard] - self._counts[shard])
         tar, found = self.tars[shard], self.located(shard)
+        if len(found) <= place < len(found) + found.uncaptioned:
+            raise Uncaptioned(f"{tar} has {found.uncaptioned:,} pictures with an empty caption")
         if place >= len(found):
             raise ValueError(
                 f"{tar} holds {len(found):,} whole samples, "
@@ -141,7 +157,7 @@ class ShardExamples(MadeOnDemand[CaptionExample]):
                 notes.append(str(error))
                 continue
             notes += found.notes
-            if len(found) != self._counts[shard]:
+            if self._counts[shard] not in (len(found), len(found) + found.uncaptioned):
                 notes.append(
                     f"{tar.name} holds {len(found):,} whole samples, "
                     f"not {self._counts[shard]:,} as {tar.stem}{_STATS} says"

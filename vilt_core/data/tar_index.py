@@ -34,6 +34,7 @@ class ShardIndex:
     image_sizes: array = field(default_factory=lambda: array("q"))
     caption_starts: array = field(default_factory=lambda: array("q"))
     caption_sizes: array = field(default_factory=lambda: array("i"))
+    uncaptioned: int = 0  # pictures with an empty caption, which img2dataset counts as successes
     notes: tuple[str, ...] = ()  # what is wrong with the shard, a sentence each
 
     def __len__(self) -> int:
@@ -85,6 +86,7 @@ def _index(
         if "image" not in parts:
             faulty.setdefault("has a caption and no picture", []).append(key)
         elif not parts.get(CAPTION, (0, 0))[1]:
+            index.uncaptioned += CAPTION in parts
             faulty.setdefault("has a picture and no caption", []).append(key)
         else:
             index.keys.append(key)

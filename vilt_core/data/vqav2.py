@@ -18,7 +18,7 @@ import hashlib
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,9 @@ def read(root: Path, *, split: str, held_out: int = HELD_OUT) -> DataSet:
         parts = [read(root, split=each, held_out=held_out) for each in ("train", "trainable_val")]
         missing = tuple(line for part in parts for line in part.missing)
         examples = Joined(part.examples for part in parts)
-        return DataSet(name=NAME, split=split, kind=KIND, examples=examples, missing=missing)
+        return DataSet(
+            name=NAME, split=split, kind=KIND, examples=examples, missing=missing, vqa_rules=True
+        )
     part = _PUBLISHED[split]
     file = _file(root, _questions(part))
     asked = field(load_json(file), "questions", list, where=str(file))
@@ -80,7 +82,14 @@ def read(root: Path, *, split: str, held_out: int = HELD_OUT) -> DataSet:
     examples = Questions(asked, answered, folder=folder, where=file.name)
     if answered and (without := sum(q["question_id"] not in answered for q in asked)):
         missing.append(f"the annotations of {without:,} questions of {file.name}")
-    return DataSet(name=NAME, split=split, kind=KIND, examples=examples, missing=tuple(missing))
+    return DataSet(
+        name=NAME,
+        split=split,
+        kind=KIND,
+        examples=examples,
+        missing=tuple(missing),
+        vqa_rules=True,
+    )
 
 
 def held_out_images(images: Iterable[int], count: int = HELD_OUT) -> frozenset[int]:
@@ -103,8 +112,9 @@ def answer_list(
     the 2021 code numbers them.
 
     Args:
-        examples: the questions of train, then those of val.
-        normalise: spells alike what means the same: ``evaluation.answers.normalise_answer``.
+        examples: the questions of train, then those of val, the 1,000 pictures that are kept out of
+            training among them.
+        normalise: spells alike what means the same: ``evaluation.answers.plain_answer``.
         at_least: how many questions.
     """
     majorities = (_majority(example) for example in examples)
@@ -136,6 +146,13 @@ class Questions(MadeOnDemand[QuestionExample]):
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    def content(self) -> Iterator[bytes | bytearray | memoryview]:
+        """Pictures by their numbers, questions and answers: what a digest is made of."""
+        yield from self._questions.content()
+        for numbers in (self._ids, self._images, self._answers, self._ends, self._majorities):
+            yield memoryview(numbers)
+        yield repr(self._words).encode("utf-8", "backslashreplace")
 
     def make(self, index: int) -> QuestionExample:
         """The question at ``index`` with its answers."""

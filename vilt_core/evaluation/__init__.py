@@ -22,6 +22,7 @@ from vilt_core.evaluation.reasons import reasons_accuracy
 from vilt_core.evaluation.referring import referring_accuracy
 from vilt_core.evaluation.retrieval import retrieval_recall
 from vilt_core.evaluation.sets import WORLD, Source
+from vilt_core.evaluation.text_only import TextOnly
 from vilt_core.evaluation.vqa import vqa_accuracy
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.opening import open_bundle
@@ -69,6 +70,7 @@ def evaluate(
     device: str | None = None,
     progress: Progress | None = None,
     submission: str | Path | None = None,
+    blind: TextOnly | None = None,
 ) -> dict[str, Any]:
     """Measure a model.
 
@@ -83,6 +85,7 @@ def evaluate(
         device: "cpu", "cuda", or "auto" for the better of them; where the model is, unless given.
         progress: told (done, total) after every batch.
         submission: of "vqa" alone: where to write the answers for the server of its challenge.
+        blind: of "vqa" and "nlvr2": who guesses from the words alone, of ``text_only.fitted_on``.
 
     Returns:
         What the task's function does, see there: everything in it is JSON.
@@ -98,7 +101,9 @@ def evaluate(
     bundle = model if isinstance(model, Bundle) else open_bundle(model)
     if device is not None:
         bundle.model.to(checked_device(device))
-    extra = {} if submission is None else {"submission": submission}
+    extra: dict[str, Any] = {} if submission is None else {"submission": submission}
+    if blind is not None and task in ("vqa", "nlvr2"):
+        extra["blind"] = blind
     return TASKS[task](
         bundle, on=on, limit=limit, batch_size=batch_size, progress=progress, **extra
     )

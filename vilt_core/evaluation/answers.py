@@ -1,13 +1,14 @@
 """What an answer is worth: the VQA score (Antol et al., ICCV 2015), of any number of people.
 
-Equal to the official evaluator (GT-Vision-Lab/VQA, vqaEval.py), its oddities included. The 2021
+Equal to the official evaluator (GT-Vision-Lab/VQA, vqaEval.py), its oddities included; somebody's
+own answers are worth the same, and are compared by their letters (``own_answer``). The 2021
 code of ViLT looked up the answers of its training targets as they were written, in a list of
 normalised ones, and lost every answer that is written otherwise; ``soft_targets`` normalises first.
 """
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from vilt_core.evaluation.contractions import CONTRACTIONS
 
@@ -52,6 +53,19 @@ def plain_answer(answer: str) -> str:
     return normalise_answer(answer) or _in_one_line(answer)
 
 
+def own_answer(answer: str) -> str:
+    """An answer as somebody's own data mean it: its letters, whatever their case and white space.
+
+    Nothing else is taken for the same: "-1" is not "1", "C++" is not "C", "none" is no number.
+    """
+    return " ".join(answer.split()).lower()
+
+
+def comparison(*, vqa_rules: bool) -> Callable[[str], str]:
+    """How answers of a data set are compared: what is spelled alike means the same."""
+    return plain_answer if vqa_rules else own_answer
+
+
 def to_the_letter(answers: Sequence[str]) -> bool:
     """Whether an answer must be written as people wrote it, rather than mean the same.
 
@@ -61,17 +75,20 @@ def to_the_letter(answers: Sequence[str]) -> bool:
     return len(answers) == _OFFICIAL_PANEL and len(set(map(_in_one_line, answers))) == 1
 
 
-def answer_scores(answers: Sequence[str]) -> dict[str, float]:
-    """The worth of every answer that somebody gave: normalised, unless ``to_the_letter``.
+def answer_scores(answers: Sequence[str], *, vqa_rules: bool = True) -> dict[str, float]:
+    """The worth of every answer that somebody gave, as ``compared``.
 
     An answer counts in full where at least three of the other annotators gave it, averaged over
     leaving each annotator out: of ten, 1 gives 0.3, 2 give 0.6, 3 give 0.9, 4 give 1. Of fewer than
     four annotators all others must agree, and a single one is simply right.
+
+    Args:
+        answers: as people gave them.
+        vqa_rules: whether they are compared as the official evaluator does; see ``compared``.
     """
     total = len(answers)
     enough = min(3, total - 1)
-    compared = _in_one_line if to_the_letter(answers) else plain_answer
-    said = Counter(map(compared, answers))
+    said = Counter(map(compared(answers, vqa_rules=vqa_rules), answers))
     if not enough:
         return dict.fromkeys(said, 1.0)
     return {
@@ -81,15 +98,26 @@ def answer_scores(answers: Sequence[str]) -> dict[str, float]:
     }
 
 
-def answer_worth(answer: str, scores: Mapping[str, float], *, literal: bool) -> float:
+def compared(answers: Sequence[str], *, vqa_rules: bool) -> Callable[[str], str]:
+    """How answers are held against those of these people: ``comparison``, or ``to_the_letter``."""
+    if vqa_rules and to_the_letter(answers):
+        return _in_one_line
+    return comparison(vqa_rules=vqa_rules)
+
+
+def answer_worth(
+    answer: str, scores: Mapping[str, float], *, literal: bool, vqa_rules: bool = True
+) -> float:
     """What one answer is worth, 0 to 1.
 
     Args:
         answer: as it was given.
         scores: from ``answer_scores``.
-        literal: from ``to_the_letter`` of the same people.
+        literal: from ``to_the_letter`` of the same people; VQA v2's rules alone know it.
+        vqa_rules: as of the scores.
     """
-    return scores.get(_in_one_line(answer) if literal else plain_answer(answer), 0.0)
+    same = _in_one_line if literal and vqa_rules else comparison(vqa_rules=vqa_rules)
+    return scores.get(same(answer), 0.0)
 
 
 def soft_target(count: int) -> float:
@@ -97,28 +125,31 @@ def soft_target(count: int) -> float:
     return _SOFT[min(count, len(_SOFT) - 1)]
 
 
-def soft_targets(answers: Sequence[str], places: Mapping[str, int]) -> dict[int, float]:
+def soft_targets(
+    answers: Sequence[str], places: Mapping[str, int], *, vqa_rules: bool = True
+) -> dict[int, float]:
     """The training target of a question: the worth of each answer that the model can give.
 
     Args:
         answers: as people gave them; all of their spellings count together. The published steps
             are made for ten people; of fewer than four an answer is worth what it scores.
-        places: of each answer of the model, as ``plain_answer`` has it, in its list.
+        places: of each answer of the model, as ``comparison`` has it, in its list.
+        vqa_rules: whether spellings are compared as the official evaluator does.
 
     Returns:
         Places with values in (0, 1]; all others are 0. Answers outside the list are left out.
     """
-    said = Counter(map(plain_answer, answers))
+    said = Counter(map(comparison(vqa_rules=vqa_rules), answers))
     if len(answers) < _FULL_PANEL:
-        worth = answer_scores(answers)
+        worth = answer_scores(answers, vqa_rules=vqa_rules)
     else:
         worth = {answer: soft_target(count) for answer, count in said.items()}
     return {places[answer]: value for answer, value in worth.items() if answer in places}
 
 
-def answer_kind(answers: Sequence[str]) -> str:
+def answer_kind(answers: Sequence[str], *, vqa_rules: bool = True) -> str:
     """The type of a question by its most frequent answer: "yes/no", "number" or "other"."""
-    [(answer, _)] = Counter(plain_answer(a) for a in answers).most_common(1)
+    [(answer, _)] = Counter(map(comparison(vqa_rules=vqa_rules), answers)).most_common(1)
     if answer in ("yes", "no"):
         return "yes/no"
     return "number" if answer.isdecimal() else "other"

@@ -14,7 +14,7 @@ from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, is_world
 from vilt_core.evaluation.sources import Asked
 from vilt_core.evaluation.statements import Stated, statements_of
-from vilt_core.evaluation.text_only import cross_fitted_guesses
+from vilt_core.evaluation.text_only import OTHER_HALF, TextOnly, beside, cross_fitted_guesses
 from vilt_core.interop.bundle import Bundle
 
 BELIEVED = 0.5  # a statement is taken for true above
@@ -27,6 +27,7 @@ def nlvr2_accuracy(
     limit: int | None = None,
     batch_size: int = 64,
     progress: Progress | None = None,
+    blind: TextOnly | None = None,
 ) -> dict[str, Any]:
     """Judge the statements of a set.
 
@@ -36,13 +37,16 @@ def nlvr2_accuracy(
         limit: how many statements at most; 4,000 of the world, or all otherwise.
         batch_size: statements read at once; no result depends on it.
         progress: told (done, total) after every batch.
+        blind: who guesses from the words alone, fitted on what the model was trained on; fitted on
+            the training split beside ``on`` otherwise, or on the other half of the groups.
 
     Returns:
         "accuracy"; "consistency", the share of groups in which all is right; "text_only", the
-        accuracy of the best guess from the words (text_only.py, fitted on the other half of the
-        groups). All in [0, 1], over the statements whose label is known, None where none is. Of
-        the world also the accuracy "by_type" of statement. Statements about pictures that cannot be
-        read are not judged: "unreadable" counts these, "named" has what is wrong with the first.
+        accuracy of the best guess from the words (text_only.py), and what that was fitted on,
+        "text_only_from". All in [0, 1], over the statements whose label is known, None where none
+        is. Of the world also the accuracy "by_type" of statement. Statements about pictures that
+        cannot be read are not judged: "unreadable" counts these, "named" has what is wrong with the
+        first.
 
     Raises:
         ValueError: a model without an NLVR2 head, a set that cannot be read, or too many pictures
@@ -58,11 +62,14 @@ def nlvr2_accuracy(
     known = [(one, verdict) for one, verdict in known if one.label is not None]
     told = [one for one, _ in known]
     right = [one.label == verdict for one, verdict in known]
+    if blind is None and told:
+        blind = beside(on, kind="statements")
     found = {
         **said_first("nlvr2", bundle, on, examples=len(stated), seconds=seconds),
         "accuracy": _share(right),
         "consistency": consistency([one.group for one in told], right),
-        "text_only": _share(guessed_right(told)),
+        "text_only": _share(guessed_right(told, blind)),
+        "text_only_from": OTHER_HALF if blind is None else blind.source,
         **seen.told(),
     }
     return found | {"by_type": _by_form(told, right)} if is_world(on) else found
@@ -109,9 +116,11 @@ def consistency(groups: Sequence[str], right: Sequence[bool]) -> float | None:
     return _share(list(whole.values()))
 
 
-def guessed_right(stated: Sequence[Stated]) -> list[bool]:
-    """Whether the words alone give each label away, judged by the other half of the groups."""
+def guessed_right(stated: Sequence[Stated], blind: TextOnly | None = None) -> list[bool]:
+    """Whether the words alone give each label away, to ``blind`` or by the groups' other half."""
     labels = [str(one.label) for one in stated]
+    if blind is not None:
+        return [blind.guess(one.text) == label for one, label in zip(stated, labels, strict=True)]
     asked = [
         Asked(picture=one.pictures[0], text=one.text, scores={label: 1.0}, kind="statement")
         for one, label in zip(stated, labels, strict=True)

@@ -52,8 +52,9 @@ def retrieval_recall(
         taught to match and nothing to rank.
         Of a data set, as published, a caption belongs to the picture that it was made for and to
         no other, and of several thousand pictures "folds" has the mean over folds of 1,000 (COCO's
-        second number). Pictures that cannot be read are passed over with their captions:
-        "unreadable" counts these, "named" has what is wrong with the first.
+        second number), or "no_folds" says why there are none. Pictures that cannot be read are
+        passed over with their captions: "unreadable" counts these, "named" has what is wrong with
+        the first.
 
         A sentence of the world is true of other scenes as well, and its program says of which:
         there, every pair that is true is right. "own" counts as for a data set, and "ceiling" is
@@ -85,7 +86,15 @@ def retrieval_recall(
         result |= {"own": recalls(scores, own), "ceiling": ceiling(own, right)}
     elif len(gallery.pictures) > FOLD and len(gallery.pictures) % FOLD == 0:
         result["folds"] = {"gallery": FOLD, **fold_recalls(scores, owners, size=FOLD)}
+    elif len(gallery.pictures) > FOLD:
+        result["no_folds"] = _why_no_folds(gallery)
     return result
+
+
+def _why_no_folds(gallery: Gallery) -> str:
+    why = f"{len(gallery.pictures):,} pictures are no whole number of folds of {FOLD:,}"
+    lost = gallery.passed_over.get("unreadable", 0)
+    return f"{why}: {lost:,} could not be read" if lost else why
 
 
 def _ranked_by(bundle: Bundle) -> tuple[str, Judge | None]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vilt_core.data.examples import CaptionExample, DataSet, QuestionExample, StatementExample
-from vilt_core.data.folders import open_data
+from vilt_core.data.folders import open_data, recognise
 from vilt_core.data.sequences import present
 
 WORLD = ("world:test", "world:style", "world:composition")
@@ -63,6 +63,29 @@ def data_set_of(on: Source, *, kind: str) -> DataSet:
     if not found.is_file():
         raise ValueError(f"expected a file of JSON lines or a folder at {found}, found none")
     return open_data(found, kind=kind)
+
+
+def training_beside(on: Source, *, kind: str) -> DataSet | None:
+    """The training split of the folder that a set is of; None of the world, and where none is.
+
+    Args:
+        on: what is scored: FOLDER, FOLDER:SPLIT, or a file in a folder that is named by its split.
+        kind: of its examples.
+    """
+    if isinstance(on, DataSet) or is_world(on):
+        return None
+    path = Path(on)
+    folder, _, split = str(on).rpartition(":")
+    if path.is_dir():
+        folder, split = str(path), "val"
+    elif path.is_file():
+        folder, split = str(path.parent), path.stem
+    if split == "train" or not folder or not Path(folder).is_dir():
+        return None
+    splits = [one.splits for one in recognise(folder) if one.kind == kind]
+    if not any("train" in some and split in some for some in splits):
+        return None
+    return open_data(folder, split="train", kind=kind)
 
 
 def of_kind(

@@ -53,6 +53,7 @@ class Asked:
     scores: dict[str, float]  # of ``answer_scores``, in (0, 1]; any other is worth 0
     kind: str
     literal: bool = False  # whether an answer is compared ``to_the_letter``
+    vqa_rules: bool = True  # or else by VQA v2's rules, and not as in somebody's own data
     id: str = ""  # of the question, where the data set has one
     about: tuple[Box, ...] = ()  # of the things that it speaks of or that answer it, where known
 
@@ -94,19 +95,28 @@ def questions_of(on: Source, *, limit: int | None = None) -> list[Asked]:
     if split is not None:
         return list(islice(world_questions(split), limit or WORLD_QUESTIONS))
     found = data_set_of(on, kind="questions")
+    rules = found.vqa_rules
     asked = [
         Asked(
             picture=one.image,
             text=one.question,
-            scores=answer_scores(one.answers),
-            kind=one.kind or (answer_kind(one.answers) if one.answers else "other"),
-            literal=to_the_letter(one.answers),
+            scores=answer_scores(one.answers, vqa_rules=rules),
+            kind=_kind_of(one, vqa_rules=rules),
+            literal=rules and to_the_letter(one.answers),
+            vqa_rules=rules,
             id=one.id,
         )
         for one in of_kind(found, QuestionExample, limit=limit)
     ]
     check_any(asked, on)
     return asked
+
+
+def _kind_of(one: QuestionExample, *, vqa_rules: bool) -> str:
+    """What the data call a kind of question; else by its answers."""
+    if one.kind or not one.answers:
+        return one.kind or "other"
+    return answer_kind(one.answers, vqa_rules=vqa_rules)
 
 
 def world_questions(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Asked]:

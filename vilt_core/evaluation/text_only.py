@@ -4,26 +4,40 @@ Every VQA score stands beside this one. The guess is the answer that the same qu
 often in training, smoothed by backing off to coarser readings of it (the hierarchical Dirichlet
 form of MacKay and Peto, 1995): the same words, the same words but for nouns and colours, the same
 opening words, all questions.
+
+It is fitted on the training split of what is scored, as the model is. Where none is known, each
+half of the questions is guessed by what the other half says, which is little of a small set.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
-from vilt_core.evaluation.sources import EVALUATION_SEED, Asked, world_questions
+from vilt_core.data.examples import DataSet, StatementExample
+from vilt_core.evaluation.sets import Source, name_of, training_beside
+from vilt_core.evaluation.sources import EVALUATION_SEED, Asked, questions_of, world_questions
 from vilt_core.world.grammar import noun_terms
 from vilt_core.world.sprites import COLORS
 
 FITTED_ON = 40_000  # questions of the training split
+OTHER_HALF = "the other half of these"  # what is fitted on where no training split is known
 PRIOR = 16.0  # how many questions the coarser level counts for at the finer one
 
 
 class TextOnly:
-    """Answer counts at four levels of detail of a question's text."""
+    """Answer counts at four levels of detail of a question's text.
 
-    def __init__(self, questions: Iterable[Asked], *, prior: float = PRIOR):
+    Args:
+        questions: what is learned from.
+        prior: how many questions the coarser level counts for.
+        source: where they are from, for a person.
+    """
+
+    def __init__(self, questions: Iterable[Asked], *, prior: float = PRIOR, source: str = ""):
         self.prior = prior
+        self.source = source
         self.counts: dict[str, Counter[str]] = {}
         for asked in questions:
             for level in levels(asked.text):
@@ -71,7 +85,50 @@ def levels(text: str) -> tuple[str, ...]:
 def world_text_only() -> TextOnly:
     """Fitted on the world's training split; seconds the first time, nothing afterwards."""
     # Not the questions of "world:train": nothing is measured on what it was fitted on.
-    return TextOnly(islice(world_questions("train", seed=EVALUATION_SEED + 1), FITTED_ON))
+    learned = islice(world_questions("train", seed=EVALUATION_SEED + 1), FITTED_ON)
+    return TextOnly(learned, source="world:train")
+
+
+def fitted_on(data: DataSet) -> TextOnly | None:
+    """Fitted on at most ``FITTED_ON`` examples of a training split, spread over it.
+
+    Args:
+        data: questions, or statements, whose labels are what is guessed.
+
+    Returns:
+        None where all truth is kept secret.
+    """
+    places = range(0, len(data.examples), -(-len(data.examples) // FITTED_ON) or 1)
+    some = replace(data, examples=[data.examples[at] for at in places])
+    asked = [one for one in _asked(some) if one.scores]
+    return TextOnly(asked, source=name_of(data)) if asked else None
+
+
+def beside(on: Source, *, kind: str) -> TextOnly | None:
+    """Fitted on the training split that lies beside a set; None where there is none.
+
+    Args:
+        on: what is scored. A data set in memory lies nowhere.
+        kind: "questions" or "statements".
+    """
+    found = training_beside(on, kind=kind)
+    return None if found is None else fitted_on(found)
+
+
+def _asked(data: DataSet) -> list[Asked]:
+    if data.kind == "questions":
+        return questions_of(data) if len(data.examples) else []
+    told = [one for one in data.examples if isinstance(one, StatementExample)]
+    return [
+        Asked(
+            picture=one.images[0],
+            text=one.statement,
+            scores={str(one.label): 1.0},
+            kind="statement",
+        )
+        for one in told
+        if one.label is not None
+    ]
 
 
 def cross_fitted_guesses(

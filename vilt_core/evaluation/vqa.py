@@ -6,13 +6,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vilt_core.evaluation.answers import answer_worth, plain_answer
+from vilt_core.evaluation.answers import answer_worth, comparison
 from vilt_core.evaluation.inference import Progress, evaluating, read_batches, said_first
 from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, is_world
 from vilt_core.evaluation.sources import Asked, questions_of
 from vilt_core.evaluation.submission import check_ids, write_submission
-from vilt_core.evaluation.text_only import cross_fitted_guesses, world_text_only
+from vilt_core.evaluation.text_only import (
+    OTHER_HALF,
+    TextOnly,
+    beside,
+    cross_fitted_guesses,
+    world_text_only,
+)
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import check_place
 
@@ -25,6 +31,7 @@ def vqa_accuracy(
     batch_size: int = 64,
     progress: Progress | None = None,
     submission: str | Path | None = None,
+    blind: TextOnly | None = None,
 ) -> dict[str, Any]:
     """Answer the questions of a set.
 
@@ -35,10 +42,12 @@ def vqa_accuracy(
         batch_size: questions read at once; no result depends on it.
         progress: told (done, total) after every batch.
         submission: where to write all answers, as the VQA server takes them.
+        blind: who guesses from the words alone, fitted on what the model was trained on; fitted on
+            the training split beside ``on`` otherwise, or on the other half of the questions.
 
     Returns:
-        "accuracy", "text_only" (text_only.py: fitted on the training split, or on the other half of
-        the questions) and "answerable" (the best that this model's list of answers allows), over
+        "accuracy", "text_only" (text_only.py; "text_only_from" says what it was fitted on) and
+        "answerable" (the best that this model's list of answers allows), over
         all questions and, under "by_type" and "text_only_by_type", over each kind. Shares in
         [0, 1]. Questions whose answers are kept secret do not count; None where all are. Questions
         about pictures that cannot be read are not asked: "unreadable" counts these, "named" has
@@ -63,11 +72,14 @@ def vqa_accuracy(
     answered = [(one, given) for one, given in zip(asked, answers, strict=True) if one.scores]
     told = [one for one, _ in answered]
     scores = worth(told, [given for _, given in answered])
-    guessed = worth(told, _guesses(told, world=is_world(on)))
+    if blind is None and told:
+        blind = world_text_only() if is_world(on) else beside(on, kind="questions")
+    guessed = worth(told, _guesses(told, blind))
     return {
         **said_first("vqa", bundle, on, examples=len(asked), seconds=seconds),
         "accuracy": _mean(scores),
         "text_only": _mean(guessed),
+        "text_only_from": OTHER_HALF if blind is None else blind.source,
         "answerable": _mean(_best_known(told, bundle.answers)),
         "by_type": by_type(told, scores),
         "text_only_by_type": by_type(told, guessed),
@@ -75,10 +87,10 @@ def vqa_accuracy(
     }
 
 
-def _guesses(asked: list[Asked], *, world: bool) -> list[str]:
-    if not world:
+def _guesses(asked: list[Asked], blind: TextOnly | None) -> list[str]:
+    if blind is None:
         return cross_fitted_guesses(asked)
-    return [world_text_only().guess(one.text) for one in asked]
+    return [blind.guess(one.text) for one in asked]
 
 
 def predict_answers(
@@ -107,7 +119,7 @@ def predict_answers(
 def worth(asked: Sequence[Asked], answers: Sequence[str]) -> list[float]:
     """What each answer is worth: 0 to 1."""
     return [
-        answer_worth(answer, one.scores, literal=one.literal)
+        answer_worth(answer, one.scores, literal=one.literal, vqa_rules=one.vqa_rules)
         for one, answer in zip(asked, answers, strict=True)
     ]
 
@@ -122,8 +134,9 @@ def by_type(asked: Sequence[Asked], scores: Sequence[float]) -> dict[str, float 
 
 def _best_known(asked: Sequence[Asked], answers: Sequence[str]) -> list[float]:
     """The worth of the best answer to each question that is in the list."""
-    meant, written = set(map(plain_answer, answers)), set(answers)
-    lists = [written if one.literal else meant for one in asked]
+    meant = {rules: set(map(comparison(vqa_rules=rules), answers)) for rules in (True, False)}
+    written = set(answers)
+    lists = [written if one.literal else meant[one.vqa_rules] for one in asked]
     return [
         max((one.scores[answer] for answer in one.scores if answer in known), default=0.0)
         for one, known in zip(asked, lists, strict=True)

@@ -15,7 +15,7 @@ from torch import nn
 from vilt_core.config import TASKS, TRAINING_HEADS, with_task
 from vilt_core.data.examples import CaptionExample, DataSet, QuestionExample
 from vilt_core.data.sequences import present
-from vilt_core.evaluation.answers import plain_answer
+from vilt_core.evaluation.answers import comparison, own_answer
 from vilt_core.interop.bundle import Bundle
 from vilt_core.layers.heads import RankHead, VqaHead
 from vilt_core.layers.init import initialise
@@ -74,7 +74,7 @@ def adapt(
     if task == "vqa":
         every = own_answers(data) if listed is None else Counter(dict.fromkeys(listed, min_count))
         order = "the most frequent first" if listed is None else "as they first appear"
-        bundle, answers = _fit_answers(bundle, every, data.name, min_count=min_count, order=order)
+        bundle, answers = _fit_answers(bundle, every, data, min_count=min_count, order=order)
     heads = _fit_heads(model, task)
     account = (*missing_of(data), *words, *answers, pictures, *heads)
     return Adapted(bundle=bundle, account=account)
@@ -123,38 +123,52 @@ def _fit_pictures(bundle: Bundle, image_size: int | None) -> tuple[Bundle, str]:
 
 
 def own_answers(data: DataSet, *, at_least: int = 1) -> Counter[str]:
-    """The answers of questions, normalised, by how many questions they are the answer to.
+    """The answers of questions, by how many questions they are the answer to.
 
     Of several people's answers the one that most gave counts, as published (Teney et al., CVPR
-    2018). The most frequent first, those of equal count by the alphabet. "A" stays what it is, of
-    which the official rules leave nothing.
+    2018). The most frequent first, those of equal count by the alphabet. By VQA v2's rules they are
+    normalised, but for "A", of which the rules leave nothing; otherwise an answer is spelled as it
+    is most often.
     """
     said: Counter[str] = Counter()
+    spelled: Counter[str] = Counter()
+    compared = comparison(vqa_rules=data.vqa_rules)
     for example in data.examples:
         assert isinstance(example, QuestionExample)
         if example.answers:
-            plain = map(plain_answer, example.answers)
-            said[Counter(plain).most_common(1)[0][0]] += 1
+            said[Counter(map(compared, example.answers)).most_common(1)[0][0]] += 1
+            spelled.update(" ".join(answer.split()) for answer in example.answers)
+    if not data.vqa_rules:
+        said = _as_spelled(said, spelled)
     ranked = sorted(said, key=lambda answer: (-said[answer], answer))
     return Counter({answer: said[answer] for answer in ranked if said[answer] >= at_least})
 
 
+def _as_spelled(said: Counter[str], spelled: Counter[str]) -> Counter[str]:
+    """Somebody's own answers in their most frequent spelling; of equals the alphabet's first."""
+    best: dict[str, str] = {}
+    for spelling in sorted(spelled, key=lambda one: (-spelled[one], one)):
+        best.setdefault(own_answer(spelling), spelling)
+    return Counter({best[answer]: count for answer, count in said.items()})
+
+
 def _fit_answers(
-    bundle: Bundle, every: Counter[str], name: str, *, min_count: int, order: str
+    bundle: Bundle, every: Counter[str], data: DataSet, *, min_count: int, order: str
 ) -> tuple[Bundle, list[str]]:
     """A head with the answers that are frequent enough; known ones keep their rows."""
     answers = tuple(answer for answer, count in every.items() if count >= min_count)
     if not answers:
-        raise ValueError(f"{name} has no answer that {min_count} questions share")
+        raise ValueError(f"{data.name} has no answer that {min_count} questions share")
+    compared = comparison(vqa_rules=data.vqa_rules)
     places: dict[str, int] = {}
     for place, answer in enumerate(bundle.answers):
-        places.setdefault(plain_answer(answer), place)
-    _set_answers(bundle.vilt, [places.get(answer) for answer in answers])
-    chosen = set(answers)
+        places.setdefault(compared(answer), place)
+    _set_answers(bundle.vilt, [places.get(compared(answer)) for answer in answers])
+    chosen, said = set(answers), set(map(compared, every))
     lists = {
-        "kept, with what was learned of them": [one for one in answers if one in places],
-        "that are new": [one for one in answers if one not in places],
-        "dropped, which the data lack": [one for one in places if one not in every],
+        "kept, with what was learned of them": [one for one in answers if compared(one) in places],
+        "that are new": [one for one in answers if compared(one) not in places],
+        "dropped, which the data lack": [one for one in places if one not in said],
         f"left out, of fewer than {min_count} questions": [
             one for one in every if one not in chosen
         ],

@@ -18,6 +18,7 @@ from vilt_core.interop.timm import from_timm
 from vilt_core.training.adapt import adapt, missing_of
 from vilt_core.training.finetuning import held_out_of
 from vilt_core.training.paper import PaperRecipe, most_patches
+from vilt_core.training.transfer import set_dropout
 
 ANSWERED = 9  # questions that an answer of VQA v2 must have, as published
 
@@ -57,6 +58,9 @@ def begin(
 ) -> tuple[Bundle, tuple[str, ...]]:
     """The model that a recipe trains; an account of what it has from where and what data lack.
 
+    Dropout is the recipe's, whatever the start had: checkpoints on the hub say 0, which is right
+    for answers and not for training.
+
     Args:
         paper: the recipe.
         start: of pre-training a ViT, as ``from_timm`` takes it, beside whose file a tokenizer may
@@ -80,9 +84,17 @@ def begin(
     adapted = adapt(
         open_bundle(start), task=paper.task, data=data, min_count=answered, listed=listed
     )
-    model = adapted.bundle.model
+    model = adapted.bundle.vilt
     model.config = replace(model.config, max_patches=most_patches(model.config))
-    return replace(adapted.bundle, name=paper.recipe.name), adapted.account
+    account = adapted.account
+    dropout, before = paper.sizes.dropout, model.config.dropout
+    if dropout != before:
+        set_dropout(model, dropout)
+        account = (
+            *account,
+            f"Dropout: {dropout:g}, as published; {before:g} in what is begun with.",
+        )
+    return replace(adapted.bundle, name=paper.recipe.name), account
 
 
 def _from_vit(paper: PaperRecipe, start: str) -> Bundle:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+# What every state has; older ones lack "start", "seen" and "broken".
 _KEYS = {"model", "optimizer", "stage", "step", "seconds", "lesson", "noted"}
+_SAMPLED = 4  # values of a parameter, by which a start is known
 # What torch raises for files cut short, with flipped bits or by others; a list grown by trying.
 _DAMAGED = (
     pickle.UnpicklingError,
@@ -32,6 +34,9 @@ class Progress:
     seconds: float  # spent training so far
     noted: int  # lines of the log that led here
     lesson: str  # what is learned from what; a run goes on with nothing else
+    start: Tensor | None = None  # ``first_values`` of the model before the first step
+    seen: float = 0.0  # pictures so far ...
+    broken: float = 0.0  # ... and those of them that could not be read
 
 
 def run_state(model: nn.Module, optimizer, progress: Progress) -> dict:
@@ -52,7 +57,19 @@ def run_state(model: nn.Module, optimizer, progress: Progress) -> dict:
         "seconds": progress.seconds,
         "lesson": progress.lesson,
         "noted": progress.noted,
+        "start": progress.start,
+        "seen": progress.seen,
+        "broken": progress.broken,
     }
+
+
+def first_values(model: nn.Module) -> Tensor:
+    """A few values of every parameter, spread over it: which model a run began with."""
+    found = [torch.zeros(0)]
+    for parameter in model.parameters():
+        flat = parameter.detach().flatten()
+        found.append(flat[:: max(len(flat) // _SAMPLED, 1)][:_SAMPLED].float().cpu())
+    return torch.cat(found)
 
 
 def write_run(path: Path, state: dict) -> None:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,11 +18,12 @@ from vilt_core.data.examples import (
     QuestionExample,
     StatementExample,
     StoredImage,
+    Uncaptioned,
 )
 from vilt_core.data.image import HALF, Processing, to_pixels
-from vilt_core.data.sequences import caption_counts
+from vilt_core.data.sequences import caption_counts, part_of
 from vilt_core.data.text import Tokenizer, mask_words
-from vilt_core.evaluation.answers import plain_answer, soft_targets
+from vilt_core.evaluation.answers import comparison, soft_targets
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.training.batches import Row
 from vilt_core.training.stages import Stage, drawn
@@ -29,6 +31,13 @@ from vilt_core.training.stages import Stage, drawn
 ATTEMPTS = 20  # pictures tried in place of one that cannot be read
 
 Pixels = Float[Tensor, "3 height width"]
+
+
+class Place(NamedTuple):
+    """Where a sample is from."""
+
+    example: int  # of the data set
+    caption: int  # of those of the example
 
 
 @lru_cache(maxsize=4)
@@ -75,8 +84,10 @@ class ExampleRows:
         self.seed = seed
         self.data = {kind: data[wanted.get(kind, kind)] for kind in stage.mix}
         self.starts = {kind: _starts(found) for kind, found in self.data.items()}
+        self.vqa_rules = "questions" in self.data and self.data["questions"].vqa_rules
+        self.compared = comparison(vqa_rules=self.vqa_rules)
         self.answer_index = {
-            plain_answer(answer): place for place, answer in enumerate(reading.answers)
+            self.compared(answer): place for place, answer in enumerate(reading.answers)
         }
         self.agreed = "questions" in self.data and _agreed(self.data["questions"])
         if "statements" in self.data:
@@ -124,34 +135,38 @@ class ExampleRows:
         epoch, place = divmod(position, total)
         at = int(order(total, seed=self.seed, epoch=epoch)[place])
         broken: list[str] = []
+        why = ""
         for _ in range(ATTEMPTS):
             try:
                 rows = make(*self._example(kind, at), draw)
             except ValueError as error:
-                broken.append(str(error))
+                why = str(error)
+                broken += [] if isinstance(error, Uncaptioned) else [why]
                 at = draw.randrange(total)
             else:
                 return [replace(rows[0], broken=tuple(broken)), *rows[1:]]
-        raise ValueError(f"none of {ATTEMPTS} pictures could be read, the last: {broken[-1]}")
+        raise ValueError(f"none of {ATTEMPTS} pictures could be read, the last: {why}")
 
     def _example(self, kind: str, at: int):
-        """The example at a place, and which of its captions is meant."""
+        """The example of a sample, and where it is from."""
         starts = self.starts[kind]
         index = int(np.searchsorted(starts, at, side="right")) - 1
-        return self.data[kind].examples[index], at - int(starts[index])
+        return self.data[kind].examples[index], Place(index, at - int(starts[index]))
 
     def _caption(
-        self, seen: CaptionExample, which: int, draw: random.Random, *, matched: bool
+        self, seen: CaptionExample, place: Place, draw: random.Random, *, matched: bool
     ) -> list[Row]:
         """The pair with words hidden, then the pair as it is or with another picture.
 
         Two passes, as the paper's code: matching reads the text unmasked. Its own third pass, for
         masked patches, is the first one here.
         """
-        text = seen.captions[which]
+        text = seen.captions[place.caption]
         pixels = self._pixels(seen.image, draw)
         pixels, text = self._mixed(pixels, text, draw)
-        shown = pixels if matched else self._pixels(self._other("captions", seen, draw).image, draw)
+        shown = pixels
+        if not matched:
+            shown = self._pixels(self._other("captions", seen, place, draw).image, draw)
         encoded = self.reading.tokenizer.encode([text])
         ids = encoded.batch.ids[0]
         if not (encoded.words >= 0).any():
@@ -179,44 +194,54 @@ class ExampleRows:
             ),
         ]
 
-    def _question(self, seen: QuestionExample, _which: int, draw: random.Random) -> list[Row]:
+    def _question(self, seen: QuestionExample, _place: Place, draw: random.Random) -> list[Row]:
         pixels = self._pixels(seen.image, draw)
         ids = self.reading.tokenizer.encode([seen.question]).batch.ids[0]
         if self.agreed:
-            found = self.answer_index.get(plain_answer(seen.answers[0]), IGNORED)
+            found = self.answer_index.get(self.compared(seen.answers[0]), IGNORED)
             return [Row(pixels=pixels, texts=(ids,), answer=found)]
         scores = torch.zeros(len(self.reading.answers))
-        for place, worth in soft_targets(seen.answers, self.answer_index).items():
+        targets = soft_targets(seen.answers, self.answer_index, vqa_rules=self.vqa_rules)
+        for place, worth in targets.items():
             scores[place] = worth
         return [Row(pixels=pixels, texts=(ids,), scores=scores)]
 
-    def _statement(self, seen: StatementExample, _which: int, draw: random.Random) -> list[Row]:
+    def _statement(self, seen: StatementExample, _place: Place, draw: random.Random) -> list[Row]:
         left, right = (self._pixels(image, draw) for image in (seen.images * 2)[:2])
         ids = self.reading.tokenizer.encode([seen.statement]).batch.ids[0]
         return [Row(pixels=left, second=right, texts=(ids,), statement=int(bool(seen.label)))]
 
-    def _ranking(self, seen: CaptionExample, which: int, draw: random.Random) -> list[Row]:
+    def _ranking(self, seen: CaptionExample, place: Place, draw: random.Random) -> list[Row]:
         """The true caption first, then captions of other pictures (the paper draws 15)."""
-        texts = [seen.captions[which]]
+        texts = [seen.captions[place.caption]]
         for _ in range(self.stage.negatives):
-            texts.append(draw.choice(self._other("ranking", seen, draw).captions))
+            texts.append(draw.choice(self._other("ranking", seen, place, draw).captions))
         ids = tuple(self.reading.tokenizer.encode([text]).batch.ids[0] for text in texts)
         return [Row(pixels=self._pixels(seen.image, draw), texts=ids)]
 
-    def _other(self, kind: str, seen: CaptionExample, draw: random.Random) -> CaptionExample:
-        """An example of another picture; the published code may draw the same one."""
-        for _ in range(ATTEMPTS):
-            other = self._any(kind, draw)
-            if other.image != seen.image:
-                return other
+    def _other(
+        self, kind: str, seen: CaptionExample, place: Place, draw: random.Random
+    ) -> CaptionExample:
+        """An example of another picture; the published code may draw the same one.
+
+        Of the data set that the example is from, as the published code draws it: with several
+        joined, matching could be told from the look of their pictures. Only where that has a single
+        picture it is one of any.
+        """
+        examples = self.data[kind].examples
+        for among in (part_of(examples, place.example), range(len(examples))):
+            for _ in range(ATTEMPTS):
+                other = self._any(kind, draw, among)
+                if other.image != seen.image:
+                    return other
         raise ValueError(
             "matching needs captions of at least two pictures, got one again and again"
         )
 
-    def _any(self, kind: str, draw: random.Random) -> CaptionExample:
+    def _any(self, kind: str, draw: random.Random, among: range) -> CaptionExample:
         examples = self.data[kind].examples
         for _ in range(ATTEMPTS):
-            found = examples[draw.randrange(len(examples))]
+            found = examples[among[draw.randrange(len(among))]]
             assert isinstance(found, CaptionExample)
             if found.captions:
                 return found
@@ -226,7 +251,7 @@ class ExampleRows:
         """Two examples in one, as often as the stage says."""
         if not self.stage.mixgen or draw.random() >= self.stage.mixgen:
             return pixels, text
-        other = self._any("captions", draw)
+        other = self._any("captions", draw, range(len(self.data["captions"].examples)))
         drawn_in = self._pixels(other.image, draw), draw.choice(other.captions)
         return mixgen((pixels, text), drawn_in)
 

@@ -4,13 +4,17 @@ python -m vilt_core finetune --task vqa --data FOLDER --from vilt-mini --to runs
 """
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from vilt_core.data.examples import DataSet, Examples, StatementExample
 from vilt_core.data.folders import open_data, recognise
+from vilt_core.data.jsonl_sets import files_in
 from vilt_core.data.sequences import caption_counts
+from vilt_core.evaluation.text_only import TextOnly, fitted_on
 from vilt_core.interop.bundle import Bundle
 from vilt_core.training.adapt import KIND_OF
 from vilt_core.training.engine import Settings
@@ -162,6 +166,8 @@ def training_data(source: Path, *, task: str) -> DataSet:
 def held_out_of(source: Path, val: Path | None, *, task: str, split: str = "val") -> DataSet | None:
     """What is scored: a file, the "val" of a folder, or that of the training data's own folder.
 
+    Beside a file named train.jsonl it is val.jsonl, valid.jsonl, validation.jsonl or dev.jsonl.
+
     Args:
         source: of the training data.
         val: what is given to be scored, if anything is.
@@ -169,7 +175,8 @@ def held_out_of(source: Path, val: Path | None, *, task: str, split: str = "val"
         split: of the training data's own folder, where it is called otherwise.
 
     Raises:
-        ValueError: ``val`` is given, and nothing of the task's kind is there.
+        ValueError: ``val`` is given, and nothing of the task's kind is there; or two files would
+            be "val".
     """
     kind = KIND_OF[task]
     if val is not None:
@@ -178,17 +185,36 @@ def held_out_of(source: Path, val: Path | None, *, task: str, split: str = "val"
         found = (one for one in recognise(source) if one.kind == kind)
         if any(split in one.splits for one in found):
             return open_data(source, split=split, kind=kind)
+    elif source.name == "train.jsonl":
+        file = files_in(source.parent).get((kind, split))
+        return None if file is None else open_data(file, split=split, kind=kind)
     return None
 
 
-def looking_at(held_out: DataSet | None, *, task: str) -> Look | None:
+def looking_at(held_out: DataSet | None, *, task: str, learned: DataSet) -> Look | None:
     """The scores of a model on its way, on at most ``WATCHED`` of what is held out, if anything is.
 
     Nothing is chosen by them: they are for the eye.
+
+    Args:
+        held_out: what is scored.
+        task: "vqa", "nlvr2" or "retrieval".
+        learned: what the model is trained on, and what the words alone are judged by.
     """
     if held_out is None:
         return None
-    return lambda bundle: headline(scores(bundle, task=task, on=held_out, limit=WATCHED[task]))
+    blind = lru_cache(maxsize=1)(lambda: blind_of(learned))
+
+    def look(bundle: Bundle) -> dict[str, float]:
+        found = scores(bundle, task=task, on=held_out, limit=WATCHED[task], blind=blind())
+        return headline(found)
+
+    return look
+
+
+def blind_of(learned: DataSet) -> TextOnly | None:
+    """Who guesses from the words of the training data alone; None of captions."""
+    return None if learned.kind == KIND_OF["retrieval"] else fitted_on(learned)
 
 
 def finetune(
@@ -201,6 +227,7 @@ def finetune(
     task: str,
     settings: Settings | None = None,
     command: str = "",
+    account: Sequence[str] = (),
 ) -> Path:
     """Train an adapted model, or go on where ``folder`` holds the run unfinished.
 
@@ -215,6 +242,7 @@ def finetune(
         task: "vqa", "nlvr2" or "retrieval".
         settings: of the machine.
         command: what the user typed, kept with the model.
+        account: what was adapted, shown before the first step.
 
     Returns:
         The folder of the model.
@@ -226,6 +254,7 @@ def finetune(
         start=replace(bundle, name=folder.resolve().name),
         data={data.kind: data},
         settings=settings,
-        look=looking_at(held_out, task=task),
+        look=looking_at(held_out, task=task, learned=data),
         evaluate_every=look_every(data, batch_size=recipe.stages[0].batch_size),
+        account=account,
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from vilt_core.data.digest import digest
 from vilt_core.data.examples import DataSet
 from vilt_core.evaluation.readable import ALLOWED, SHARE
 from vilt_core.interop.bundle import Bundle
@@ -37,7 +38,10 @@ def lesson_of(
     The order of the answers belongs to it: a head whose rows mean others would name them wrongly.
     """
     stages = [asdict(stage) | {"steps": 0, "horizon": 0} for stage in recipe.stages]
-    sets = {kind: (one.name, one.split, len(one.examples)) for kind, one in (data or {}).items()}
+    sets = {
+        kind: (one.name, one.split, len(one.examples), digest(one.examples))
+        for kind, one in (data or {}).items()
+    }
     named = hashlib.sha256("\n".join(answers).encode()).hexdigest()
     lesson = {"seed": recipe.seed, "stages": stages, "data": sets, "answers": named}
     return json.dumps(lesson, sort_keys=True)
@@ -48,7 +52,52 @@ def same_lesson(begun: str, now: str) -> bool:
     defaults = asdict(Stage(name="", steps=0, mix={}))
     then, meant = json.loads(begun), json.loads(now)
     then["stages"] = [json.loads(json.dumps(defaults)) | stage for stage in then["stages"]]
+    for kind, (*told, _) in meant["data"].items():
+        if then["data"].get(kind) == told:  # of old: without the digest
+            then["data"][kind] = meant["data"][kind]
     return {"answers": meant.get("answers")} | then == meant
+
+
+def check_steps(state: Mapping[str, Any], stages: Sequence[Stage], folder: Path) -> None:
+    """Refuse a state from which these stages cannot go on.
+
+    A stage under way may become longer, or shorter by steps that are still to come: its rate
+    follows the new length. What is over stays as long as it was.
+
+    Args:
+        state: of ``load_run``, of a run with the same stages but for their steps.
+        stages: of the recipe.
+        folder: of the run.
+
+    Raises:
+        ValueError: a finished run of another length, or fewer steps than are done.
+    """
+    done, place, step = state["noted"], state["stage"], state["step"]
+    if place >= len(stages):
+        if done != (asked := sum(stage.steps for stage in stages)):
+            raise ValueError(
+                f"{folder} holds a finished run of {done:,} steps, and {asked:,} are asked for: "
+                "train into another folder (--to)"
+            )
+        return
+    if step and step >= stages[place].steps:
+        raise ValueError(
+            f"{folder} holds a run that has done {step:,} steps of {stages[place].name}, and "
+            f"{stages[place].steps:,} are asked for: ask for more, or train into another folder "
+            "(--to)"
+        )
+    if done != sum(stage.steps for stage in stages[:place]) + step:
+        raise ValueError(
+            f"{folder} holds a run whose first stages had other lengths: go on with the same "
+            "command, or train into another folder (--to)"
+        )
+
+
+def same_start(begun: torch.Tensor | None, now: torch.Tensor) -> bool:
+    """Whether a run began with this model, but for rounding; states of old do not say."""
+    if begun is None:
+        return True
+    return begun.shape == now.shape and torch.allclose(begun, now, rtol=1e-3, atol=1e-6)
 
 
 class Keeper:
@@ -62,6 +111,8 @@ class Keeper:
         state: dict | None,
         *,
         lesson: str,
+        stages: Sequence[Stage],
+        start: torch.Tensor,
         kept: tuple[str, ...] = (),
     ):
         if state is not None and not same_lesson(state["lesson"], lesson):
@@ -69,6 +120,13 @@ class Keeper:
                 f"{folder / 'run.pt'} was begun with another recipe or other data: go on with the "
                 "same command, or train into another folder"
             )
+        if state is not None:
+            check_steps(state, stages, folder)
+            if not same_start(state.get("start"), start):
+                raise ValueError(
+                    f"{folder / 'run.pt'} was begun with another model (--from): go on with the "
+                    "same command, or train into another folder"
+                )
         self.folder = folder
         self.bundle = bundle
         self.engine = engine
@@ -78,7 +136,9 @@ class Keeper:
         self.kept = kept
         self._lesson = lesson
         self._begun = time.monotonic() - (state["seconds"] if state else 0.0)
-        self._seen, self._broken = 0.0, 0.0
+        self._start = start
+        self._seen = state.get("seen", 0.0) if state else 0.0
+        self._broken = state.get("broken", 0.0) if state else 0.0
         if engine.is_main:
             self._forget_beyond(state)
 
@@ -92,7 +152,7 @@ class Keeper:
         return stopped(why, self.good)
 
     def look_at(self, totals: Mapping[str, float]) -> None:
-        """Stop where too many pictures cannot be read."""
+        """Stop where too many pictures cannot be read, those of earlier sittings counted in."""
         self._seen += totals["pictures"]
         self._broken += totals["broken"]
         if self._broken > max(ALLOWED, SHARE * self._seen):
@@ -151,7 +211,14 @@ class Keeper:
                 run's own, under that name.
         """
         progress = Progress(
-            stage=stage, step=step, seconds=self.seconds, lesson=self._lesson, noted=noted
+            stage=stage,
+            step=step,
+            seconds=self.seconds,
+            lesson=self._lesson,
+            noted=noted,
+            start=self._start,
+            seen=self._seen,
+            broken=self._broken,
         )
         state = run_state(self.bundle.model, optimizer, progress)
         path = self.folder / "run.pt"

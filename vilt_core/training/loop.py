@@ -15,7 +15,7 @@ from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.detectors import give_sight
 from vilt_core.models import of_config
 from vilt_core.training.batches import OBJECTIVES, Batch, Source, counts
-from vilt_core.training.checkpoint import load_run, take_up_optimizer
+from vilt_core.training.checkpoint import first_values, load_run, take_up_optimizer
 from vilt_core.training.engine import Engine, Settings, step_seed
 from vilt_core.training.examples import ExampleRows, Reading
 from vilt_core.training.growth import grow
@@ -89,6 +89,9 @@ def train(
 ) -> Iterator[Record]:
     """Run a recipe, or go on with it where ``folder`` holds an unfinished run.
 
+    What ``folder`` holds is looked at before this returns: a run of something else is refused. A
+    finished run of the same recipe has no step left.
+
     Yields a record after every step. ``folder/run.pt`` is the state to resume from;
     ``folder/model`` is a model that ``vilt_core.load`` opens, renewed whenever the state is;
     ``folder/model-STAGE`` one as it was at the end of a stage that the recipe says is kept.
@@ -105,10 +108,12 @@ def train(
 
     Raises:
         TrainingStopped: a loss that is not finite, data that cannot be read, a full disk.
-        ValueError: a damaged state in ``folder``, or one of another model or other words; settings
-            that do not fit the machine or the recipe.
+        ValueError: a damaged state in ``folder``, or one of another model, other words, another
+            start or a finished run of another length; settings that do not fit the machine or the
+            recipe.
     """
     engine = Engine(settings or Settings())
+    start = first_values(bundle.model)
     bundle.model.to(engine.device)
     state = load_run(folder / "run.pt")
     if state is not None:
@@ -118,7 +123,31 @@ def train(
             grow(bundle.vilt, deepest)
         _take_up(state["model"], bundle, folder)
     lesson = lesson_of(recipe, data, answers=bundle.answers)
-    keeper = Keeper(folder, bundle, engine, state, lesson=lesson, kept=recipe.kept)
+    keeper = Keeper(
+        folder,
+        bundle,
+        engine,
+        state,
+        lesson=lesson,
+        stages=recipe.stages,
+        start=start,
+        kept=recipe.kept,
+    )
+    known = None if state is None else state["optimizer"]
+    return _stages(recipe, bundle, data=data, keeper=keeper, known=known, stop=stop)
+
+
+def _stages(
+    recipe: Recipe,
+    bundle: Bundle,
+    *,
+    data: Mapping[str, DataSet] | None,
+    keeper: Keeper,
+    known: dict | None,
+    stop: Callable[[int], bool] | None,
+) -> Iterator[Record]:
+    """The stages that are left; ``known`` is the optimiser's state of the one under way."""
+    engine = keeper.engine
     for place in range(keeper.stage, len(recipe.stages)):
         stage = recipe.stages[place]
         first = keeper.step if place == keeper.stage else 0
@@ -128,9 +157,9 @@ def train(
             grow(bundle.vilt, stage.depth, seed=recipe.seed)
         module = engine.prepare(TrainingStep(bundle.model, stage))
         optimizer = build_optimizer(bundle.model, stage)
-        if first and state is not None:
-            take_up_optimizer(optimizer, bundle.model, state["optimizer"])
-        state = None  # its memory is needed
+        if first and known is not None:
+            take_up_optimizer(optimizer, bundle.model, known)
+        known = None  # its memory is needed
         bundle.model.train()
         source = source_of(stage, bundle=bundle, data=data, seed=recipe.seed)
         ended = yield from _stage(

@@ -1,6 +1,6 @@
 """A run as a person watches it: progress bar, TensorBoard, scores on the way, a summary."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,7 @@ def train_and_watch(
     settings: Settings | None = None,
     look: Look | None = None,
     evaluate_every: int = 1000,
+    account: Sequence[str] = (),
 ) -> Path:
     """Run a recipe to its end; returns the folder of the finished model.
 
@@ -48,6 +49,7 @@ def train_and_watch(
         look: scores of the model on its way, by name; of a run on stickers the accuracy on fresh
             questions of the training split, where nothing else is given.
         evaluate_every: steps between two looks.
+        account: of the start, lines that are shown once ``folder`` is known to go on from it.
 
     Raises:
         TrainingStopped: the run cannot go on; says from which state it can.
@@ -58,14 +60,16 @@ def train_and_watch(
     bundle = bundle_of_run(recipe, folder) if start is None else start
     if look is None and data is None and bundle.model.vqa is not None:
         look = _look
-    running = train(recipe, folder, bundle=bundle, data=data, settings=settings)
-    if not is_main():
-        for _ in running:
-            pass
-        return folder / "model"
     state = folder / "run.pt"
     good = state if state.is_file() else None
     try:
+        running = train(recipe, folder, bundle=bundle, data=data, settings=settings)
+        if not is_main():
+            for _ in running:
+                pass
+            return folder / "model"
+        for line in account:
+            tqdm.write(line)
         with Watcher(recipe, folder) as watcher:
             for record in running:
                 good = state if record.saved else good

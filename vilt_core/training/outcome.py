@@ -7,6 +7,7 @@ from typing import Any
 from vilt_core.data.examples import DataSet
 from vilt_core.evaluation import evaluate
 from vilt_core.evaluation.inference import Progress
+from vilt_core.evaluation.text_only import TextOnly
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder
 
@@ -25,6 +26,7 @@ def scores(
     limit: int | None = None,
     device: str | None = None,
     progress: Progress | None = None,
+    blind: TextOnly | None = None,
 ) -> dict[str, Any]:
     """What ``evaluate`` finds, of retrieval among at most ``RANKED`` pictures.
 
@@ -35,11 +37,14 @@ def scores(
         limit: examples at most.
         device: as of ``evaluate``.
         progress: told (done, total) after every batch.
+        blind: who guesses from the words alone, fitted on what was trained on.
     """
     if task == "retrieval":
         limit = min(limit or RANKED, RANKED)
     bundle = load_folder(model) if isinstance(model, Path) else model
-    return evaluate(bundle, task=task, on=on, limit=limit, device=device, progress=progress)
+    return evaluate(
+        bundle, task=task, on=on, limit=limit, device=device, progress=progress, blind=blind
+    )
 
 
 def headline(found: dict[str, Any]) -> dict[str, float]:
@@ -65,7 +70,10 @@ def summary(found: dict[str, Any] | None) -> list[str]:
     if found is None:
         return ["Nothing was held out, so nothing is scored: --val names what is."]
     lines = [f"On {found['examples']} held-out examples of {found['data']}:"]
-    lines += [f"{name:>24} {value:7.1%}" for name, value in headline(found).items()]
+    told = {"text_only": f"  from the words of {found.get('text_only_from')}"}
+    lines += [
+        f"{name:>24} {value:7.1%}{told.get(name, '')}" for name, value in headline(found).items()
+    ]
     lines += [
         f"{kind:>24} {value:7.1%}" for kind, value in found.get("by_type", {}).items() if value
     ]

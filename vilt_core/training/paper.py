@@ -6,13 +6,15 @@ Numbers are those of section 4 of the paper. Where paper and published code diff
 - the schedule of a fine-tuning: ``epochs * examples / batch`` steps. The code divides that once
   more by the parts in which a batch is accumulated, so that the rate is at 0 before the end;
 - the rate of the new head: ten times that of the model for VQA, as the code; the paper is silent;
+- dropout of 0.1, as the code, whatever a checkpoint says; the paper is silent;
 - betas 0.9 and 0.98, no clipping of gradients, as the code; the paper is silent;
 - pictures: the longer side up to 608 pixels, as the code makes of the paper's 640;
 - training data of Flickr30k: the split of that name; the code adds the validation split to it;
-- answers of VQA v2: those of nine questions that are trained on; the code looks at the 1,000
-  pictures that are kept out, too;
+- answers of VQA v2: those of nine questions of train and val, as the code, which counts those about
+  the 1,000 pictures that are kept out, too: 3,129; the paper names their number;
 - texts that need more than 40 tokens: fine-tuning makes room for them, up to 128; both cut them;
-- false texts and pictures are those of other pictures; the code may draw the true one.
+- false texts and pictures are those of other pictures, of the same of several data sets, as the
+  code; it may draw the true one.
 
 PRETRAINED is the folder that pre-training leaves, runs/vilt-b32-pretrain/model, or a published
 checkpoint such as vilt_200k_mlm_itm.ckpt. A global batch may be taken in parts: ``--accumulate 8``

@@ -69,6 +69,14 @@ def seed_words_from_pictures(model: Vilt, tokenizer: Tokenizer, answers: tuple[s
     return int(named.sum())
 
 
+def set_dropout(model: Vilt, share: float) -> None:
+    """Let training drop this share of units wherever the model drops any, in place."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = share
+    model.config = replace(model.config, dropout=share)
+
+
 @torch.no_grad()
 def start_rank_from_itm(model: Vilt) -> None:
     """Give a model the head of retrieval, which begins as the "match" row of its ITM head.
