@@ -117,7 +117,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
     _share_memory()
     services.warm_up()
     errands.limit()
-    assistants.take_lists()
+    assistants.amend()
     demo.queue(default_concurrency_limit=2, max_size=_QUEUE)
     demo._queue.sleep_when_free = _LOOKS_FOR_CALLS
     demo.launch(

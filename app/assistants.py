@@ -1,20 +1,25 @@
-"""What Gradio's MCP server lacks for assistants: arguments that are lists of files.
+"""What Gradio's MCP server lacks for assistants: arguments that are lists of files, and JSON.
 
 It takes a picture as an address or as a ``data:`` URL and makes a file of it, but leaves those of a
-list as words, because it looks for them at the place that the schema names, "items".
+list as words, because it looks for them at the place that the schema names, "items". And it tells a
+result as Python writes it, which other languages cannot read.
 """
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 from gradio.data_classes import FileData
 from gradio.mcp import GradioMCPServer
+from gradio_client.utils import is_file_obj_with_meta
 
 from app.errands import LARGEST
 from app.galleries import MOST_PICTURES
 
 Places = list[list[str | int]]  # of files among the arguments, as Gradio's schema has them
 _convert = GradioMCPServer.convert_strings_to_filedata
+_told = GradioMCPServer.postprocess_output_data
 _LONGEST = LARGEST * 4 // 3 + 100  # letters of a file as a ``data:`` URL
 
 
@@ -54,9 +59,28 @@ def with_files(self: GradioMCPServer, value: dict[str, Any], filedata_positions:
     return _convert(self, found, filedata_positions)
 
 
-def take_lists() -> None:
-    """Let Gradio make files of those in a list as well."""
+def as_json(self: GradioMCPServer, data: Sequence[Any], root_url: str) -> list[Any]:
+    """The results of a call as content: lists and objects as JSON, files as Gradio tells them.
+
+    Args:
+        self: Gradio's server.
+        data: the results.
+        root_url: where the app is.
+    """
+    return _told(self, [_written(self, one) for one in data], root_url)
+
+
+def _written(server: GradioMCPServer, result: Any) -> Any:
+    plain = isinstance(result, dict | list) and not is_file_obj_with_meta(result)
+    if not plain or server.get_svg(result):
+        return result
+    return json.dumps(result, ensure_ascii=False)
+
+
+def amend() -> None:
+    """Let Gradio make files of those in a list as well, and tell results as JSON."""
     GradioMCPServer.convert_strings_to_filedata = with_files
+    GradioMCPServer.postprocess_output_data = as_json
 
 
 def pictures_box() -> gr.File:

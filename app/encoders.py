@@ -46,6 +46,15 @@ def there() -> bool:
     return any(source(world) is not None for world in WORLDS)
 
 
+def here(world: str) -> bool:
+    """Whether there is one of a world that need not be fetched from afar."""
+    found = source(world)
+    if found is None:
+        return False
+    state = _SHELF.state(Checkpoint(source=found, name=found))
+    return Path(found).exists() or state.kind == "ready"
+
+
 def encoder(world: str) -> "DualEncoder | None":
     """The dual encoder of a world, loaded now where it is not in memory; None where there is none.
 

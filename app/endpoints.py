@@ -34,11 +34,15 @@ def answer(
         question: In English.
         top_k: How many answers.
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
+
+    Returns:
+        answers: of each its text and its probability, the likeliest first
+        milliseconds: that the model took
+        model: that answered
     """
     with polite():
-        reply = services.ask(
-            image, _words("question", question), top_k=_whole("top_k", top_k), model=model
-        )
+        asked, count = _words("question", question), _whole("top_k", top_k)
+        reply = services.ask(_given(image), asked, top_k=count, model=model)
     return {
         "answers": [asdict(found) for found in reply.answers],
         "milliseconds": round(reply.milliseconds, 1),
@@ -53,6 +57,10 @@ def match(image: str | None, texts: Any, model: str | None = None) -> dict[str, 
         image: The picture.
         texts: A sentence in English, or a list of them.
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
+
+    Returns:
+        texts: as they were given
+        probabilities: 0 to 1, one a text, in the same order
     """
     with polite():
         several = _texts(texts)
@@ -71,6 +79,9 @@ def fill(
         text: In English, with [MASK] wherever a word is to be found.
         top_k: How many candidates for each.
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
+
+    Returns:
+        masks: a list for each [MASK], in their order: text and probability of each candidate
     """
     with polite():
         given, count = None if image is None else _bytes(image), _whole("top_k", top_k)
@@ -88,6 +99,10 @@ def compare(
         right: The second.
         statement: In English.
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
+
+    Returns:
+        statement: as it was given
+        probability: 0 to 1, that it is true of the two
     """
     with polite():
         pictures = _bytes(left), _bytes(right)
@@ -112,6 +127,16 @@ def align(
         beta: Step size of IPOT: smaller goes to the optimum in bolder steps.
         iterations: Of IPOT, at most 1000; ViLT trains with 50.
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
+
+    Returns:
+        words: of each its text, where it starts and ends in it, and which tokens are its own
+        tokens: pieces of words, as the model reads them: the rows of cost and plan
+        grid: rows and columns of patches: the columns of cost and plan, read row by row
+        cost: 1 - cosine of a token with a patch, in 5 digits
+        plan: how much of a token is laid on a patch, all together 1, in 5 digits
+        transport_cost: what the plan costs: the smaller, the better text and picture fit
+        beta: as it was given
+        iterations: as they were given
     """
     with polite():
         rounds = _whole("iterations", iterations)
@@ -124,8 +149,8 @@ def align(
         "words": [asdict(word) for word in found.words],
         "tokens": list(found.tokens),
         "grid": list(found.grid),
-        "cost": found.cost.tolist(),
-        "plan": found.plan.tolist(),
+        "cost": _short(found.cost.tolist()),
+        "plan": _short(found.plan.tolist()),
         "transport_cost": found.transport_cost,
         "beta": found.beta,
         "iterations": found.iterations,
@@ -144,37 +169,56 @@ def retrieve(
 ) -> dict[str, Any]:
     """Find the pictures of a text in a gallery, or in pictures that are sent along.
 
-    With an image instead of a text, find its texts: those of a list, or the captions of a gallery.
-    An index that is not there yet is built first, and the caller waits for it. Of pictures that are
-    sent along, each that is found is told by its file's name and its place among them, from 0.
+    With an image instead of a text, find its texts: those of a list, or the captions of a gallery
+    of scenes. An index that is not there yet is built first, and the caller waits for it. Where the
+    server has a folder of its own to search, its gallery is "Your folder".
 
     Args:
         text: What the pictures shall show, in English.
-        image: Instead of a text: the picture whose texts are looked for.
+        image: Instead of a text and of pictures: the picture whose texts are looked for.
         texts: Of which those of the picture are looked for; the captions of the gallery otherwise.
-        gallery: By its name on the page; one that fits the model otherwise.
+        gallery: "64 scenes", "1,000 scenes", "10,000 scenes", "Photographs"; by default what fits.
         pictures: To be searched instead of a gallery, at most 1,000; found ones have a place there.
         top_k: How many are told.
         shortlist: How many candidates the model reads one by one, at most 256.
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
+
+    Returns:
+        hits: the best first: name, probability and score of the model, cosine of the encoder
+        name: a scene by split, seed and index, a file by its own, or the text that was found
+        place: of a picture that was sent, among them, from 0
+        gallery: how many there were to choose from
+        shortlist: how many the model might read
+        forwards: how many it read
+        milliseconds: of each part of the search
+        everything_seconds: that reading all would take, of this gallery and of a million
+        passed_over: what could not be read, and why
     """
     with polite():
+        if image is not None and pictures:
+            raise ValueError(
+                "expected a text and pictures to search, or an image whose texts are looked for, "
+                "got an image and pictures"
+            )
         chosen = gallery or (galleries.UPLOADS if pictures else _gallery(model))
         count = _whole("top_k", top_k)
         candidates = _whole("shortlist", shortlist, most=galleries.LONGEST)
         if image is not None:
-            said = galleries.captions_of(chosen, model) if texts is None else _texts(texts)
+            said = _captions(chosen, model) if texts is None else _texts(texts)
             found = galleries.find_sentences(image, said, shortlist=candidates, model=model)
-        else:
-            for _ in galleries.prepare(chosen, model, pictures or ()):
-                pass
-            found = galleries.find(
-                text or "",
-                chosen,
-                uploads=pictures or (),
-                shortlist=candidates,
-                model=model,
-            )
+            return found.json(top=count)
+        if chosen == galleries.UPLOADS and not pictures:
+            raise ValueError("expected pictures to search, got none")
+        galleries.check_text(text or "", chosen, model)
+        for _ in galleries.prepare(chosen, model, pictures or ()):
+            pass
+        found = galleries.find(
+            text or "",
+            chosen,
+            uploads=pictures or (),
+            shortlist=candidates,
+            model=model,
+        )
     told = found.json(top=count)
     return _as_sent(told, pictures or ()) if chosen == galleries.UPLOADS else told
 
@@ -187,6 +231,17 @@ def _as_sent(told: dict[str, Any], pictures: Sequence[str]) -> dict[str, Any]:
     for one in told["passed_over"]:
         one |= {"key": Path(one["key"]).name, "place": places[one["key"]]}
     return told
+
+
+def _captions(gallery: str, model: str | None) -> Sequence[str]:
+    """The sentences that come with a gallery.
+
+    Raises:
+        ValueError: none do.
+    """
+    if not galleries.has_captions(gallery):
+        raise ValueError(f"expected texts, for {gallery!r:.60} comes without, got none")
+    return galleries.captions_of(gallery, model)
 
 
 def _gallery(model: str | None) -> str:
@@ -247,10 +302,19 @@ def _texts(texts: Any) -> list[str]:
     return several
 
 
-def _bytes(image: str | None) -> bytes:
+def _given(image: str | None) -> str:
     if image is None:
         raise ValueError("expected an image, got none")
-    return Path(image).read_bytes()
+    return image
+
+
+def _bytes(image: str | None) -> bytes:
+    return Path(_given(image)).read_bytes()
+
+
+def _short(rows: list[list[float]]) -> list[list[float]]:
+    """Numbers that nobody reads further than to their fifth digit."""
+    return [[float(f"{number:.5g}") for number in row] for row in rows]
 
 
 def _text_or_texts() -> gr.JSON:

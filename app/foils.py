@@ -83,6 +83,7 @@ OF_PHOTOGRAPHS = {
     ),
 }
 _ROUNDS = 8  # true sentences to choose the one from that can be changed in most ways
+_TURNS = 12  # sentences about a scene: of all of them the truth is looked up
 _LONGEST = 72  # letters of a sentence that is offered, where shorter ones can be had
 
 
@@ -98,9 +99,13 @@ class Foil:
 # Sentences.
 
 
-@lru_cache(maxsize=128)
 def near_misses(key: SceneKey, turn: int = 0) -> tuple["HardNegative", ...]:
-    """One true sentence about a scene with its foils; another one each turn."""
+    """One true sentence about a scene with its foils; another one each turn, until all were."""
+    return _near_misses(key, turn % _TURNS)
+
+
+@lru_cache(maxsize=128)
+def _near_misses(key: SceneKey, turn: int) -> tuple["HardNegative", ...]:
     from vilt_core.world.negatives import near_misses as draw_near_misses
 
     draw = random.Random(f"foils/{key}/{turn}").random
@@ -153,9 +158,6 @@ def truth_of(key: Key | None, sentence: str, scene: "Scene | None" = None) -> bo
         return None
     claim = _claims(key).get(_plain(sentence))
     return None if claim is None else bool(execute(claim, scene or services.scene(key)))
-
-
-_TURNS = 12  # of sentences whose truth is looked up
 
 
 def _claims(key: SceneKey) -> dict[str, Any]:

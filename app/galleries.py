@@ -167,6 +167,15 @@ def place_of(album: "Album", key: str) -> Place:
     return Place(name=Path(key).name, key=None, file=str(album.root / key))
 
 
+def has_captions(gallery: str) -> bool:
+    """Whether its pictures come with sentences.
+
+    Raises:
+        ValueError: No such gallery.
+    """
+    return _scenes(gallery) is not None
+
+
 def captions_of(gallery: str, model: str | None = None) -> tuple[str, ...]:
     """A true sentence of each scene, as many as may be asked for at once and the models can read.
 
@@ -369,6 +378,19 @@ def _home() -> Path:
 
 
 # Searching.
+
+
+def check_text(text: str, gallery: str, model: str | None = None) -> None:
+    """Refuse what cannot be searched for, before an index is made of which nothing is asked.
+
+    Raises:
+        ValueError: One sentence on what is wrong with the text or the model.
+    """
+    world = world_of(gallery, model)
+    asked = encoders.encoder(world) if encoders.here(world) else None
+    for reader in (_judge(world, model), asked):
+        if reader is not None:
+            reader.tokenizer.check(text)
 
 
 def find(

@@ -119,16 +119,16 @@ def _shows(key: Ours) -> str:
 
 
 @lru_cache(maxsize=128)
-def statements(index: int) -> tuple["Statement", ...]:
-    """Some about a pair of the world, of different forms, true and false ones in turn.
+def statements(key: SceneOfPair) -> tuple["Statement", ...]:
+    """Some about the pair of a picture, of different forms, true and false ones in turn.
 
     Those come first that are no longer true, or no longer false, once the pictures are swapped.
     """
     from vilt_core.world.programs import execute
     from vilt_core.world.statements import statement
 
-    left, right = (scene(key) for key in pair_of(index) if isinstance(key, SceneOfPair))
-    draw = random.Random(f"statements/{index}").random
+    left, right = scene(replace(key, right=False)), scene(replace(key, right=True))
+    draw = random.Random(f"statements/{key.index}").random
     drawn = [statement(left, right, draw) for _ in range(_DRAWN)]
     drawn.sort(key=lambda one: len(one.text) > _LETTERS)
     found: list[Statement] = []
@@ -142,9 +142,9 @@ def statements(index: int) -> tuple["Statement", ...]:
 
 def suggested(left: Ours | None, right: Ours | None, model: str) -> tuple[str, ...]:
     """Statements that fit two pictures."""
-    index = _pair_on_show(left, right)
-    if index is not None:
-        return tuple(one.text[:1].upper() + one.text[1:] for one in statements(index))
+    pair = _pair_on_show(left, right)
+    if pair is not None:
+        return tuple(one.text[:1].upper() + one.text[1:] for one in statements(pair))
     return GENERAL["photographs" if services.knows_photographs(model) else "stickers"]
 
 
@@ -152,22 +152,22 @@ def truth_of(left: Ours | None, right: Ours | None, statement: str) -> bool | No
     """Whether a statement is true of two pictures in this order, where the world made it."""
     from vilt_core.world.programs import execute
 
-    index = _pair_on_show(left, right)
-    if index is None:
+    pair = _pair_on_show(left, right)
+    if pair is None:
         return None
     assert isinstance(left, SceneOfPair)
     assert isinstance(right, SceneOfPair)
-    for one in statements(index):
+    for one in statements(pair):
         if one.text == " ".join(statement.lower().split()).rstrip(" ."):
             return bool(execute(one.program, scene(left), scene(right)))
     return None
 
 
-def _pair_on_show(left: Ours | None, right: Ours | None) -> int | None:
-    """Which pair of the world the two are, in either order."""
+def _pair_on_show(left: Ours | None, right: Ours | None) -> SceneOfPair | None:
+    """The left picture of the pair of the world that the two are, in either order."""
     if not isinstance(left, SceneOfPair) or not isinstance(right, SceneOfPair):
         return None
-    return left.index if left == replace(right, right=not right.right) else None
+    return replace(left, right=False) if left == replace(right, right=not right.right) else None
 
 
 # What the model makes of them.

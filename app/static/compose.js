@@ -16,6 +16,7 @@ const make = (tag, settings = {}, ...inside) => {
   return node;
 };
 const say = (words) => { told.textContent = words; };
+const away = () => say("The server does not answer. What you see here is kept.");
 
 // The scene, and everything that it was.
 let scene = { version: 1, background: "white", texture: "plain", texture_seed: 0, stickers: [] };
@@ -39,7 +40,7 @@ const picture = (kind, ...given) => {
       return url;
     }).catch(() => {
       pictures.delete(key);
-      say("The server does not answer. What you see here is kept.");
+      away();
       return "";
     }));
   }
@@ -112,6 +113,8 @@ const remember = () => {
 };
 const send = () => {
   serial += 1;
+  link = "";  // that of the scene before
+  linked.hidden = true;
   clearTimeout(waiting);
   waiting = setTimeout(() => {
     sent = serial;
@@ -386,9 +389,13 @@ const shares = {
     }
   },
   png: async () => {
-    const { url, trouble } = await server.png(plain());
-    if (trouble) say(trouble);
-    else keep(url, "scene.png");
+    try {
+      const { url, trouble } = await server.png(plain());
+      if (trouble) say(trouble);
+      else keep(url, "scene.png");
+    } catch {
+      away();
+    }
   },
   json: () => keep(`data:application/json,${encodeURIComponent(JSON.stringify(plain(), null, 1))}`, "scene.json"),
   open: () => file.click(),

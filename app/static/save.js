@@ -1,12 +1,13 @@
 // Whatever the page shows can be kept: a figure as SVG, PNG or a page of its own, a table as CSV.
 // One button under each, wherever it comes from; nothing of the tabs knows of it.
 window.labSave ??= (() => {
-  const VIEWS = ".vx-gallery, .vx-heads, .vx-board, .vf, .vm, .vm-lesson, .vt, .vp, .vl-meter, .vl-bars, .vc-cut, .vc-pieces, "
-    + ".lab-heads, .lab-sight img, .lab-figures img, .lab-sides, [data-figure]";
+  const VIEWS = ".vx-gallery, .vx-heads, .vx-board, .ve > .ve-bar, .vf, .vm, .vm-lesson, .vt, .vp, .vl-meter, .vl-bars, .vc-cut, .vc-pieces, "
+    + ".lab-heads, .lab-hits, .lab-sight img, .lab-figures img, .lab-sides, [data-figure]";
   const LIVE = /*LIVE*/ {};  // the scripts of views that can be touched, by their selectors
   const FORMATS = { svg: "Drawing (SVG)", png: "Picture (PNG)", html: "Page (HTML)", csv: "Table (CSV)" };
   const SCALE = 2;  // pixels of a PNG for one of the page
   const MARGIN = 12;
+  const TOOLS = ".lab-save, .ve-play, .ve-keep, .ve-bar input";  // of no use in what is kept
 
   // Names and files.
 
@@ -64,7 +65,7 @@ window.labSave ??= (() => {
   const PAINTED = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap",
     "stroke-linejoin", "opacity", "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline", "vector-effect",
     "image-rendering", "display", "visibility"];
-  const SKIPPED = ".lab-save, script, style, .lab-sr, [hidden]";
+  const SKIPPED = `${TOOLS}, script, style, .lab-sr, [hidden]`;
   const clear = (color) => color === "transparent" || /[,/] *0\)$/.test(color);
   const attributes = (found) => Object.entries(found).filter(([, value]) => value !== "" && value !== null && value !== undefined)
     .map(([name, value]) => ` ${name}="${escaped(String(typeof value === "number" ? +value.toFixed(2) : value))}"`).join("");
@@ -222,7 +223,7 @@ window.labSave ??= (() => {
       canvas.replaceWith(image);
     });
     for (const image of copy.querySelectorAll("img")) image.src = pictures.get(image.src) ?? image.src;
-    for (const gone of copy.querySelectorAll(".lab-save")) gone.remove();
+    for (const gone of copy.querySelectorAll(TOOLS)) gone.remove();
     return copy.outerHTML;
   };
   const script = (code) => `<script>${code.replace(/<\/(?=script)/g, "<\\/")}<${"/"}script>`;

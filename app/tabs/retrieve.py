@@ -40,6 +40,7 @@ def found_pictures(
     """How far the index is, and then the pictures; or why there are none, in one sentence."""
     uploads = tuple(uploads or ())
     try:
+        galleries.check_text(text, gallery, model)
         for wait in galleries.prepare(gallery, model, uploads):
             yield finds.progress(wait), "", (), {}
         found = galleries.find(

@@ -1,7 +1,8 @@
 """Tour: one picture and one sentence through the whole model, in eight stops."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from typing import Any
@@ -12,6 +13,7 @@ from app import journey, links, services
 from app.components import chips, picker, plain, progress, touch
 from app.components.linking import Place
 from app.components.polite import sentence as one_sentence
+from app.journey import Trip
 from app.links import NOTHING, Fields
 from app.services import Key
 from app.stops import STOPS, Choice, Stop, begun
@@ -77,8 +79,34 @@ def drawn(stop: Stop, given: Input, choice: Choice) -> tuple[Any, ...]:
     Raises:
         ValueError: one sentence on what is wrong with what was given.
     """
-    found = stop.draw(journey.travelled(*given), choice)
+    trip = journey.travelled(*given)
+    found = stop.draw(trip, fitted(stop, trip, choice))
     return found.says, found.picture, found.tells, *found.plots
+
+
+def fitted(stop: Stop, trip: Trip, choice: Choice) -> Choice:
+    """The choice where the stop has such a place and such a word, else the nearest and the first.
+
+    What was chosen beside one sentence may come with the next.
+    """
+    words = [value for _, value in stop.choices(trip)]
+    word = choice.word if choice.word in words or not words else stop.opening(trip)
+    return replace(choice, at=_within(stop, trip, choice.at), word=word)
+
+
+def reached(stop: Stop, given: Input, part: int) -> int:
+    """The value of the slider for a part of the picture that was clicked.
+
+    Raises:
+        ValueError: one sentence on what is wrong with what was given.
+    """
+    trip = journey.travelled(*given)
+    return _within(stop, trip, stop.place(trip, part))
+
+
+def _within(stop: Stop, trip: Trip, at: int) -> int:
+    first, last, _ = stop.span(trip)
+    return min(max(at, first), last)
 
 
 def entered(stop: Stop, given: Input) -> tuple[Any, ...]:
@@ -110,7 +138,11 @@ def entered(stop: Stop, given: Input) -> tuple[Any, ...]:
 
 
 def judged(stop: Stop, given: Input, answer: str | None) -> tuple[Any, ...]:
-    """What a prediction was worth, and the proof of it, where there is a figure."""
+    """What a prediction was worth, and the proof of it, where there is a figure.
+
+    Raises:
+        ValueError: one sentence on what is wrong with what was given.
+    """
     if answer is None:
         return "", gr.Plot(visible=False)
     quiz = stop.quiz(journey.travelled(*given))
@@ -185,6 +217,7 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
                         turns.append(_turns(at))
                     steps.append(step)
     current = gr.State(0)
+    followed = gr.State(None)  # what the stops show, whatever is typed meanwhile
     given = [chosen.image, text, chosen.key, speaker]
     every = [component for stage in stages for component in stage.everything]
     quiet = progress.waiting(told)
@@ -193,23 +226,24 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
 
     def enter(place: int, *given: Any) -> tuple[Any, ...]:
         if given[3] is None:  # no model was chosen yet
-            return "", *(gr.skip() for _ in every)
+            return "", *(gr.skip() for _ in (followed, *every))
         try:
             found = entered(STOPS[place], given)  # pyright: ignore[reportArgumentType]
         except ValueError as error:
             note = progress.note(one_sentence(error), trouble=True)
-            return note, *(gr.skip() for _ in every)
+            return note, *(gr.skip() for _ in (followed, *every))
         before = sum(len(stage.everything) for stage in stages[:place])
         after = len(every) - before - len(found)
         return (
             "",
+            given,
             *(gr.skip() for _ in range(before)),
             *found,
             *(gr.skip() for _ in range(after)),
         )
 
     def entering(event: Any) -> None:
-        event.then(enter, [current, *given], [told, *every], **counted)
+        event.then(enter, [current, *given], [told, followed, *every], **counted)
 
     def reach(place: int, *given: Any) -> tuple[Any, ...]:
         return place, *enter(place, *given)
@@ -263,16 +297,20 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
         [button.click, text.submit],
         enter,
         [current, *given],
-        [told, *every],
+        [told, followed, *every],
         **counted,
     )
     # What was drawn while another tab was on show took no notice of the room that there is.
     tab.select(None, None, None, js=_RESIZE, api_visibility="private")
     for at, (stop, step, stage) in enumerate(zip(STOPS, steps, stages, strict=True)):
-        _wire(stop, stage, given, told, quiet)
+        _wire(stop, stage, followed, told, quiet)
         # One line for all steps: whoever walks on quickly stands where they clicked last.
         step.select(
-            partial(reach, at), given, [current, told, *every], concurrency_id="steps", **counted
+            partial(reach, at),
+            given,
+            [current, told, followed, *every],
+            concurrency_id="steps",
+            **counted,
         )
         for leads in turns:
             if at in leads:  # by the page itself: the step that it selects is entered by the above
@@ -368,31 +406,41 @@ def _turns(place: int) -> dict[int, gr.Button]:
 def _wire(
     stop: Stop,
     stage: _Stage,
-    given: list[Any],
+    followed: gr.State,
     told: gr.HTML,
     quiet: dict[str, Any],
 ) -> None:
-    """What happens when something is chosen at a stop."""
+    """What happens when something is chosen at a stop: it is about what was followed."""
 
-    def draw(*values: Any) -> tuple[Any, ...]:
-        inputs, (at, word, *texts) = values[: len(given)], values[len(given) :]
+    def answered(found: Callable[[], tuple[Any, ...]], outputs: int) -> tuple[Any, ...]:
         try:
-            choice = Choice(at=int(at), word=word or 0, texts=tuple(texts))
-            return "", *drawn(stop, inputs, choice)  # pyright: ignore[reportArgumentType]
+            return "", *found()
         except ValueError as error:
             note = progress.note(one_sentence(error), trouble=True)
-            return note, *(gr.skip() for _ in stage.drawing)
+            return note, *(gr.skip() for _ in range(outputs))
 
-    def judge(*values: Any) -> tuple[Any, ...]:
-        *inputs, answer = values
-        return judged(stop, tuple(inputs), answer)  # pyright: ignore[reportArgumentType]
+    def draw(given: Input | None, at: float, word: Any, *texts: str | None) -> tuple[Any, ...]:
+        if given is None:
+            return "", *(gr.skip() for _ in stage.drawing)
+        written = tuple(text or "" for text in texts)
+        return answered(
+            lambda: drawn(stop, given, Choice(at=int(at), word=word or 0, texts=written)),
+            len(stage.drawing),
+        )
 
-    def pick(image: str | None, text: str, key: Key | None, model: str, event: gr.EventData) -> int:
-        return stop.place(journey.travelled(image, text, key, model), event.place)
+    def judge(given: Input | None, answer: str | None) -> tuple[Any, ...]:
+        if given is None:
+            return "", gr.skip(), gr.skip()
+        return answered(lambda: judged(stop, given, answer), 2)
+
+    def pick(given: Input | None, event: gr.EventData) -> tuple[Any, ...]:
+        if given is None:
+            return "", gr.skip()
+        return answered(lambda: (reached(stop, given, event.place),), 1)
 
     redraw: dict[str, Any] = {
         "fn": draw,
-        "inputs": [*given, *stage.chosen],
+        "inputs": [followed, *stage.chosen],
         "outputs": [told, *stage.drawing],
         "trigger_mode": "always_last",
         **quiet,
@@ -404,5 +452,9 @@ def _wire(
     for box in stage.texts:
         box.submit(**redraw)
     if stop.touched:
-        stage.picture.pick(pick, given, stage.at, **quiet, **progress.in_order()).then(**redraw)
-    stage.options.input(judge, [*given, stage.options], [stage.verdict, stage.proof], **quiet)
+        stage.picture.pick(pick, followed, [told, stage.at], **quiet, **progress.in_order()).then(
+            **redraw
+        )
+    stage.options.input(
+        judge, [followed, stage.options], [told, stage.verdict, stage.proof], **quiet
+    )

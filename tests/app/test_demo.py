@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 import pytest
+from gradio.utils import get_function_description
 
-from app import build_demo, endpoints, services, theme
+from app import build_demo, endpoints, galleries, services, theme
 from app.tabs import ask
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +108,41 @@ def test_align_gives_the_plan(tiny, scene_file):
     assert len(found["plan"][0]) == rows * columns
 
 
+def test_the_plan_is_told_to_its_fifth_digit(tiny, scene_file):
+    told = endpoints.align(scene_file, "a cat", 0.5, 10)
+    found = tiny.align(scene_file, "a cat", beta=0.5, iterations=10)
+    for name in ("cost", "plan"):
+        assert told[name] == [
+            [float(f"{number:.5g}") for number in row] for row in getattr(found, name).tolist()
+        ]
+        np.testing.assert_allclose(told[name], getattr(found, name), rtol=1e-4)
+
+
+def test_what_an_assistant_reads_tells_all_that_is_taken_and_given(tiny, scene_file):
+    results = {
+        endpoints.answer: endpoints.answer(scene_file, "is there a cat?"),
+        endpoints.match: endpoints.match(scene_file, "a cat"),
+        endpoints.fill: endpoints.fill(None, "a [MASK]"),
+        endpoints.compare: endpoints.compare(scene_file, scene_file, "both show a cat"),
+        endpoints.align: endpoints.align(scene_file, "a cat"),
+        endpoints.retrieve: endpoints.retrieve("a cat", pictures=[scene_file]),
+    }
+    for function, found in results.items():
+        says, arguments, returned = get_function_description(function)
+        assert says
+        assert all(arguments.values())
+        told = {line.split(":")[0] for line in returned}
+        hits = found.get("hits", [{}])[0]
+        assert set(found) <= told <= {*found, *hits}, function.__name__
+
+
+def test_galleries_are_told_where_one_can_be_chosen(monkeypatch):
+    says, arguments, _ = get_function_description(endpoints.retrieve)
+    monkeypatch.setenv("VILT_LAB_PICTURES", "~/pictures")
+    for name in galleries.names():
+        assert name == galleries.UPLOADS or f'"{name}"' in arguments["gallery"] + says
+
+
 def test_a_model_is_chosen_by_its_name(hub, scene_file):
     assert endpoints.answer(scene_file, "is there a cat?")["model"] == "vilt-mini"
     assert hub.asked == []
@@ -156,9 +193,26 @@ def test_a_program_reads_what_was_written_and_the_page_no_markup(tiny, scene_fil
         (endpoints.align, ("file", "a cat", 0.5, 0)),
         (endpoints.align, ("file", "a cat", 0.5, 10**9)),
         (endpoints.answer, ("file", "a cat?", 0)),
+        (endpoints.retrieve, (None, "file", None, None, ["file"])),
     ],
 )
 def test_bad_requests_get_one_sentence(tiny, scene_file, function, inputs):
     inputs = [scene_file if given == "file" else given for given in inputs]
     with pytest.raises(gr.Error):
         function(*inputs)
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs"),
+    [
+        (endpoints.answer, {"image": None, "question": "a cat?"}),
+        (endpoints.match, {"image": None, "texts": "a cat"}),
+        (endpoints.retrieve, {"text": "a cat", "gallery": galleries.UPLOADS}),
+        (endpoints.retrieve, {"image": "file", "gallery": "Photographs"}),
+        (endpoints.retrieve, {"image": "file", "gallery": galleries.UPLOADS}),
+    ],
+)
+def test_what_is_lacking_is_told_by_its_argument(tiny, scene_file, function, inputs):
+    inputs = {name: scene_file if given == "file" else given for name, given in inputs.items()}
+    with pytest.raises(gr.Error, match=r"Expected (an image|pictures|texts).*, got none\."):
+        function(**inputs)

@@ -45,6 +45,14 @@ def test_nobody_knows_whether_other_sentences_are_true():
     assert foils.truth_of(PHOTOGRAPHS[0], "a cat") is None
 
 
+@pytest.mark.parametrize("turn", [11, 12, 30])
+def test_the_truth_is_known_however_often_another_sentence_is_asked_for(turn):
+    for one in foils.offered(KEY, turn):
+        assert foils.truth_of(KEY, one.true) is True
+        assert foils.truth_of(KEY, one.false) is False
+    assert foils.offered(KEY, turn) != foils.offered(KEY, turn + 1)
+
+
 @pytest.mark.parametrize("photograph", PHOTOGRAPHS, ids=lambda one: one.file)
 def test_every_photograph_has_foils_of_its_own(photograph):
     found = foils.offered(photograph)

@@ -308,6 +308,23 @@ def test_the_endpoint_finds_pictures_and_texts(clip, uploads):
         endpoints.retrieve(None, uploads[0], [1])
 
 
+def test_an_image_is_not_looked_for_in_pictures(clip, uploads):
+    with pytest.raises(gr.Error, match="got an image and pictures"):
+        endpoints.retrieve(None, uploads[0], ["a cat"], None, uploads)
+    found = endpoints.retrieve(None, uploads[0], ["a cat", "two dogs"], galleries.UPLOADS)
+    assert {hit["name"] for hit in found["hits"]} == {"a cat", "two dogs"}
+
+
+@pytest.mark.parametrize("encoder", ["alone", "clip"])
+@pytest.mark.parametrize("text", ["", "?!", "кошка", "cat " * 60])
+def test_a_text_is_read_before_an_index_is_made_for_it(encoder, text, request, monkeypatch):
+    request.getfixturevalue(encoder)
+    monkeypatch.setattr(galleries, "prepare", lambda *_: pytest.fail("refused too late"))
+    with pytest.raises(gr.Error, match=r"letter or digit|none of these words|at most"):
+        endpoints.retrieve(text, gallery=SCENES)
+    assert last(text, SCENES, None, 8, TINY)[0]["trouble"]
+
+
 @pytest.mark.parametrize("encoder", ["alone", "clip"])
 def test_the_endpoint_tells_what_was_sent_and_no_folder_of_the_server(
     encoder, request, uploads, tmp_path

@@ -1,6 +1,7 @@
 """Pairs of pictures: what is suggested is as true as it says, in both orders."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def chances(html):
 @pytest.mark.parametrize("index", [2, 4, 7, 9, 12, 17, 4711])
 def test_suggested_statements_are_true_and_false_in_turn(index):
     left, right = pairs.pair_of(index)
-    found = pairs.statements(index)
+    found = pairs.statements(left)
     assert len({one.form for one in found}) == len(found) >= 4
     labels = [one.label for one in found]
     assert 0 < sum(labels) < len(labels)
@@ -44,8 +45,18 @@ def test_suggested_statements_are_true_and_false_in_turn(index):
     assert changes == sorted(changes, reverse=True)
 
 
+@pytest.mark.parametrize("other", [{"seed": 3}, {"split": "train"}])
+def test_statements_of_a_pair_that_a_link_names_are_about_that_pair(other):
+    left, right = (replace(key, **other) for key in (LEFT, RIGHT))
+    assert pairs.statements(left) == pairs.statements(right) != pairs.statements(LEFT)
+    for one in pairs.statements(left):
+        assert execute(one.program, pairs.scene(left), pairs.scene(right)) is one.label
+        assert pairs.truth_of(left, right, one.text) is one.label
+    assert pairs.suggested(left, right, TINY)[0].lower() == pairs.statements(left)[0].text
+
+
 def test_nobody_knows_the_truth_of_other_pairs_and_statements():
-    text = pairs.statements(LEFT.index)[0].text
+    text = pairs.statements(LEFT)[0].text
     assert pairs.truth_of(LEFT, None, text) is None
     assert pairs.truth_of(LEFT, LEFT, text) is None
     assert pairs.truth_of(LEFT, pairs.EXAMPLES[1][1], text) is None

@@ -1,6 +1,8 @@
 """The tour tells what the model computed, for every stop, scene and picture of one's own."""
 
+import asyncio
 import re
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app import journey, services
+from app import build_demo, journey, services
 from app.photographs import PHOTOGRAPHS
 from app.services import EXAMPLES
 from app.stops import STOPS, Choice, begun
@@ -60,6 +62,77 @@ def test_every_place_of_the_slider_can_be_drawn(trip, stop):
     for at in (first, last):
         choice = Choice(at=at, word=opening.word, texts=opening.texts)
         assert stop.draw(trip, choice).picture
+
+
+@every_stop
+def test_what_was_chosen_beside_a_longer_sentence_is_fitted_to_a_shorter_one(tiny, stop):
+    longer, shorter = "one red heart above a large blue cat next to two dogs", "a cat"
+    given = (None, shorter, EXAMPLES[0], TINY)
+    before, trip = journey.travelled(None, longer, *given[2:]), journey.travelled(*given)
+    first, last, _ = stop.span(trip)
+    for choice in (
+        Choice(at=stop.span(before)[1], word=len(before.journey.words) - 1),
+        Choice(at=10**6, word=10**6),
+        Choice(at=-(10**6), word=-(10**6)),
+    ):
+        fits = tour.fitted(stop, trip, choice)
+        assert first <= fits.at <= last
+        assert not stop.word or fits.word in [value for _, value in stop.choices(trip)]
+        written = stop.written(trip)
+        assert tour.drawn(stop, given, replace(choice, texts=written))[1]
+    assert first <= tour.reached(stop, given, 10**6) <= last
+    kept = begun(stop, trip)
+    assert tour.fitted(stop, trip, kept) == kept
+
+
+@pytest.fixture(scope="module")
+def demo():
+    # Where no event loop runs, Gradio opens one and never closes it.
+    async def built() -> gr.Blocks:
+        return build_demo()
+
+    return asyncio.run(built())
+
+
+def of_the_tour(demo, name):
+    found = [
+        event
+        for event in demo.fns.values()
+        if getattr(event.fn, "__module__", "") == tour.__name__
+        and event.fn.__qualname__.endswith(name)
+    ]
+    assert found
+    return found
+
+
+def test_choices_and_predictions_are_about_what_was_followed_whatever_is_typed(demo):
+    [followed] = {event.inputs[0] for event in of_the_tour(demo, "_wire.<locals>.judge")}
+    for name in ("draw", "judge", "pick"):
+        for event in of_the_tour(demo, f"_wire.<locals>.{name}"):
+            assert event.inputs[0] is followed
+            assert "Sentence" not in [getattr(given, "label", "") for given in event.inputs]
+    for event in of_the_tour(demo, "build.<locals>.enter"):
+        assert followed in event.outputs
+
+
+def test_what_follows_says_what_it_followed_and_trouble_leaves_it(demo, tiny, sentence):
+    enter = of_the_tour(demo, "build.<locals>.enter")[0].fn
+    given = (None, sentence, EXAMPLES[0], TINY)
+    assert enter(0, *given)[:2] == ("", given)
+    told, kept, *_ = enter(0, None, "?!", EXAMPLES[0], TINY)
+    assert "at least one letter" in told
+    assert kept == gr.skip()
+
+
+def test_what_is_wrong_at_a_stop_is_one_sentence_there(demo, no_model, sentence):
+    given = (None, sentence, EXAMPLES[0], TINY)
+    click = gr.EventData(None, {"place": 0})
+    for name, chosen in (("draw", (1, 0)), ("judge", ("16",)), ("pick", (click,))):
+        for event in of_the_tour(demo, f"_wire.<locals>.{name}"):
+            told, *others = event.fn(given, *chosen)
+            assert 'role="alert"' in told
+            assert others == [gr.skip()] * (len(event.outputs) - 1)
+            assert event.fn(None, *chosen) == ("", *others)  # nothing was followed yet
 
 
 @every_stop

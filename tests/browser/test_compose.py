@@ -195,6 +195,34 @@ def test_a_link_opens_the_same_scene_in_a_new_page(page, turn):
     assert scene_of(other) == expected
 
 
+def test_no_link_is_copied_to_a_scene_that_is_no_longer_there(page):
+    told, linked = page.locator(".lc-told"), page.get_by_label("Link to this scene")
+    page.get_by_role("button", name="Copy link").click()
+    expect(linked).to_be_visible()
+    held = []
+    page.route("**/queue/join*", lambda route: held.append(route), times=1)
+    things(page).first.focus()
+    page.keyboard.press("Delete")
+    expect(linked).to_be_hidden()
+    page.get_by_role("button", name="Copy link").click()
+    expect(told).to_have_text("The link is ready as soon as the model has answered.")
+    while not held:
+        page.wait_for_timeout(100)
+    held[0].continue_()
+    becomes(page, lambda scene: len(scene.objects), 2)
+    page.get_by_role("button", name="Copy link").click()
+    code = re.search(r"scene=([\w-]+)", linked.input_value())[1]
+    assert len(from_code(code).objects) == 2
+
+
+def test_a_picture_that_the_server_does_not_send_is_told_of(page):
+    page.route(re.compile("component_server"), lambda route: route.fulfill(body="gone"), times=1)
+    page.get_by_role("button", name="Download PNG").click()
+    expect(page.locator(".lc-told")).to_have_text(
+        "The server does not answer. What you see here is kept."
+    )
+
+
 def test_the_address_keeps_the_language_and_the_colours(visit):
     page = ready(visit(query="tab=compose&lang=zh&__theme=dark"))
     things(page).first.focus()

@@ -1,6 +1,8 @@
 """The Find tab in a browser, with a tiny dual encoder and without one."""
 
 import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 import torch
@@ -67,6 +69,14 @@ def test_pictures_are_found_and_say_why(page):
     expect(page.locator("#meter")).to_contain_text("this query, 32 of 64", timeout=PATIENCE)
     expect(page.locator("#meter")).to_contain_text("everything, 1,000,000")
     expect(page.locator("#meter svg")).to_be_visible()
+    menu = page.locator("#found .lab-save")
+    menu.locator("summary").click()
+    with page.expect_download() as download:
+        menu.locator("[data-format=svg]").click()
+    drawing = ET.fromstring(Path(download.value.path()).read_text(encoding="utf-8"))
+    assert len(drawing.findall(".//{*}image")) == 12
+    texts = "".join(drawing.itertext())
+    assert all(said in texts for said in page.locator(".lab-scores b").all_inner_texts())
     hits.nth(2).click()
     expect(hits.nth(2)).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#why .va-word")).to_have_count(2, timeout=PATIENCE)

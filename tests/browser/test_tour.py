@@ -130,6 +130,14 @@ def test_another_scene_and_sentence_keep_the_stop(turn):
     box.fill("two red hearts")
     page.locator("#tour-go").click()
     expect(page.locator("#tour-told")).to_be_empty()
+    expect(pieces.locator("button")).to_have_count(5)
+    box.fill("cat")  # typed, and not followed
+    page.locator("#stop-1-at input[type=range]").press("End")
+    expect(pieces.locator("button[aria-pressed=true]")).to_have_count(1)
+    pieces.locator("button").nth(3).click()
+    expect(pieces.locator("button")).to_have_count(5)
+    expect(page.locator("#tour-told")).to_be_empty()
+    expect(page.locator(".toast-body")).to_have_count(0)
 
 
 def test_a_sentence_and_a_question_of_ones_own_reach_the_heads(turn):

@@ -1,6 +1,10 @@
 """The Train tab in a browser: a very short run is watched, stopped, gone through and kept."""
 
+import csv
+import io
 import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -44,6 +48,22 @@ def test_a_run_is_watched_stopped_gone_through_and_kept(turn):
     expect(step).to_have_text(last, timeout=30_000)
     page.locator(".ve-choose button").nth(1).click()
     expect(page.locator(".ve-choose button").nth(1)).to_have_attribute("aria-pressed", "true")
+    menu = page.locator("#emergence .lab-save")
+    menu.locator("summary").click()
+    saved = {}
+    for form in ("svg", "csv"):
+        with page.expect_download() as download:
+            menu.locator(f"[data-format={form}]").click()
+        saved[form] = Path(download.value.path()).read_text(encoding="utf-8")
+    drawing = ET.fromstring(saved["svg"])
+    texts = "".join(drawing.itertext())
+    assert "Transport distance" in texts
+    assert "Keep the model" not in texts
+    assert len(drawing.findall(".//{*}image")) >= 4  # a picture and its heat, for every noun
+    rows = list(csv.reader(io.StringIO(saved["csv"].removeprefix("\ufeff"))))
+    assert rows[0] == ["step", *columns.all_inner_texts()]
+    assert {cell for row in rows[1:] for cell in row[1:]} <= {"points at it", "not there"}
+    menu.locator("summary").click()
     page.get_by_role("button", name="Keep the model of").click()
     expect(page.locator("#train-opens")).to_contain_text("vilt_core.load(")
     with page.expect_download() as file:

@@ -2,8 +2,12 @@
 
 import json
 import struct
+import subprocess
+import sys
+import time
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from vilt_core.data.image import (
     MAX_PIXELS,
@@ -272,6 +276,76 @@ def test_exif_orientation_is_undone(picture, turn):
         8: picture.transpose(Image.Transpose.ROTATE_90),
     }[turn]
     assert same(open_image(file_of(picture, "PNG", exif=exif)), np.asarray(seen))
+
+
+# How much of them there is at once
+
+
+PEAKS = """
+import os, resource, sys
+from vilt_core.data.image import open_image
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+first, *others = sys.argv[1:]
+open_image(first)  # whatever is loaded on first use
+for path in others:
+    if os.fork():
+        os.wait()
+    else:
+        before = peak()
+        open_image(path)
+        print(peak() - before, flush=True)
+        os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts what Linux counts, in its units")
+def test_of_a_large_picture_two_copies_are_held_and_no_third(tmp_path):
+    side, exif = 4000, Image.Exif()
+    exif[0x0112] = 6
+    flat = Image.new("RGB", (side, side), RED)
+    Image.new("RGB", (8, 8)).save(tmp_path / "a small one.png")
+    flat.save(tmp_path / "upright.jpg")
+    flat.save(tmp_path / "turned.jpg", exif=exif)
+    flat.convert("CMYK").save(tmp_path / "inks.jpg")
+    flat.convert("RGBA").save(tmp_path / "transparent.png", compress_level=1)
+    paths = sorted(map(str, tmp_path.iterdir()))
+    told = subprocess.run(
+        [sys.executable, "-c", PEAKS, *paths],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    copies = [int(peak) * 1024 / (4 * side * side) for peak in told.stdout.split()]
+    assert len(copies) == 4
+    assert max(copies) < 2.5, dict(zip(paths[1:], copies, strict=True))
+
+
+def test_few_pictures_are_decoded_together_however_many_ask(picture, monkeypatch):
+    at_work, most = [], []
+    transpose = ImageOps.exif_transpose
+
+    def slow(*given, **options):
+        at_work.append(1)
+        most.append(len(at_work))
+        time.sleep(0.02)
+        at_work.pop()
+        return transpose(*given, **options)
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", slow)
+    with ThreadPoolExecutor(8) as callers:
+        found = list(callers.map(open_image, [file_of(picture, "PNG")] * 16))
+    assert all(same(one, np.asarray(picture)) for one in found)
+    assert max(most) <= 2
+
+
+def test_a_refusal_holds_nobody_up(picture):
+    for _ in range(4):
+        refusal(b"no picture")
+    assert open_image(picture) == picture
 
 
 # What the model sees

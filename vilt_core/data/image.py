@@ -58,6 +58,10 @@ _DAMAGED = (
 
 _FILTERS = threading.Lock()  # warnings have one list of filters for all threads
 
+# However many callers there are: two at once, of which each holds a picture twice for a moment.
+_DECODING = threading.BoundedSemaphore(2)
+_STRIP = 256  # rows that are laid on white at once
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processing:
@@ -98,6 +102,11 @@ def open_image(source: ImageSource) -> Image.Image:
             picture, a damaged one, an empty one, or more than ``MAX_PIXELS`` (told by the header,
             before any decoding).
     """
+    with _DECODING:
+        return _opened(source)
+
+
+def _opened(source: ImageSource) -> Image.Image:
     if isinstance(source, Image.Image):
         return _upright_rgb(source, name="the image")
     if isinstance(source, np.ndarray):
@@ -261,13 +270,14 @@ def _decode(file: Path | BytesIO, *, name: str) -> Image.Image:
     except _DAMAGED as error:
         raise ValueError(f"{name} is not a readable image: {error}") from error
     with image:
-        return _upright_rgb(image, name=name)
+        return _upright_rgb(image, name=name, ours=True)
 
 
-def _upright_rgb(image: Image.Image, *, name: str) -> Image.Image:
+def _upright_rgb(image: Image.Image, *, name: str, ours: bool = False) -> Image.Image:
+    """A picture of its own: that of a caller is copied, one that is ours is turned in place."""
     _check_size(*image.size, name=name)
     try:
-        upright = ImageOps.exif_transpose(image)
+        upright = ImageOps.exif_transpose(image, in_place=ours) or image
     except _DAMAGED as error:
         raise ValueError(f"{name} is damaged or cut short: {error}") from error
     if upright.mode.startswith("I;16"):
@@ -277,12 +287,23 @@ def _upright_rgb(image: Image.Image, *, name: str) -> Image.Image:
     if upright.mode == "F":
         return _array_to_rgb(np.asarray(upright))
     try:
-        if not upright.has_transparency_data:
-            return upright.convert("RGB")
-        seen = upright.convert("RGBA")
+        if upright.has_transparency_data:
+            return _on_white(upright)
+        if upright.mode == "RGB" and type(upright) is Image.Image:  # a file has a class of its own
+            return upright
+        return upright.convert("RGB")
     except _DAMAGED as error:
         raise ValueError(f"{name} cannot be shown as RGB: {error}") from error
-    return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Strip by strip, so that no further copies of the whole are held."""
+    laid, (width, height) = Image.new("RGB", image.size), image.size
+    for top in range(0, height, _STRIP):
+        seen = image.crop((0, top, width, min(top + _STRIP, height))).convert("RGBA")
+        white = Image.new("RGBA", seen.size, "white")
+        laid.paste(Image.alpha_composite(white, seen).convert("RGB"), (0, top))
+    return laid
 
 
 def _array_to_rgb(array: np.ndarray) -> Image.Image:
@@ -295,7 +316,8 @@ def _array_to_rgb(array: np.ndarray) -> Image.Image:
     pixels = _bytes_of(array)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
-    return _upright_rgb(Image.fromarray(np.ascontiguousarray(pixels)), name="the image array")
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return _upright_rgb(image, name="the image array", ours=True)
 
 
 def _bytes_of(array: np.ndarray) -> UInt8[np.ndarray, "..."]:

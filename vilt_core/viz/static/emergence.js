@@ -86,7 +86,9 @@ function emergenceView(root) {
         const right = pointed(moment, row), says = told().words[word];
         const cell = frame(moment, word, `${says}, step ${moment.step}: ${right ? "points at it" : "not there"}`, []);
         cell.classList.toggle("ve-now", place === at);
-        line.append(make("td", {}, cell));
+        const held = make("td", {}, cell);
+        held.dataset.value = right ? "points at it" : "not there";  // what a table of words can say
+        line.append(held);
       });
       return line;
     });
