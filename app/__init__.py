@@ -131,7 +131,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
         state_session_capacity=_VISITS,
         app_kwargs={
             "routes": [*theme.routes(), *serving.routes(), *course.routes()],
-            "exception_handlers": {Exception: polite.sorry},
+            "exception_handlers": {Exception: polite.sorry, 503: polite.busy},
             "middleware": [
                 Middleware(errands.NoErrands),
                 Middleware(errands.NoFloods),

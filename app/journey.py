@@ -33,6 +33,7 @@ class Trip:
     journey: "Journey"
     predictor: "Predictor"
     picture: "Image"  # as the model sees it
+    file: tuple[int, int] | None  # width and height of its file, upright; a scene has none
     sentence: str
     key: Key | None
 
@@ -86,15 +87,24 @@ def travelled(image: str | None, sentence: str, key: Key | None, model: str) -> 
 
 @lru_cache(maxsize=_KEPT)
 def _travelled(predictor: "Predictor", image: str | None, sentence: str, key: Key | None) -> Trip:
+    from vilt_core.data.image import open_image
     from vilt_core.explain.journey import travel
     from vilt_core.models.vilt import Vilt
 
     if not isinstance(predictor.model, Vilt):
         raise ValueError(f"{predictor.name} is no ViLT, whose equations the tour follows")
     source = services.seen_by_model(image, key, side=predictor.image_size)
-    picture, batch = predictor.prepare(source)
+    came = open_image(source)
+    picture, batch = predictor.prepare(came)
     journey = travel(predictor.model, predictor.tokenizer, sentence, batch)
-    return Trip(journey=journey, predictor=predictor, picture=picture, sentence=sentence, key=key)
+    return Trip(
+        journey=journey,
+        predictor=predictor,
+        picture=picture,
+        file=None if isinstance(key, SceneKey) else came.size,
+        sentence=sentence,
+        key=key,
+    )
 
 
 @lru_cache(maxsize=_KEPT)

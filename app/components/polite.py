@@ -1,6 +1,7 @@
 """What went wrong becomes one sentence, wherever it did."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,11 +14,22 @@ from gradio.block_function import BlockFunction
 from app import errands
 
 _LOG = logging.getLogger(__name__)
+_BOUNDS = re.compile(r"Value \S{1,30} is (less|greater) than (minimum|maximum) value \S{1,30}\.")
 _NAMED = 8  # inputs of an event, in the sentence on what does not fit
 OURS = (
     "Something went wrong on this server, not with you: it was written down there. "
     "Nothing is lost; try again, or something else."
 )
+
+
+BUSY = "Too many are waiting here already: try again in a moment."
+
+
+async def busy(_: Request, error: Exception) -> JSONResponse:
+    """What is answered where there is no room to wait."""
+    said = getattr(error, "detail", "")
+    full = str(said).startswith("Queue is full")
+    return JSONResponse({"detail": BUSY if full else said}, status_code=503)
 
 
 async def sorry(_: Request, error: Exception) -> JSONResponse:
@@ -51,7 +63,9 @@ class Door(gr.Blocks):
             raise gr.Error(str(error), print_exception=False) from error
         except Exception as error:
             _LOG.info("refused what came for %s: %s", block_fn.name, error)
-            raise gr.Error(_misfit(block_fn), print_exception=False) from error
+            said = getattr(error, "message", "")
+            told = said if _BOUNDS.fullmatch(said) else _misfit(block_fn)
+            raise gr.Error(told, print_exception=False) from error
 
     async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The answer to one call.

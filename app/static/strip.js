@@ -1,5 +1,15 @@
 // What is on a scene is said as the world says it, for the model: that is not translated.
 // The strip of pictures: a tile each, behind the one that asks for a new scene, where there are new ones.
+// Gradio's own picture above it is called by what is on it, where that is known.
+const column = element.closest(".column"), held = column?.querySelector(".lab-picture");
+const name = () => {
+  const { pictures = [], chosen } = props.value ?? {}, image = held?.querySelector("img");
+  const { says = "The picture on show", credit = "" } = pictures[chosen] ?? {};
+  if (!image || image.dataset.says === says) return;
+  image.dataset.says = says;
+  image.translate = Boolean(credit) || !pictures[chosen];
+  image.alt = says;
+};
 const draw = () => {
   const { pictures = [], chosen, fresh, credit } = props.value ?? {};
   const [strip, line] = element.children;
@@ -16,6 +26,7 @@ const draw = () => {
     return tile;
   }), ask);
   line.textContent = credit ? `Photograph: ${credit}` : "";
+  if (!strip.matches(".lab-pairs")) name();
 };
 element.addEventListener("click", (event) => {
   const tile = event.target.closest("button");
@@ -25,3 +36,5 @@ element.addEventListener("click", (event) => {
 });
 draw();
 watch("value", draw);
+if (held && !element.querySelector(".lab-pairs"))
+  new MutationObserver(name).observe(held, { childList: true, subtree: true, attributeFilter: ["src"] });

@@ -14,9 +14,11 @@ def draw(trip: Trip, choice: Choice) -> Drawn:
     (rows, columns), p = told.grid, told.patch_size
     inputs, numbers = told.pixels.shape[1], told.projected.shape[1]
     small = patch_of(trip.seen, told.grid, patch)
+    resized = trip.file not in (None, (width, height))
+    came = "The file is {} x {}; the model".format(*trip.file) if resized else "The model"
     return Drawn(
         says=says(
-            f"The model sees {width} x {height} pixels and cuts them into squares of {p} x {p}: "
+            f"{came} sees {width} x {height} pixels and cuts them into squares of {p} x {p}: "
             f"{width} / {p} = {columns} across, {height} / {p} = {rows} down, "
             f"<b>{told.patches} patches</b>.",
             f"A patch is {p} x {p} x 3 colours = {inputs} numbers, which one learned table of "

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -38,6 +38,7 @@ class Work:
     stopped: bool = False  # because the visitor said so
     known: tuple[Any, ...] | None = None  # what it has shown
     next: "Work | None" = None  # what took its place
+    alive: set["Work"] = field(default_factory=set)  # a visitor's works that have not ended
 
     @property
     def last(self) -> "Work":
@@ -78,6 +79,9 @@ def explained(subject: Subject | None, work: Work) -> Iterator[tuple[Any, ...]]:
         yield (reply.trouble(sentence(error)), *_nothing()[1:])
     finally:
         work.over = True
+        work.alive.discard(work)
+        if not work.alive:  # nobody is left who would show it once more
+            work.last.known = None
 
 
 def knocked(subject: Subject | None, parts: list[list[str]]) -> str:
@@ -323,7 +327,8 @@ def _taken(wish: Subject | None, running: Work | None) -> tuple[Any, ...]:
     """Work begins, and what was under way ends: it can be stopped, old knock-outs are gone."""
     if wish is None:  # the picture that it was about is gone
         return None, *_skipped(4)
-    work = Work()
+    work = Work() if running is None else Work(alive=running.alive)
+    work.alive.add(work)
     if running is not None:
         running.over, running.next = True, work
     return wish, work, *_turned(working=True), _note(_KNOCK)

@@ -19,6 +19,10 @@ PICTURES, SENTENCES = "Pictures of a sentence", "Sentences of a picture"
 _PATIENT = 16  # visitors who search, build an index, or wait for one, at once
 STOPPED = "Stopped. What was read is kept: ask again, and it goes on from there."
 FETCH = "What chooses among the sentences is not here yet: Find its sentences fetches it."
+WRITTEN = (
+    "sentences of your own cannot be linked: empty their box to link the captions, or send them "
+    "along"
+)
 CLICK = "Click what was found to see which words lie on which patches."
 
 
@@ -130,6 +134,30 @@ def _meter(found: Any, reach: Sequence[tuple[int, float]]) -> str:
         everything={size: cost.everything(size) for size in sizes},
         reach=reach,
     )
+
+
+def carried(
+    way: str,
+    key: Key | None,
+    image: str | None,
+    text: str,
+    lines: str | None,
+    gallery: str,
+    shortlist: float,
+) -> Fields:
+    """What a link to a search carries.
+
+    Raises:
+        ValueError: one sentence on why whoever opened it would not see the same.
+    """
+    if gallery == galleries.UPLOADS:
+        raise ValueError(links.OWN)
+    chosen = {"among": gallery, "shortlist": int(shortlist)}
+    if way == PICTURES:
+        return chosen | {"sentence": text}
+    if lines and lines.strip():
+        raise ValueError(WRITTEN)
+    return chosen | {"picture": links.shown(key, image)}
 
 
 def build(speaker: gr.State, place: Place) -> None:
@@ -273,14 +301,6 @@ def build(speaker: gr.State, place: Place) -> None:
         else:  # a page that is handed nothing at all hears no later word about the button
             yield *(gr.skip() for _ in answer), gr.Button(visible=False)
 
-    def carry(way, key, image, text, gallery, shortlist) -> Fields:
-        if gallery == galleries.UPLOADS:
-            raise ValueError(links.OWN)
-        chosen = {"among": gallery, "shortlist": int(shortlist)}
-        if way == SENTENCES:
-            return chosen | {"picture": links.shown(key, image)}
-        return chosen | {"sentence": text}
-
     wanted = gr.State(False)
     begun = place.opens(
         speaker.change,
@@ -289,7 +309,7 @@ def build(speaker: gr.State, place: Place) -> None:
         [gallery, suggestions, *chosen.outputs, *answer, way, text, shortlist, wanted],
         **quiet,
     )
-    place.carries([way, chosen.key, chosen.image, text, gallery, shortlist], carry)
+    place.carries([way, chosen.key, chosen.image, text, lines, gallery, shortlist], carried)
     way.change(
         lambda way: (
             gr.Column(visible=way == PICTURES),

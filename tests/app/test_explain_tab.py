@@ -57,6 +57,26 @@ def test_a_stop_leaves_what_is_known_and_says_so(tiny):
     assert (left[0], left[1], left[3]) == (known[0], known[1], known[3])
 
 
+def test_of_work_that_is_over_nothing_is_kept(tiny):
+    *_, wish = explain.opened(EXAMPLES, EXAMPLES[3], TINY)
+    _, work, *_ = explain._taken(wish, None)
+    seen = list(explain.explained(wish, work))
+    assert seen[-1][3]
+    assert work.known is None
+
+
+def test_what_an_older_work_is_still_to_show_is_kept_until_it_ends(tiny):
+    *_, wish = explain.opened(EXAMPLES, EXAMPLES[3], TINY)
+    _, old, *_ = explain._taken(wish, None)
+    steps = explain.explained(wish, old)
+    next(steps)
+    _, new, *_ = explain._taken(wish, old)
+    shown = list(explain.explained(wish, new))[-1]
+    assert new.known is shown
+    assert list(steps) == [shown]
+    assert new.known is None
+
+
 @pytest.mark.parametrize("question", ["", "?!", "кошка", "a cat " * 2000])
 def test_a_bad_question_gets_one_sentence_and_the_next_works(tiny, question):
     _, wish = explain.asked(None, question, EXAMPLES[0], TINY)

@@ -6,12 +6,12 @@ from urllib.parse import parse_qsl
 import gradio as gr
 import pytest
 
-from app import composing, links
+from app import composing, galleries, links, services
 from app.components import chooser, linking
 from app.pairs import SceneOfPair
 from app.photographs import PHOTOGRAPHS
 from app.services import EXAMPLES, SceneKey
-from app.tabs import align, ask, explain, foil, mask, pair, tour, train
+from app.tabs import align, ask, explain, foil, mask, pair, retrieve, tour, train
 
 TABS = tuple(links.CARRIED)
 TINY = "tiny"
@@ -57,6 +57,18 @@ def test_what_is_written_is_read(tab, fields):
 
 def test_what_is_empty_is_left_out():
     assert links.write("ask", {"picture": None, "question": "  "}) == "tab=ask"
+
+
+def test_sentences_of_ones_own_are_not_dropped_from_a_link_in_silence():
+    asked = (services.EXAMPLES[0], None, "a cat")
+    rest = (galleries.first(), 8)
+    told = retrieve.carried(retrieve.SENTENCES, *asked, " \n", *rest)
+    assert told == {"among": rest[0], "shortlist": 8, "picture": asked[0]}
+    assert retrieve.carried(retrieve.SENTENCES, *asked, None, *rest) == told
+    with pytest.raises(ValueError, match="sentences of your own cannot be linked"):
+        retrieve.carried(retrieve.SENTENCES, *asked, "a cat\na dog", *rest)
+    told = retrieve.carried(retrieve.PICTURES, *asked, "a cat\na dog", *rest)
+    assert told["sentence"] == "a cat"
 
 
 def test_an_address_without_a_tab_asks_for_nothing():

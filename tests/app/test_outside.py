@@ -23,7 +23,7 @@ from PIL import Image
 
 import app
 from app import encoders, errands, galleries, masks, services
-from app.components.polite import OURS
+from app.components.polite import BUSY, OURS
 from app.library import Library
 from app.models import catalogue
 
@@ -204,6 +204,34 @@ def test_whatever_is_sent_to_an_event_of_the_page_is_answered_in_one_sentence(
             assert done or not at_a_stop or message["output"]["error"] != OURS, (name, data)
     assert min(seen["answered"], seen["refused"]) > 10
     assert called(client, "answer", given("answer", picture))[0]["answers"]
+
+
+def test_a_number_out_of_bounds_is_told_its_bound(demo, client):
+    index, function = next(
+        (index, function)
+        for index, function in demo.fns.items()
+        if any(getattr(block, "elem_id", None) == "train-steps" for block in function.inputs)
+        and function.targets
+        and not function.js
+    )
+    data = [
+        10**6 if getattr(block, "elem_id", None) == "train-steps" else getattr(block, "value", None)
+        for block in function.inputs
+    ]
+    *_, message = messages(client, "beyond", fn_index=index, data=data)
+    steps = next(
+        block for block in function.inputs if getattr(block, "elem_id", None) == "train-steps"
+    )
+    assert message["output"]["error"] == (
+        f"Value {10**6} is greater than maximum value {steps.maximum}."
+    )
+
+
+def test_where_nobody_can_wait_any_more_one_sentence_says_so(demo, client, picture, monkeypatch):
+    monkeypatch.setattr(demo._queue, "max_size", 0)
+    found, said = called(client, "answer", given("answer", picture))
+    assert found is None
+    assert json.loads(said)["detail"] == BUSY
 
 
 @pytest.mark.parametrize("index", [-1, 10**6, "x", None, 2.5, []])

@@ -175,8 +175,17 @@ def test_a_wide_picture_has_its_own_counts(tiny, wide):
     stop = BY_NAME["Patches"]
     says = text_of(stop.draw(trip, begun(stop, trip)).says)
     assert "96 x 64 pixels" in says
+    assert says.startswith("The file is 90 x 60; the model sees 96 x 64 pixels")
     assert "24 patches" in says
     assert journey.places(trip) == {}
+
+
+def test_a_size_is_told_of_files_that_the_model_does_not_see_as_they_are(tiny, trip, tmp_path):
+    Image.new("RGB", (96, 64), "red").save(tmp_path / "fits.png")
+    fits = journey.travelled(str(tmp_path / "fits.png"), "a cat", None, TINY)
+    stop = BY_NAME["Patches"]
+    for one in (trip, fits):
+        assert text_of(stop.draw(one, begun(stop, one)).says).startswith("The model sees ")
 
 
 def test_the_match_after_the_last_layer_is_the_models(trip, tiny):

@@ -140,6 +140,21 @@ def test_the_picture_on_show_is_kept(follow, tmp_path):
     assert side(path) == (512, 512)
 
 
+def test_the_picture_on_show_is_called_by_what_is_on_it(follow):
+    page = follow("tab=ask&picture=test.0.46")
+    tiles = page.locator(".lab-strip button[data-place] >> visible=true")
+    image = page.locator(".lab-picture img >> visible=true").first
+    for place in (None, 1, 0):
+        if place is not None:
+            tiles.nth(place).click()
+        chosen = page.locator(".lab-strip button[aria-pressed=true] img >> visible=true").first
+        if place is not None:
+            expect(tiles.nth(place)).to_have_attribute("aria-pressed", "true")
+        says = chosen.get_attribute("alt")
+        assert len(says) > 8
+        expect(image).to_have_attribute("alt", says)
+
+
 def test_a_cell_is_no_formula(follow):
     page = follow("tab=ask")
     page.wait_for_function("window.labSave")

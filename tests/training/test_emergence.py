@@ -201,7 +201,8 @@ def test_a_full_disk_is_one_sentence(monkeypatch, tmp_path):
     [
         ({"mlm": False, "itm": False, "wpa": False}, "at least one objective"),
         ({"steps": 0}, "steps must lie in 1 to 4000"),
-        ({"learning_rate": 1.0}, "learning rate must lie in"),
+        ({"learning_rate": 1.0}, "learning rate must lie in 1e-05 to 0.01, got 1"),
+        ({"seed": 2**31}, "seed must lie in 0 to 2147483647, got 2147483648"),
         ({"batch_size": 10}, "multiple of 4"),
         ({"kinds": 1}, "kinds must lie in"),
         ({"steps": 2000, "every": 1}, "at most 100 snapshots"),

@@ -60,4 +60,9 @@ class Choices:
 def _check(name: str, value: float | int, span: tuple[float | int, float | int]) -> None:
     low, high = span
     if not low <= value <= high:
-        raise ValueError(f"{name} must lie in {low:g} to {high:g}, got {value:g}")
+        least, most, got = map(_told, (low, high, value))
+        raise ValueError(f"{name} must lie in {least} to {most}, got {got}")
+
+
+def _told(value: float | int) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
