@@ -501,8 +501,8 @@ show(figure, "Dots: ViLT far to the left and near the bottom, VinVL on top and f
 # ### What this notebook cannot show
 #
 # - **Accuracy at equal training.** The rivals here are untrained. The lab has trained them alike (`docs/comparison.md`): after
-#   256,000 captions and questions the ViLT that had no further teaching answers like one who never looks, and so does Pixel-BERT,
-#   while SCAN, which has no parameter where words and regions meet, answers seven of ten. The paper's ViLT had 400 million pairs.
+#   256,000 captions and questions the ViLT that had no further teaching answers like one who never looks, and so do Pixel-BERT
+#   and X-LXMERT, while SCAN, which has no parameter where words and regions meet, answers seven of ten. The paper's ViLT had 400 million pairs.
 # - **The P40.** On a CPU convolutions and NMS cost in other proportions than on a GPU; shares are this machine's.
 # - **That a detector must be slow.** Table 6 is of the detectors of its day at 800 x 1333 pixels. Smaller pictures or faster
 #   detectors would shrink (c) without changing its kind.
