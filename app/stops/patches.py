@@ -14,8 +14,9 @@ def draw(trip: Trip, choice: Choice) -> Drawn:
     (rows, columns), p = told.grid, told.patch_size
     inputs, numbers = told.pixels.shape[1], told.projected.shape[1]
     small = patch_of(trip.seen, told.grid, patch)
-    resized = trip.file not in (None, (width, height))
-    came = "The file is {} x {}; the model".format(*trip.file) if resized else "The model"
+    came = "The model"
+    if trip.file is not None and trip.file != (width, height):
+        came = f"The file is {trip.file[0]} x {trip.file[1]}; the model"
     return Drawn(
         says=says(
             f"{came} sees {width} x {height} pixels and cuts them into squares of {p} x {p}: "
