@@ -356,8 +356,6 @@ for beta, color in ((0.5, TEXT), (1.0, IMAGE), (2.0, PLAIN)):
 figure.update_layout(height=320, template="plotly_white", xaxis_title="N / beta")
 figure.update_layout(xaxis_type="log", yaxis_type="log", yaxis_title="price above the optimum")
 show(figure, "Three falling curves that meet: only the ratio counts")
-
-# %%
 slow, fast = my_ipot(C, 1.0, 200), my_ipot(C, 0.5, 100)  # both have N / beta = 200
 print(f"largest difference of the two plans: {np.abs(slow - fast).max() * n:.4f} of a patch's mass")
 assert np.abs(slow - fast).max() * n < 0.05

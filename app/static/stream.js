@@ -4,7 +4,8 @@
 // and not told at all where an answer is still awaited: the page reads on from another stream.
 // It waits for the server's answer to a stop, which takes as long as the step under way, and only then
 // forgets the stopped work: by then perhaps a new one, begun meanwhile, which nothing stops any more.
-// So a stop is taken for answered as soon as it is sent.
+// So a stop is taken for answered as soon as it is sent, and what the stopped work still says until
+// the server hears of it is not handed on: it would cover the word that it was stopped.
 // And it lays out an answer piece by piece, two at a time if they come together, so that the rest of
 // the first may cover the second: the next is handed on when the one before it is on the page.
 (() => {
@@ -13,6 +14,7 @@
     const awaited = new Set(); // events without an answer
     const SETTLED = 60; // milliseconds in which an answer is laid out
     const early = new Set(); // events answered before the page knew of them
+    const stopped = new Set(); // events that the visitor ended
 
     async function joined(asked, settings) {
         const response = await fetched(asked, settings);
@@ -28,6 +30,8 @@
     }
 
     function sent(asked, settings) {
+        const event = /"event_id": ?"(\w+)"/.exec(settings?.body)?.[1];
+        if (event) stopped.add(event);
         fetched(asked, settings).catch(() => null); // without a server, the next question says so
         return Promise.resolve(new Response("{}", { headers: { "Content-Type": "application/json" } }));
     }
@@ -63,7 +67,8 @@
                         if (response.ok) next = response.body;
                     }
                 }
-                if (!next) yield block;
+                const unheard = message === "process_generating" && stopped.has(event);
+                if (!next && !unheard) yield block;
                 if (message === "process_completed") await new Promise(done => setTimeout(done, SETTLED));
             }
             body = next;

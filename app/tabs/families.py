@@ -66,16 +66,15 @@ def notes(found: Found) -> str:
 
 def measured(measure: Measure) -> Iterator[tuple[Any, ...]]:
     """Measure on this machine, and draw each model as soon as it is known."""
-    known, told = None, ""
+    drawn: tuple[Any, ...] = None, "", *(gr.skip(),) * 6
     with closing(comparison.steps()) as steps:
         for step in steps:
-            if step is None:  # not yet: one may stop here
-                yield known, told, *(gr.skip(),) * 6
-                continue
-            known = step.found if step.done else None
-            says = f"Measuring {step.then}" if step.then else ""
-            told = progress.bar(says, step.done, step.total) if says else ""
-            yield known, told, *(shown(known, measure) if known else (gr.skip(),) * 6)
+            if step is not None:  # else one may stop here, and is shown what was there
+                known = step.found if step.done else None
+                says = f"Measuring {step.then}" if step.then else ""
+                told = progress.bar(says, step.done, step.total) if says else ""
+                drawn = known, told, *(shown(known, measure) if known else (gr.skip(),) * 6)
+            yield drawn
 
 
 def watched(
