@@ -30,8 +30,6 @@
     }
 
     function sent(asked, settings) {
-        const event = /"event_id": ?"(\w+)"/.exec(settings?.body)?.[1];
-        if (event) stopped.add(event);
         fetched(asked, settings).catch(() => null); // without a server, the next question says so
         return Promise.resolve(new Response("{}", { headers: { "Content-Type": "application/json" } }));
     }
@@ -97,6 +95,10 @@
         const { pathname } = new URL(asked.url ?? asked, location.href);
         if (pathname.endsWith("/queue/join")) return counted(joined(asked, settings));
         if (pathname.endsWith("/queue/data")) return streamed(asked, settings);
+        if (pathname.endsWith("/cancel")) {
+            const event = /"event_id": ?"(\w+)"/.exec(settings?.body)?.[1];
+            if (event) stopped.add(event);
+        }
         if (/\/(cancel|reset)$/.test(pathname)) return sent(asked, settings);
         return fetched(asked, settings);
     };
