@@ -89,6 +89,7 @@ def test_an_uploaded_photo_gets_its_note(page, tmp_path):
         path
     )
     expect(page.locator(".lab-picture img >> visible=true").first).to_be_visible()
+    page.wait_for_timeout(700)  # a hand's: a picture that comes takes the answer before it away
     ask(page, "what is this?")
     expect(page.locator(".lab-note")).to_contain_text("only knows stickers")
     expect(page.locator(".lab-badge")).to_have_count(0)
@@ -102,6 +103,7 @@ def test_a_damaged_picture_gets_one_sentence_and_the_next_works(page, tmp_path):
         path
     )
     expect(page.locator(".lab-picture img >> visible=true").first).to_be_attached()
+    page.wait_for_timeout(700)
     ask(page, "what is this?")
     expect(page.locator(".lab-trouble")).to_contain_text("image")
     page.locator(".lab-strip button >> visible=true").nth(1).click()
