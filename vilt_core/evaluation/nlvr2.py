@@ -12,7 +12,6 @@ from vilt_core.data.image import stack
 from vilt_core.evaluation.inference import Progress, evaluating, pixels_of, row_batches, said_first
 from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, is_world
-from vilt_core.evaluation.sources import Asked
 from vilt_core.evaluation.statements import Stated, statements_of
 from vilt_core.evaluation.text_only import OTHER_HALF, TextOnly, beside, cross_fitted_guesses
 from vilt_core.interop.bundle import Bundle
@@ -121,11 +120,8 @@ def guessed_right(stated: Sequence[Stated], blind: TextOnly | None = None) -> li
     labels = [str(one.label) for one in stated]
     if blind is not None:
         return [blind.guess(one.text) == label for one, label in zip(stated, labels, strict=True)]
-    asked = [
-        Asked(picture=one.pictures[0], text=one.text, scores={label: 1.0}, kind="statement")
-        for one, label in zip(stated, labels, strict=True)
-    ]
-    guesses = cross_fitted_guesses(asked, groups=[one.group for one in stated])
+    groups = [one.group for one in stated]
+    guesses = cross_fitted_guesses([one.asked for one in stated], groups=groups)
     return [guess == label for guess, label in zip(guesses, labels, strict=True)]
 
 

@@ -6,7 +6,7 @@ from itertools import count, islice
 
 from vilt_core.data.examples import StatementExample
 from vilt_core.evaluation.sets import Source, check_any, data_set_of, of_kind, world_split
-from vilt_core.evaluation.sources import EVALUATION_SEED, Picture, draw_of
+from vilt_core.evaluation.sources import EVALUATION_SEED, Asked, Picture, draw_of
 from vilt_core.world.programs import execute
 from vilt_core.world.statements import pair, statement
 
@@ -22,6 +22,12 @@ class Stated:
     label: bool | None  # None where it is kept secret
     group: str  # one sentence about several pairs of pictures
     form: str | None = None  # of the world's statements
+
+    @property
+    def asked(self) -> Asked:
+        """As a question whose answer is the label: for who guesses from the words alone."""
+        scores = {} if self.label is None else {str(self.label): 1.0}
+        return Asked(picture=self.pictures[0], text=self.text, scores=scores, kind="statement")
 
 
 def statements_of(on: Source, *, limit: int | None = None) -> list[Stated]:

@@ -15,9 +15,10 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
-from vilt_core.data.examples import DataSet, StatementExample
+from vilt_core.data.examples import DataSet
 from vilt_core.evaluation.sets import Source, name_of, training_beside
 from vilt_core.evaluation.sources import EVALUATION_SEED, Asked, questions_of, world_questions
+from vilt_core.evaluation.statements import statements_of
 from vilt_core.world.grammar import noun_terms
 from vilt_core.world.sprites import COLORS
 
@@ -116,19 +117,11 @@ def beside(on: Source, *, kind: str) -> TextOnly | None:
 
 
 def _asked(data: DataSet) -> list[Asked]:
+    if not len(data.examples):
+        return []
     if data.kind == "questions":
-        return questions_of(data) if len(data.examples) else []
-    told = [one for one in data.examples if isinstance(one, StatementExample)]
-    return [
-        Asked(
-            picture=one.images[0],
-            text=one.statement,
-            scores={str(one.label): 1.0},
-            kind="statement",
-        )
-        for one in told
-        if one.label is not None
-    ]
+        return questions_of(data)
+    return [one.asked for one in statements_of(data)]
 
 
 def cross_fitted_guesses(
