@@ -77,8 +77,7 @@ def world_of(gallery: str, model: str | None = None) -> str:
         ValueError: No such model, or one that would have to be loaded to tell and cannot be.
     """
     speaks = services.domain(model or services.LIBRARY.default)
-    drawn = names().get(gallery, "").startswith("world:")
-    return speaks if drawn or encoders.source("photographs") is None else "photographs"
+    return speaks if _drawn(gallery) or encoders.source("photographs") is None else "photographs"
 
 
 def out_of_its_world(gallery: str, model: str | None = None) -> bool:
@@ -87,8 +86,12 @@ def out_of_its_world(gallery: str, model: str | None = None) -> bool:
     Raises:
         ValueError: As ``world_of``.
     """
-    drawn = names().get(gallery, "").startswith("world:")
-    return not drawn and world_of(gallery, model) == "stickers"
+    return not _drawn(gallery) and world_of(gallery, model) == "stickers"
+
+
+def _drawn(gallery: str) -> bool:
+    """Whether its pictures are scenes of the world, and no files."""
+    return names().get(gallery, "").startswith("world:")
 
 
 def _judge(world: str, model: str | None) -> "Predictor | None":
@@ -130,7 +133,7 @@ def first() -> str:
 def fitting(gallery: str, model: str) -> str:
     """The gallery to go on with where another model speaks: the same, unless it is of no use."""
     photographs = services.knows_photographs(model)
-    if names().get(gallery, "").startswith("world:") and photographs:
+    if _drawn(gallery) and photographs:
         return "Photographs"
     return first() if gallery == "Photographs" and not photographs else gallery
 

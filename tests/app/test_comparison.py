@@ -174,6 +174,14 @@ def test_those_that_are_trained_are_those_that_ship():
         assert (MODELS / name / "model.safetensors").is_file()
 
 
+def wait_for(condition: Any) -> None:
+    """Until it holds, ten seconds at most."""
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+
+
 def test_who_stops_watching_ends_the_model_before_its_next_stage(tiny, rehearsal, monkeypatch):
     monkeypatch.setattr(comparison, "_BEAT", 0.01)
     stages, seen = threading.Semaphore(0), []
@@ -197,16 +205,10 @@ def test_who_stops_watching_ends_the_model_before_its_next_stage(tiny, rehearsal
     next(watching)
     next(watching)  # at work
     stages.release(3)
-    for _ in range(1000):
-        if len(seen) == 3:
-            break
-        time.sleep(0.01)
+    wait_for(lambda: len(seen) == 3)
     watching.close()
     stages.release()
-    for _ in range(1000):
-        if "over" in seen:
-            break
-        time.sleep(0.01)
+    wait_for(lambda: "over" in seen)
     assert seen == [1, 1, 1, "over"]
 
 
@@ -233,16 +235,10 @@ def test_who_stops_measuring_ends_it_before_the_model_runs_again(rehearsal, monk
     next(measuring)
     assert next(measuring)[0] is None  # at work, and nothing known yet
     runs.release(2)
-    for _ in range(1000):
-        if len(seen) == 2:
-            break
-        time.sleep(0.01)
+    wait_for(lambda: len(seen) == 2)
     measuring.close()
     runs.release()
-    for _ in range(1000):
-        if "over" in seen:
-            break
-        time.sleep(0.01)
+    wait_for(lambda: "over" in seen)
     assert seen == [1, 1, "over"]
 
 

@@ -166,6 +166,12 @@ def cost_of(
     )
 
 
+def noise(image_size: tuple[int, int], *, device: str) -> ImageBatch:
+    """A picture in which a detector finds something: the same one for the same size."""
+    pixels = torch.rand(1, 3, *image_size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return ImageBatch(pixels=pixels.to(device))
+
+
 def cost_at_own_size(model: Any) -> Cost:
     """The account at what the model's config speaks of.
 

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-import torch
 from torch import nn
 
-from vilt_core.evaluation.cost import Component, Cost, cost_of
+from vilt_core.evaluation.cost import Component, Cost, cost_of, noise
 from vilt_core.evaluation.papers import FACTS, Facts
 from vilt_core.layers.reader import PairReader
 from vilt_core.models import MODELS, build
-from vilt_core.types import ImageBatch
 
 Size = Literal["published", "mini"]
 Progress = Callable[[str, int, int], None]  # what comes now, how many are done, of how many
@@ -105,7 +103,7 @@ def family_cost(
         text_tokens=text_tokens,
         image_size=image_size,
         runs=runs,
-        image=_noise(image_size, device=device),
+        image=noise(image_size, device=device),
         between=between,
     )
     return FamilyCost(name=name, cost=cost, tables=_tables(model))
@@ -131,12 +129,6 @@ def _tables(model: PairReader) -> int:
         for module in child.modules()
         if isinstance(module, nn.Embedding)
     )
-
-
-def _noise(image_size: tuple[int, int], *, device: str) -> ImageBatch:
-    """A picture in which a detector finds something."""
-    pixels = torch.rand(1, 3, *image_size, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    return ImageBatch(pixels=pixels.to(device))
 
 
 def family_json(found: FamilyCost) -> dict[str, Any]:

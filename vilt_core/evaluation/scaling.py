@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from vilt_core.config import DetectorConfig, bottom_up_r101, bottom_up_x152, detector_mini
-from vilt_core.evaluation.cost import clock, count_flops
+from vilt_core.evaluation.cost import clock, count_flops, noise
 from vilt_core.evaluation.inference import evaluating
 from vilt_core.layers.detector import Detector
 from vilt_core.models import build
@@ -96,24 +96,29 @@ def detector_costs(
     """
     check_count("runs", runs)
     for name, config in detectors(size).items():
-        detector = Detector(**config.numbers()).to(device)
-        detector.fewest = _REGIONS
-        noise = torch.rand(
-            1, 3, config.shorter, config.longer, generator=torch.Generator().manual_seed(0)
-        )
-        image = ImageBatch(pixels=(2 * noise - 1).to(device))
+        yield _detector_cost(name, config, runs=runs, device=device, between=between)
 
-        def look(detector: Detector = detector, image: ImageBatch = image) -> object:
-            if between is not None:
-                between()
-            return detector(image, limit=_REGIONS)
 
-        flops, milliseconds = _measured(detector, look, runs=runs)
-        parameters = sum(parameter.numel() for parameter in detector.parameters())
-        yield DetectorPoint(
-            name=name, parameters=parameters, flops=flops, milliseconds=milliseconds
-        )
-        del detector, look  # the next is as large
+def _detector_cost(
+    name: str,
+    config: DetectorConfig,
+    *,
+    runs: int,
+    device: str,
+    between: Callable[[], None] | None,
+) -> DetectorPoint:
+    detector = Detector(**config.numbers()).to(device)
+    detector.fewest = _REGIONS
+    image = noise((config.shorter, config.longer), device=device)
+
+    def look() -> object:
+        if between is not None:
+            between()
+        return detector(image, limit=_REGIONS)
+
+    flops, milliseconds = _measured(detector, look, runs=runs)
+    parameters = sum(parameter.numel() for parameter in detector.parameters())
+    return DetectorPoint(name=name, parameters=parameters, flops=flops, milliseconds=milliseconds)
 
 
 def base_model(size: str = "published", *, device: str = "cpu") -> Vilt:
