@@ -40,6 +40,7 @@ SAID = {
     "transport": "IPOT, Sinkhorn, on plain tensors",
     "types": "the bundles that pass between parts, and the alphabet of axes",
     "config": "every number that a person may want to change",
+    "progress": "how long it still takes, on a terminal and in a log",
 }
 GROUPS = (  # colour, what they have in common, whose rows
     (TEXT, "doors", ("app", "__main__", "commands")),

@@ -28,9 +28,8 @@ class Ablate:
 
     def run(self) -> None:
         """Do it."""
-        from tqdm import tqdm
-
         from vilt_core.evaluation.ablation_page import write_ablation
+        from vilt_core.progress import progress_bar
         from vilt_core.training.ablation import Grid
         from vilt_core.training.ablation_run import chosen_arms, collect, run_grid
 
@@ -44,7 +43,7 @@ class Ablate:
             hard_negatives=self.hard_negatives,
         )
         arms, settings = chosen_arms(self.steps, self.only), self.machine.settings()
-        with tqdm(unit="step") as bar:
+        with progress_bar(unit="step") as bar:
             for at in run_grid(grid, self.to, arms=arms, seeds=self.seeds, settings=settings):
                 if at.step == at.steps:
                     bar.write(f"seed {at.seed}, {at.piece}: {at.steps} steps")

@@ -22,23 +22,23 @@ class TrainDetector:
 
     def run(self) -> None:
         """Do it."""
-        from tqdm import tqdm
-
         from vilt_core.commands.typed import to_file
         from vilt_core.evaluation.card import put_card
         from vilt_core.evaluation.detection import detector_card, measure_detector
         from vilt_core.interop.detectors import load_detector
+        from vilt_core.progress import progress_bar
         from vilt_core.training.detecting import detecting, train_detector
 
         stage = detecting(self.steps, batch_size=self.batch_size)
-        with tqdm(total=self.steps, unit="step") as bar:
+        with progress_bar(total=self.steps, unit="step") as bar:
             for at in train_detector(
                 self.to, stage, seed=self.seed, device=self.device, save_every=self.save_every
             ):
                 bar.update(at.step - bar.n)
-                bar.set_postfix({name: f"{loss:.3f}" for name, loss in at.losses.items()})
+                shown = {name: f"{loss:.3f}" for name, loss in at.losses.items()}
+                bar.set_postfix(shown, refresh=False)
         config, detector = load_detector(self.to / "model")
-        with tqdm(total=self.pictures, unit="picture", leave=False) as bar:
+        with progress_bar(total=self.pictures, unit="picture", leave=False) as bar:
 
             def show(done: int, _total: int) -> None:
                 bar.update(done - bar.n)

@@ -54,13 +54,12 @@ class Emerge:
             print(json.dumps({kind: asdict(event)}), flush=True)
 
     def _watched(self) -> None:
-        from tqdm import tqdm
-
+        from vilt_core.progress import progress_bar
         from vilt_core.training.emergence import emerge
         from vilt_core.training.loop import Record
 
         last = self.to
-        with tqdm(total=self.choices.steps, unit="step") as bar:
+        with progress_bar(total=self.choices.steps, unit="step") as bar:
             for event in emerge(self.choices, self.to):
                 if isinstance(event, Record):
                     bar.update(event.at - bar.n)

@@ -78,8 +78,7 @@ class World:
 
     def run(self) -> None:
         """Do it."""
-        from tqdm import tqdm
-
+        from vilt_core.progress import progress_bar
         from vilt_core.world.export import export
 
         done = export(
@@ -90,8 +89,9 @@ class World:
             size=self.size,
             sprites=self.sprites,
         )
-        for _ in tqdm(done, total=self.count, unit="scene", delay=1):
-            pass
+        with progress_bar(total=self.count, unit="scene", delay=1) as bar:
+            for _ in done:
+                bar.update()
         print(f"{self.count} scenes written to {self.folder}")
 
 
@@ -104,14 +104,13 @@ class Data:
 
     def run(self) -> None:
         """Do it."""
-        from tqdm import tqdm
-
         from vilt_core.data.check import check_data
+        from vilt_core.progress import progress_bar
 
-        with tqdm(unit="example", delay=1, leave=False) as bar:
+        with progress_bar(unit="example", delay=1, leave=False) as bar:
 
             def show(what: str, done: int, total: int) -> None:
-                bar.set_description(what)
+                bar.set_description(what, refresh=False)
                 bar.total = total
                 bar.update(done - bar.n)
 

@@ -46,22 +46,21 @@ class Evaluate:
         if self.task == "cost":
             self._tell_cost()
             return
-        from tqdm import tqdm
-
         from vilt_core.evaluation import evaluate
         from vilt_core.evaluation.pages import publish_results, publish_study, publish_task
         from vilt_core.interop.folders import check_place
+        from vilt_core.progress import progress_bar
 
         if self.json is not None:
             check_place(self.json)
         source = source_of(self.model)
-        with tqdm(unit="example", delay=1, leave=False) as bar:
+        with progress_bar(unit="example", delay=1, leave=False) as bar:
 
             def show(*progress) -> None:
                 *label, done, total = progress
                 if done < bar.n or bar.total != total:
                     bar.reset(total)
-                bar.set_description(" ".join(label))
+                bar.set_description(" ".join(label), refresh=False)
                 bar.update(done - bar.n)
 
             if self.report is not None:
@@ -129,8 +128,6 @@ class Compare:
 
     def run(self) -> None:
         """Do it."""
-        from tqdm import tqdm
-
         from vilt_core.bench.comparison import (
             compare_model,
             read_comparison,
@@ -138,10 +135,11 @@ class Compare:
             timed_together,
         )
         from vilt_core.bench.comparison_page import write_comparison
+        from vilt_core.progress import progress_bar
 
         known, command = read_comparison(self.report), "python -m vilt_core compare"
         folders: dict[str, Path] = {}
-        with tqdm(unit="example", delay=1, leave=False) as bar:
+        with progress_bar(unit="example", delay=1, leave=False) as bar:
 
             def show(what: str, done: int, total: int) -> None:
                 bar.set_description(what, refresh=False)
@@ -196,24 +194,22 @@ class Bench:
 
     def _measure_families(self) -> None:
         """What the models of the paper's figure 2 cost: no race."""
-        from tqdm import tqdm
-
         from vilt_core.bench import setting_of
         from vilt_core.bench.families import families_markdown, measure_families
         from vilt_core.interop.folders import check_place
+        from vilt_core.progress import progress_bar
 
         for path in filter(None, (self.json, self.figure)):
             check_place(path)
         if self.figure is not None and self.figure.suffix not in _DRAWN:
             raise ValueError(f"figure must end in {', '.join(_DRAWN)}, got {self.figure}")
         setting = setting_of(self.device, rehearsal=self.rehearsal)
-        with tqdm(leave=False, unit="step") as bar:
+        with progress_bar(leave=False, unit="step") as bar:
 
             def show(what: str, done: int, total: int) -> None:
                 bar.total = total
                 bar.set_description(what, refresh=False)
                 bar.update(done - bar.n)
-                bar.refresh()
 
             found = measure_families(setting, progress=show)
         print(families_markdown(found))

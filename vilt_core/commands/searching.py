@@ -20,14 +20,13 @@ class Index:
 
     def run(self) -> None:
         """Do it."""
-        from tqdm import tqdm
-
+        from vilt_core.progress import progress_bar
         from vilt_core.search.albums import album_of
         from vilt_core.search.store import build_index, load_index
 
         album, encoder, passed = album_of(self.source), _encoder(self.model), 0
         steps = build_index(self.to, album, encoder, kind=self.kind)
-        with tqdm(unit="picture") as bar:
+        with progress_bar(unit="picture") as bar:
             for step in steps:
                 bar.total = step.total
                 bar.update(step.done - bar.n)
@@ -92,15 +91,14 @@ class Search:
             to_file(found.json(), self.json)
 
     def _measure(self) -> None:
-        from tqdm import tqdm
-
         import vilt_core
         from vilt_core.evaluation.tables import fill
+        from vilt_core.progress import progress_bar
         from vilt_core.search.measure import MARK, measure_shortlists, shortlist_markdown
         from vilt_core.search.store import load_index
 
         encoder = _encoder(self.encoder)
-        with tqdm(unit="caption", delay=1, leave=False) as bar:
+        with progress_bar(unit="caption", delay=1, leave=False) as bar:
 
             def show(done: int, total: int) -> None:
                 bar.total = total

@@ -15,6 +15,7 @@ from vilt_core.evaluation.sources import world_questions
 from vilt_core.evaluation.vqa import predict_answers, worth
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import json_text, write_together
+from vilt_core.progress import progress_bar
 from vilt_core.training.engine import Settings, is_main
 from vilt_core.training.keeper import stopped
 from vilt_core.training.loop import Record, bundle_of_run, train
@@ -100,7 +101,7 @@ class Watcher:
 
     def __init__(self, recipe: Recipe, folder: Path):
         self._folder = folder
-        self._bar = tqdm(total=sum(stage.steps for stage in recipe.stages), unit="step")
+        self._bar = progress_bar(total=sum(stage.steps for stage in recipe.stages), unit="step")
         self._board: SummaryWriter | None = None
         self._broken = 0
 
