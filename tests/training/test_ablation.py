@@ -1,6 +1,7 @@
 """Laws of the ablation: arms differ in what they say alone, and the grid may stop anywhere."""
 
 import json
+import shutil
 from dataclasses import asdict, fields, replace
 from functools import partial
 from itertools import islice
@@ -235,6 +236,22 @@ def test_a_grid_that_is_stopped_again_and_again_ends_as_if_it_had_not_been(unint
 def test_what_is_done_is_not_done_again(uninterrupted):
     runs = uninterrupted / "runs"
     assert list(run_grid(TINY(), runs, arms=chosen_arms(4, ARMS), seeds=1, settings=OFTEN)) == []
+
+
+def test_a_larger_gallery_is_measured_and_nothing_is_trained_again(uninterrupted, tmp_path):
+    runs = shutil.copytree(uninterrupted / "runs", tmp_path / "runs")
+    questions = runs / "whole" / "0" / "questions" / "results.json"
+    written = questions.stat().st_mtime_ns
+    larger = replace(TINY(), gallery=6)
+    assert list(run_grid(larger, runs, arms=chosen_arms(4, ARMS), seeds=1, settings=OFTEN)) == []
+    for arm in ARMS:
+        found = json.loads((runs / arm / "0" / "results.json").read_text())
+        assert found["retrieval"]["gallery"] == 6
+    assert questions.stat().st_mtime_ns == written
+    models = [path.relative_to(runs) for path in runs.rglob("*.safetensors")]
+    assert models
+    for path in models:
+        assert (runs / path).read_bytes() == (uninterrupted / "runs" / path).read_bytes()
 
 
 def test_a_folder_of_another_grid_is_left_alone(uninterrupted):

@@ -22,7 +22,7 @@ class Ablate:
     backbone_steps: int = 2500  # once, for all arms and seeds: naming patches
     meeting_steps: int = 3000  # likewise: which patches a text speaks of
     batch_size: int = 64
-    gallery: int = 50  # pictures of retrieval
+    gallery: int = 200  # pictures of retrieval; another number measures again and trains nothing
     hard_negatives: float = 0.0  # of the false pairs of matching, as the paper
     machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
 

@@ -43,7 +43,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """What all arms have in common: the identity of an ablation."""
+    """What all arms have in common, and by how much they are measured."""
 
     steps: int  # of pre-training: the paper's 100K
     finetune_steps: int  # on questions, and as many on statements

@@ -8,6 +8,8 @@
     FOLDER/ARM/SEED/results.json                  all scores of an arm and a seed
 
 A piece is done when its folder has a results.json; the state it would go on from is deleted then.
+Where more is asked of the models than was (a larger gallery, say), they are measured again and not
+trained again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +44,7 @@ from vilt_core.training.truths import patch_classes
 
 RESULTS = "results.json"
 UNTOLD = ("model", "seconds")  # of a measure: what the clock or a name says, not the model
+ASKED = ("gallery", "questions", "captions")  # of a grid: by how much models are measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,37 +98,38 @@ def run_grid(
     _claim(grid, folder)
     for seed in range(seeds):
         for arm in arms:
-            if not (folder / arm.name / str(seed) / RESULTS).is_file():
-                yield from _run_arm(grid, arm, folder, seed=seed, settings=settings)
+            yield from _run_arm(grid, arm, folder, seed=seed, settings=settings)
 
 
 def _claim(grid: Grid, folder: Path) -> None:
-    """Mark a folder as this grid's."""
+    """Mark a folder as this grid's, which is what it trains; how much it asks may change."""
     path, own = folder / "grid.json", asdict(grid)
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        write_together({path: lambda part: part.write_text(json_text(own), encoding="utf-8")})
-    found = read_object(path)
-    if differing := sorted(name for name in found.keys() | own if found.get(name) != own.get(name)):
+    folder.mkdir(parents=True, exist_ok=True)
+    found = read_object(path) if path.is_file() else {}
+    trained = (found.keys() | own) - set(ASKED) if found else ()
+    if differing := sorted(name for name in trained if found.get(name) != own.get(name)):
         said = ", ".join(
             f"{name} {found.get(name)} there and {own.get(name)} here" for name in differing
         )
         raise ValueError(f"{folder} was begun with another grid ({said}): use another folder")
+    if found != own:
+        _write_json(path, own)
 
 
 def _run_arm(
     grid: Grid, arm: Arm, folder: Path, *, seed: int, settings: Settings
 ) -> Iterator[Progress]:
     """Everything of one arm and one seed that is not done yet."""
+    look = partial(_look_pretrained, gallery=grid.gallery, captions=grid.captions)
     start = folder / "backbone"
-    yield from _run_start(grid, start, settings=settings)
+    yield from _run_start(grid, start, measure=look, settings=settings)
     pretrained = folder / "pretraining" / arm.pretraining / str(seed)
     yield from _piece(
         f"pretraining {arm.pretraining}",
         pretraining(grid, arm, seed=seed),
         pretrained,
         start=partial(_to_pretrain, start / "model", arm),
-        measure=partial(_look_pretrained, grid),
+        measure=look,
         settings=settings,
     )
     own = folder / arm.name / str(seed)
@@ -135,17 +139,20 @@ def _run_arm(
             finetuning(grid, arm, on=on, seed=seed),
             own / on,
             start=partial(_to_finetune, pretrained / "model", on),
-            measure=partial(measure, grid),
+            measure=partial(measure, questions=grid.questions),
             settings=settings,
         )
     pieces = (pretrained, own / "questions", own / "statements")
     scores: dict[str, Any] = {}
     for piece in pieces:
         scores |= read_object(piece / RESULTS)
-    _write_results(own, {"arm": asdict(arm), "seed": seed, **scores})
+    del scores["asked"]
+    _write_json(own / RESULTS, {"arm": asdict(arm), "seed": seed, **scores})
 
 
-def _run_start(grid: Grid, folder: Path, *, settings: Settings) -> Iterator[Progress]:
+def _run_start(
+    grid: Grid, folder: Path, *, measure: "partial[dict[str, Any]]", settings: Settings
+) -> Iterator[Progress]:
     """The model that all arms start from: pictures first, then texts with them."""
     named = folder / "named"
     if not (named / RESULTS).is_file():
@@ -154,13 +161,13 @@ def _run_start(grid: Grid, folder: Path, *, settings: Settings) -> Iterator[Prog
         yield from _steps("backbone", recipe, named, bundle=bundle, settings=settings)
         pieces = seed_words_from_pictures(bundle.vilt, bundle.tokenizer, bundle.answers)
         save_folder(bundle, named / "seeded")
-        _write_results(named, {"words_seeded": pieces})
+        _end_piece(named, {"words_seeded": pieces})
     yield from _piece(
         "meeting",
         meeting(grid),
         folder,
         start=partial(_to_meet, named / "seeded"),
-        measure=partial(_look_pretrained, grid),
+        measure=measure,
         settings=settings,
     )
 
@@ -171,16 +178,18 @@ def _piece(
     folder: Path,
     *,
     start: Callable[[], Bundle],
-    measure: Callable[[Bundle], dict[str, Any]],
+    measure: "partial[dict[str, Any]]",
     settings: Settings,
 ) -> Iterator[Progress]:
-    """Train one model and measure it, unless that is done."""
-    if (folder / RESULTS).is_file():
+    """Train one model and measure it by what ``measure`` names, unless that is done."""
+    done = folder / RESULTS
+    if not done.is_file():
+        yield from _steps(name, recipe, folder, bundle=start(), settings=settings)
+    elif read_object(done).get("asked") == measure.keywords:
         return
-    yield from _steps(name, recipe, folder, bundle=start(), settings=settings)
     bundle = load_folder(folder / "model")  # as it is on disk: the scores are those of the file
     bundle.model.to(checked_device(settings.device))
-    _write_results(folder, measure(bundle))
+    _end_piece(folder, {"asked": measure.keywords, **measure(bundle)})
 
 
 def _steps(
@@ -190,11 +199,15 @@ def _steps(
         yield Progress(piece=name, seed=recipe.seed, step=record.step, steps=record.steps)
 
 
-def _write_results(folder: Path, found: dict[str, Any]) -> None:
+def _end_piece(folder: Path, found: dict[str, Any]) -> None:
     """The scores of a piece; with them it is done, and nothing goes on from its state."""
-    text = json_text(found)
-    write_together({folder / RESULTS: lambda part: part.write_text(text, encoding="utf-8")})
+    _write_json(folder / RESULTS, found)
     (folder / "run.pt").unlink(missing_ok=True)
+
+
+def _write_json(path: Path, found: dict[str, Any]) -> None:
+    text = json_text(found)
+    write_together({path: lambda part: part.write_text(text, encoding="utf-8")})
 
 
 def _to_meet(named: Path) -> Bundle:
@@ -225,23 +238,23 @@ def _to_finetune(pretrained: Path, on: str) -> Bundle:
     return bundle
 
 
-def _look_pretrained(grid: Grid, bundle: Bundle) -> dict[str, Any]:
+def _look_pretrained(bundle: Bundle, *, gallery: int, captions: int) -> dict[str, Any]:
     """Retrieval by the ITM head, zero-shot, and where the alignment points."""
     return {
-        "retrieval": _scores(bundle, "retrieval", "world:test", grid.gallery),
-        "alignment": _scores(bundle, "alignment", "world:test", grid.captions),
+        "retrieval": _scores(bundle, "retrieval", "world:test", gallery),
+        "alignment": _scores(bundle, "alignment", "world:test", captions),
     }
 
 
-def _look_questions(grid: Grid, bundle: Bundle) -> dict[str, Any]:
+def _look_questions(bundle: Bundle, *, questions: int) -> dict[str, Any]:
     return {
-        "vqa": _scores(bundle, "vqa", "world:test", grid.questions),
-        "vqa_style": _scores(bundle, "vqa", "world:style", grid.questions),
+        "vqa": _scores(bundle, "vqa", "world:test", questions),
+        "vqa_style": _scores(bundle, "vqa", "world:style", questions),
     }
 
 
-def _look_statements(grid: Grid, bundle: Bundle) -> dict[str, Any]:
-    return {"nlvr2": _scores(bundle, "nlvr2", "world:test", grid.questions)}
+def _look_statements(bundle: Bundle, *, questions: int) -> dict[str, Any]:
+    return {"nlvr2": _scores(bundle, "nlvr2", "world:test", questions)}
 
 
 def _scores(bundle: Bundle, task: str, on: str, limit: int) -> dict[str, Any]:
