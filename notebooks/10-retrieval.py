@@ -242,7 +242,8 @@ print(f"our towers: {one:.3f} and {other:.3f}; ViLT: {sure[0]:.3f} and {sure[1]:
 # ## A shortlist, and a judge
 #
 # So use both. The dual encoder *fetches*: the K pictures nearest to the sentence. ViLT *judges*: it reads these K with the
-# sentence. For 40 sentences, up to K = 32:
+# sentence, and its matching head scores them (the paper fine-tunes a head for ranking alone, notebook 4). For 40 sentences, up to
+# K = 32:
 
 # %%
 queries, most = 40, 32

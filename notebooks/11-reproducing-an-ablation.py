@@ -365,7 +365,7 @@ for axes, name in zip(both, ("with dropout", "with augmentation"), strict=True):
     p = np.mean(np.abs(means) >= abs(real) - 1e-9)
     axes.hist(means, bins=21, color=PLAIN)
     axes.axvline(real, color=IMAGE, linewidth=2)
-    axes.set(title=f"{name}: p = {p:.3f}", xlabel="mean difference, points")
+    axes.set(title=f"{name}: p = {p:.3f}", xlabel="mean difference, points", ylabel="exchanges")
     print(f"{name:>17}: {round(p * len(means))} of {len(means)} exchanges are as far from 0")
 show(figure, "Two histograms and a line: inside the grey for dropout, at the end for augmentation")
 
