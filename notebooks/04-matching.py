@@ -284,7 +284,9 @@ from vilt_core.objectives import ranking
 loss = torch.logsumexp(s, dim=0) - s[2]  # minus the logarithm of the share of caption 3
 in_front = torch.cat([s[2:3], s[:2], s[3:]])  # where the library wants the true one
 torch.testing.assert_close(ranking(in_front[None]), loss)
-print(f"the loss {loss:.2f}, equal to vilt_core.objectives.ranking; of one who guesses {np.log(12):.2f}")
+print(
+    f"the loss {loss:.2f}, equal to vilt_core.objectives.ranking; of one who guesses {np.log(12):.2f}"
+)
 
 # %% [markdown]
 # The order is right, the loss is not yet small: the head was asked *yes or no*, one pair at a time, and nobody told it

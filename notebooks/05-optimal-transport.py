@@ -401,7 +401,8 @@ bar = {"title": {"text": "price"}}
 figure = go.Figure(
     go.Heatmap(z=prices.round(3), x=columns, y=said, colorscale="Oranges_r", colorbar=bar)
 )
-assert (prices.argmin(axis=0) == range(6)).all() and (prices.argmin(axis=1) == range(6)).all()
+assert (prices.argmin(axis=0) == range(6)).all()  # in every column
+assert (prices.argmin(axis=1) == range(6)).all()  # in every row
 figure.update_layout(height=340, yaxis_autorange="reversed", margin={"l": 170, "t": 20})
 show(figure, "A table of prices, lowest along the diagonal where caption and picture match")
 
