@@ -290,6 +290,12 @@ for piece, owner in zip(example.batch.ids[0].tolist(), example.words[0].tolist()
     print(f"{tokenizer.token(piece):>7} {owner}")
 
 # %% [markdown]
+# ## What to take home
+#
+# - A hole in a caption is a question that nobody had to write. Who wants to fill it well must look at the picture.
+# - The loss is the surprise at what was hidden, $-\log p$, and only there.
+# - One piece of a word can be spelled from its neighbours, and then nobody looks. So words are hidden whole.
+#
 # ## Exercises
 #
 # **3.1** Hide whole words: set `mask_id` on every token whose word is in `chosen`.

@@ -356,6 +356,13 @@ turn(
 # The first two change their truth with the order, the other three do not, and the model follows: each of the two
 # readings finds what *its* picture shows, and the head puts both together. (The tab *Pairs* shows the two vectors.)
 #
+# ## What to take home
+#
+# - *No* is learned from pairs that do not belong together, and they are to be had for nothing.
+# - A model learns to notice what its negatives differ in, and no more. Random ones differ in nouns; for relations and
+#   numbers there must be negatives that differ in nothing else.
+# - One pooled vector serves several heads: yes or no, which of these, and, of two readings, true of both pictures.
+#
 # ## Exercises
 #
 # **4.1** A model says $P(\text{match})$ = 0.9 for a true pair and 0.8 for a false one. What is its ITM loss

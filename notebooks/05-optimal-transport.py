@@ -452,6 +452,13 @@ show(
 )
 
 # %% [markdown]
+# ## What to take home
+#
+# - A cost is one minus a cosine. A plan says who delivers where and is fair to both sides. Its price is the one number that
+#   says how well a caption fits; its rows are the pictures that show why.
+# - IPOT starts each step from the last plan and so comes to the exact one. Only $N/\beta$ says how far it has come.
+# - Fairness makes every word deliver somewhere. So mass alone proves nothing of a word: weigh it with the cosine.
+#
 # ## Exercises
 #
 # **5.1** A caption of 4 words, a picture of 12 x 12 patches, and a plan that spreads everything evenly. What

@@ -465,6 +465,12 @@ for picture, line in zip(seen, four, strict=True):
     print(f"{line['noun']:>10}: {best.text}, people said {Counter(line['answers']).most_common(2)}")
 
 # %% [markdown]
+# ## What to take home
+#
+# - A data set is a folder of pictures and one line of JSON a question. Look at it before you train on it.
+# - Where people disagree, how many gave an answer decides what it is worth: as a score, and as a target of training.
+# - A score says something on pictures that were held out, beside that of one who never looks. A low training loss says nothing.
+#
 # ## Exercises
 #
 # **9.1** Write one line of a data set: on the picture `images/1.png` ten people were asked "can you eat it?", seven said

@@ -398,6 +398,12 @@ print(
 # - ViLT's paper (Table 4) ranks without a shortlist and still loses to UNITER on Flickr30K, 64.4 against 72.5 % for text to
 #   image. It need not be the missing detector: Pixel-BERT-X152 has none either, and reaches 71.5.
 #
+# ## What to take home
+#
+# - A joint model needs a run a *pair*, a dual encoder one a picture and one a sentence.
+# - So people fetch K pictures by the cheap one and let the dear one judge: a fixed price a query.
+# - What they miss is what the cheap one ranks below K. No judge brings that back, and in a larger gallery it is more.
+#
 # ## Exercises
 #
 # **10.1** Both stages in one function. `cosines` and `scores` are arrays (sentences, pictures) of the dual encoder and of ViLT;

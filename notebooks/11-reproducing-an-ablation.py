@@ -439,6 +439,12 @@ show(
 #
 # None of this says that the paper is wrong. It says how large a claim the numbers can carry.
 #
+# ## What to take home
+#
+# - Compare arms that differ in one thing, and make sure of it in the code.
+# - One seed is an anecdote. Give every score its spread and every difference its interval; it may well say *we do not know*.
+# - Ask of a table what was chosen on which data, how much was compared, and what was never varied.
+#
 # ## Exercises
 #
 # **11.1** With how few seeds can a test of sign flips (two-sided) come below 0.05 at all?

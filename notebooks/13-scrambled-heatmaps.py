@@ -274,6 +274,12 @@ again = ours.model(text, ours.prepare(picture)[1])
 assert torch.equal(output.image, again.image)
 
 # %% [markdown]
+# ## What to take home
+#
+# - The patches are shuffled *after* they got their places. So every answer is right, and every picture is wrong.
+# - The proof: as sets the two runs are equal; put back by the function's own order, all states are equal, number by number.
+# - Whatever asks *how much* survives a shuffle, whatever asks *where* does not. Test for it before you draw.
+#
 # ## Exercises
 #
 # **13.1** Put a heatmap back: `heat` has one number a token, `places` its (row, column) as an integer array.
