@@ -240,8 +240,8 @@ for k in np.argsort(-plausible.max(axis=1))[:3]:
 
 # %% [markdown]
 # What if nobody can tell which captions are true? In a batch from the web some of the likeliest "negatives" are true, as "a koala"
-# was of picture 10 above, and a model is punished for being right. ALBEF therefore softens its targets: a slow copy of the model
-# says how sure one may be.
+# was of picture 10 above, and a model is punished for being right. ALBEF therefore softens the targets of its
+# dual encoder and of its masked words, though not those of matching: a slow copy of the model says how sure one may be.
 #
 # ## What matching costs
 #
