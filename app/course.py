@@ -19,7 +19,7 @@ TABS = {
     "compose": (6,),
     "foils": (4,),
     "masks": (3,),
-    "pairs": (8,),
+    "pairs": (4,),
     "pixels": (1, 12),
     "find": (10,),
     "train": (9, 11),

@@ -303,6 +303,15 @@ show(
 # names in that list. What is fox and what is background is for the layers of the transformer to find
 # out. That is notebook 2.
 #
+# ## What to take home
+#
+# - A picture becomes a list by cutting: each square is flattened and goes through *one* matrix (equation 2). A sentence
+#   becomes one by looking its pieces up in a table (equation 1).
+# - Attention will not know any order. So places are vectors too, and are *added*; for pictures of another size their
+#   table is stretched.
+# - Each list is marked with a type, and both stand side by side (equation 3): 72 vectors of 192 numbers. That is all that
+#   the model will ever see.
+#
 # ## Exercises
 #
 # Write your answers where the dots are. `check` tells you what is off; the solutions are folded away.

@@ -321,6 +321,14 @@ print("shuffled patches, the same pooled vector")
 # Good to know, and dangerous: a program may shuffle its patches, answer every question correctly, and draw
 # every heatmap wrong. The most used implementation does exactly that. Notebook 13 proves it.
 #
+# ## What to take home
+#
+# - Attention lets every token ask all others, the MLP thinks about each by itself, and both only *add* to what is there
+#   (equations 4 and 5). Depth is repetition.
+# - At the end `[CLS]`, who has listened to everybody, speaks for the pair (equation 6), and a small head reads the answer
+#   off it.
+# - To attention the list is a set. Only the vectors that were added know what stood where.
+#
 # ## Exercises
 #
 # **2.1** How many parameters has one block of ViLT-B/32 (width 768, MLP 3072)? Count MSA, MLP, both norms,

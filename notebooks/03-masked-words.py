@@ -80,7 +80,8 @@ for name, seen, color in (
     names = [f"{answer.text} ({how})" for answer in best][::-1]
     shares = [round(100 * answer.probability, 1) for answer in best][::-1]
     figure.add_bar(x=shares, y=names, orientation="h", name=name, marker_color=color)
-figure.update_layout(height=300, template="plotly_white", xaxis_title="%", barmode="overlay")
+figure.update_layout(height=300, template="plotly_white", barmode="overlay")
+figure.update_layout(xaxis_title="probability of the guess, %")
 show(sheet([picture], titles=[hole]), "A fox above a camel")
 show(figure, "Guesses without the picture are spread out; with it, fox leads by far")
 
@@ -92,8 +93,9 @@ show(figure, "Guesses without the picture are spread out; with it, fox leads by 
 #
 # ## What "reward good guesses" means
 #
-# The state of the `[MASK]` token goes through a small head that gives one score per word piece of the
-# vocabulary. A softmax makes shares of it. The loss is the *surprise* at the truth:
+# The state of the `[MASK]` token goes through a small head, as BERT has it: one more layer, a bend (GELU), a norm, and a
+# matrix with a row for each word piece of the vocabulary, which gives each a score. A softmax makes shares of them. The
+# loss is the *surprise* at the truth:
 #
 # $$ L_\text{MLM} = -\log p(\text{the piece that was hidden}) $$
 
@@ -101,7 +103,10 @@ show(figure, "Guesses without the picture are spread out; with it, fox leads by 
 text = tokenizer.encode([hole]).batch
 place = text.ids[0].tolist().index(tokenizer.mask)
 states = model.model(text, model.prepare(picture)[1]).text[0]
-scores = model.model.mlm(states)  # one score for every token and every piece
+head = model.model.mlm
+bent = torch.nn.functional.gelu(head.dense(states))
+scores = head.decoder(head.norm(bent))  # one score for every token and every piece
+torch.testing.assert_close(scores, head(states), rtol=1e-4, atol=1e-4)
 shares = scores[place].softmax(dim=-1)
 truth = tokenizer.encode(["fox"]).batch.ids[0, 1]
 print(f"{scores.shape[1]} pieces to choose from; p(fox) = {shares[truth]:.3f}")
@@ -120,7 +125,8 @@ torch.testing.assert_close(mlm(scores, labels), -shares[truth].log(), rtol=1e-4,
 print("equal to vilt_core.objectives.mlm")
 
 # %% [markdown]
-# How bad is bad? Knowing nothing, the share of the truth would be one in the vocabulary:
+# How bad is bad? Knowing nothing, the share of the truth would be one in the vocabulary, 1/940, and the loss
+# log 940 = 6.8 (dotted). The curve is steep on the left: it is the *confident mistake* that costs.
 
 # %%
 p = np.linspace(0.001, 1, 200)
@@ -130,7 +136,7 @@ axes.plot(
     float(shares[truth]), float(-shares[truth].log()), "o", color=IMAGE, label="with the picture"
 )
 axes.axhline(np.log(len(tokenizer)), color=TEXT, linestyle=":", label="knowing nothing")
-axes.set(xlabel="p(truth)", ylabel="loss")
+axes.set(xlabel="p(truth)", ylabel="loss, -log p")
 axes.legend()
 show(figure, "The loss falls from 7 to 0 as the truth gets more likely")
 
@@ -144,7 +150,8 @@ show(figure, "The loss falls from 7 to 0 as the truth gets more likely")
 # - 10 % become a random piece (trust nobody),
 # - 10 % stay as they are (so that plain words must be understood, too).
 #
-# Turn the rate, and see what is left of a caption:
+# Turn the rate, and see what is left of a caption. What is asked about is orange: most of it says `[MASK]`, some
+# of it is a stranger, some looks as if nothing had happened.
 
 # %%
 from lesson.drawing import pieces_in_colour
@@ -160,10 +167,12 @@ ours = {"mask_id": tokenizer.mask, "vocab_size": len(tokenizer)}
 
 # %%
 def hidden(rate):
-    """The caption under a mask of this rate; what is asked about is coloured."""
+    """The caption under a mask of this rate; what is asked about is orange."""
     masked, labels = mask_words(ids, owners, draw=random.Random(5).random, rate=rate, **ours)
     pieces = [tokenizer.token(piece) for piece in masked[1:-1].tolist()]
-    return pieces_in_colour(pieces, (labels[1:-1] >= 0).tolist())
+    asked = (labels[1:-1] >= 0).tolist()
+    title = f"{sum(asked)} of {len(asked)} pieces are asked about"
+    return pieces_in_colour(pieces, asked, title=title)
 
 
 turn(hidden, "A caption with some of its words hidden, coloured", rate=(0.15, 0.05, 0.95, 0.05))
@@ -281,6 +290,12 @@ for piece, owner in zip(example.batch.ids[0].tolist(), example.words[0].tolist()
     print(f"{tokenizer.token(piece):>7} {owner}")
 
 # %% [markdown]
+# ## What to take home
+#
+# - A hole in a caption is a question that nobody had to write. Who wants to fill it well must look at the picture.
+# - The loss is the surprise at what was hidden, $-\log p$, and only there.
+# - One piece of a word can be spelled from its neighbours, and then nobody looks. So words are hidden whole.
+#
 # ## Exercises
 #
 # **3.1** Hide whole words: set `mask_id` on every token whose word is in `chosen`.

@@ -16,9 +16,9 @@
 #
 # | | |
 # |---|---|
-# | time | 35 minutes |
+# | time | 45 minutes |
 # | you need | notebooks 2 and 3 |
-# | you will build | the matching head and its loss, negatives easy and hard, and a measure of retrieval |
+# | you will build | the matching head and its loss, negatives easy and hard, a measure of retrieval, and the heads that rank (section 4.4 of the [paper](https://arxiv.org/abs/2102.03334)) and compare two pictures (4.3) |
 
 # %%
 # On a fresh machine and on Colab this fetches the lab; where the lab is, it fetches nothing.
@@ -44,12 +44,14 @@ sys.path.append(str(Path(vilt_core.__file__).parents[1] / "notebooks"))  # where
 
 # %%
 import random
+from textwrap import shorten
 
 import numpy as np
 import plotly.graph_objects as go
 import torch
 
 from lesson import canvas, check, show, turn
+from vilt_core.types import ImageBatch
 from vilt_core.viz.palette import IMAGE, ON_LIGHT, PLAIN, RIGHT, WRONG, scale
 from vilt_core.viz.sheet import sheet
 from vilt_core.world.captions import caption
@@ -118,18 +120,20 @@ pictures = [paint(place, 128).pixels for place in scenes]
 said = [caption(place, random.Random(k).random, form="simple") for k, place in enumerate(scenes)]
 captions = [one.text for one in said]
 P = model.match(pictures, captions)  # (pictures, captions)
+names = [shorten(caption, 40, placeholder=" ...") for caption in captions]
 figure = go.Figure(
     go.Heatmap(
-        z=P.T.round(3), x=[str(k + 1) for k in range(12)], y=[c[:40] for c in captions],
-        colorscale=scale(ON_LIGHT), zmin=0, zmax=1,
+        z=P.T.round(3), x=[str(k + 1) for k in range(12)], y=names,
+        colorscale=scale(ON_LIGHT), zmin=0, zmax=1, colorbar={"title": {"text": "P(match)"}},
     )
 )  # fmt: skip
 figure.update_layout(height=430, yaxis_autorange="reversed", xaxis_title="picture")
 show(figure, "Every caption against every picture, dark on the diagonal and rarely elsewhere")
 
 # %% [markdown]
-# A caption may be true of a picture that it was not written for. The sticker world can tell: every sentence of it carries a
-# *program* that decides.
+# Read a row: one caption and all pictures. The diagonal is dark, as it should be; dark squares beside it are captions that the
+# model takes for true elsewhere. Is each of them a mistake? A caption may be true of a picture that it was not written
+# for. The sticker world can tell: every sentence of it carries a *program* that decides.
 
 # %%
 from vilt_core.world.programs import execute
@@ -181,6 +185,7 @@ figure.add_hline(y=50, line_dash="dash")
 figure.update_layout(
     height=320, template="plotly_white", yaxis_title="refused, %", yaxis_range=[0, 100]
 )
+figure.update_layout(xaxis_title="what is false: all of it, or one change")
 show(
     figure, "Bars: other captions are refused nearly always, changed relations and numbers far less"
 )
@@ -234,9 +239,9 @@ for k in np.argsort(-plausible.max(axis=1))[:3]:
     )
 
 # %% [markdown]
-# What if nobody can tell which captions are true? In a batch from the web some of the likeliest "negatives" are true, as that one
-# above was, and a model is punished for being right. ALBEF therefore softens its targets: a slow copy of the model
-# says how sure one may be.
+# What if nobody can tell which captions are true? In a batch from the web some of the likeliest "negatives" are true, as "a koala"
+# was of picture 10 above, and a model is punished for being right. ALBEF therefore softens the targets of its
+# dual encoder and of its masked words, though not those of matching: a slow copy of the model says how sure one may be.
 #
 # ## What matching costs
 #
@@ -250,7 +255,113 @@ for pictures_n, captions_n in ((12, 12), (1_000, 5_000), (1_000_000, 1)):
 
 # %% [markdown]
 # So real systems use both: a dual encoder fetches a short list, ViLT reads it carefully. That is the tab *Find* of
-# the app.
+# the app, and notebook 10.
+#
+# ## A head that ranks
+#
+# Matching asks *yes or no?* of one pair. Retrieval asks *which of these?* So for retrieval the paper fine-tunes a third head:
+# **one** score $s$ a pair, which begins as the "yes" row of the matching head. Each true caption (number 0) stands
+# beside 15 captions of other pictures, and the loss is the surprise at the true one among the 16:
+#
+# $$ L_\text{rank} = -\log \frac{e^{s_0}}{\sum_{k=0}^{15} e^{s_k}} $$
+#
+# We have twelve captions. Picture 3 with all of them:
+
+# %%
+from vilt_core.layers.heads import RankHead
+
+rank, yes = RankHead(model.model.config.width), model.model.itm.dense
+rank.dense.weight.copy_(yes.weight[1:])  # of the rows (no, yes) the second
+rank.dense.bias.copy_(yes.bias[1:])
+third = model.prepare(pictures[2])[1].pixels.expand(12, -1, -1, -1)
+s = rank(model.model.pool(model.tokenizer.encode(captions).batch, ImageBatch(pixels=third)))
+for k in s.argsort(descending=True)[:3]:
+    print(f"score {s[k]:+.2f}, P(match) {P[2, k]:.2f}  {captions[k]}")
+
+# %%
+from vilt_core.objectives import ranking
+
+loss = torch.logsumexp(s, dim=0) - s[2]  # minus the logarithm of the share of caption 3
+in_front = torch.cat([s[2:3], s[:2], s[3:]])  # where the library wants the true one
+torch.testing.assert_close(ranking(in_front[None]), loss)
+print(
+    f"the loss {loss:.2f}, equal to vilt_core.objectives.ranking; of one who guesses {np.log(12):.2f}"
+)
+
+# %% [markdown]
+# The order is right, the loss is not yet small: the head was asked *yes or no*, one pair at a time, and nobody told it
+# that captions compete. That is what fine-tuning changes.
+#
+# ## Two pictures, one statement
+#
+# NLVR2 asks whether a statement is true of *two* pictures: "the left picture shows more black circles than the right picture".
+# ViLT reads one picture at a time. So the statement is read twice, once with each picture, and the two pooled vectors are
+# laid side by side (the **pair method**). A small head, two layers with a norm and a bend between them, judges both together:
+#
+# $$ P(\text{true}) = \text{softmax}\bigl(\text{head}([\,p_\text{left};\; p_\text{right}\,])\bigr)_\text{true} $$
+#
+# How does it know which picture is which? By the half in which a vector lies, and by equation 3 of notebook 1: the second
+# picture has a *type* vector of its own.
+
+# %%
+from vilt_core.world.statements import pair
+
+left, right = (paint(place, 128).pixels for place in pair(0, 3, split="test"))
+
+
+def my_compare(left, right, statement):
+    """The probability that a statement is true of two pictures."""
+    text, head = model.tokenizer.encode([statement]).batch, model.model.nlvr2
+    halves = [
+        model.model.pool(text, model.prepare(one)[1], image_type=kind)
+        for kind, one in ((1, left), (2, right))
+    ]
+    hidden = head.norm(head.expand(torch.cat(halves, dim=-1)))
+    return float(head.classify(torch.nn.functional.gelu(hidden)).softmax(dim=-1)[0, 1])
+
+
+# %%
+statement = "the left picture shows more black circles than the right picture"
+mine, theirs = my_compare(left, right, statement), model.compare(left, right, statement)
+assert abs(mine - theirs) < 1e-4
+print(f"{mine:.3f} as they are, {my_compare(right, left, statement):.3f} exchanged: {statement}")
+
+# %% [markdown]
+# **Turn** statement and order. Which of the statements should not care for the order? Do they?
+
+
+# %%
+def judged(statement, order):
+    """Two pictures in an order, and how sure the model is of a statement about them."""
+    both = [left, right] if order == "as they are" else [right, left]
+    figure = sheet(both, titles=["left", "right"], size=2)
+    figure.suptitle(f"{statement}: {my_compare(*both, statement):.0%}", fontsize=9)
+    figure.set_size_inches(5.6, 2.7)
+    return figure
+
+
+# %%
+statements = [
+    statement, "there is a fox in the right image", "exactly one image has a fox",
+    "both images show an airplane", "both images have the same background color",
+]  # fmt: skip
+turn(
+    judged,
+    "Two pictures side by side, above them a statement and how sure the model is of it",
+    statement=(statement, statements),
+    order=("as they are", ["as they are", "exchanged"]),
+)
+
+# %% [markdown]
+# The first two change their truth with the order, the other three do not, and the model follows: each of the two
+# readings finds what *its* picture shows, and the head puts both together. (The tab *Pairs* shows the two vectors.)
+#
+# ## What to take home
+#
+# - *No* is learned from pairs that do not belong together, and they are to be had for nothing.
+# - A model learns to notice what its negatives differ in, and no more. Random ones differ in nouns; for relations and
+#   numbers there must be negatives that differ in nothing else.
+# - One pooled vector serves several heads: yes or no, which of these, and, of two readings, true of both pictures.
 #
 # ## Exercises
 #
@@ -341,5 +452,34 @@ check("04.4", runs)
 # About equal the first time! But the 10,000 are read once and kept: the second query costs 33 runs.
 #
 # </details>
+#
+# **4.5** The loss of the head that ranks, for many pictures: `scores` is a tensor (pictures, captions), and the true caption of each
+# picture is in column 0. Give the mean.
+
+
+# %%
+def ranking_loss(scores):
+    """The mean surprise at column 0 among all columns of its row."""
+    ...
+
+
+check("04.5", ranking_loss)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def ranking_loss(scores):
+#     return -scores.log_softmax(dim=1)[:, 0].mean()
+#
+#
+# check("04.5", ranking_loss)
+# ```
+#
+# `log_softmax` and not the logarithm of a softmax: of large scores the exponential is infinite, and their share no number.
+#
+# </details>
+#
+# **In the app:** the tabs *Foils*, *Pairs* and *Find*.
 #
 # **Next:** [5. Optimal transport](05-optimal-transport.ipynb).

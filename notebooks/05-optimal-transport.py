@@ -384,7 +384,8 @@ for beta, count in ((0.5, 50), (0.1, 10)):
 #
 # $$ L_\text{WPA} = \tfrac1B \Big( \sum_{\text{matched}} \langle C, T\rangle - \sum_{\text{others}} \langle C, T\rangle \Big) $$
 #
-# (The trainer adds it with a weight of 0.1.)
+# (It is added to the loss of matching with a weight of 0.1. So much the paper says; that pairs which do not belong together
+# count minus stands in its code.)
 #
 # Does our trained model do it? Six scenes, six captions, every price; dark is cheap:
 
@@ -396,7 +397,12 @@ captions = {
 pictures = [paint(scene(0, at, split="test"), 128).pixels for at in captions]
 said, columns = list(captions.values()), [f"picture {k + 1}" for k in range(6)]
 prices = np.array([[model.align(p, c).transport_cost for p in pictures] for c in said])
-figure = go.Figure(go.Heatmap(z=prices.round(3), x=columns, y=said, colorscale="Oranges_r"))
+bar = {"title": {"text": "price"}}
+figure = go.Figure(
+    go.Heatmap(z=prices.round(3), x=columns, y=said, colorscale="Oranges_r", colorbar=bar)
+)
+assert (prices.argmin(axis=0) == range(6)).all()  # in every column
+assert (prices.argmin(axis=1) == range(6)).all()  # in every row
 figure.update_layout(height=340, yaxis_autorange="reversed", margin={"l": 170, "t": 20})
 show(figure, "A table of prices, lowest along the diagonal where caption and picture match")
 
@@ -446,6 +452,13 @@ show(
 )
 
 # %% [markdown]
+# ## What to take home
+#
+# - A cost is one minus a cosine. A plan says who delivers where and is fair to both sides. Its price is the one number that
+#   says how well a caption fits; its rows are the pictures that show why.
+# - IPOT starts each step from the last plan and so comes to the exact one. Only $N/\beta$ says how far it has come.
+# - Fairness makes every word deliver somewhere. So mass alone proves nothing of a word: weigh it with the cosine.
+#
 # ## Exercises
 #
 # **5.1** A caption of 4 words, a picture of 12 x 12 patches, and a plan that spreads everything evenly. What

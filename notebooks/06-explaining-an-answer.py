@@ -188,7 +188,9 @@ for name in candidates:
     assert gone[name][-1] == come[name][0]
 
 # %% [markdown]
-# See it happen. Choose a method and turn the number of patches:
+# On the left a curve is good that falls at once, on the right one that rises at once. The alignment falls first; but *chance* (dashed)
+# falls before attention and rollout, and with still more patches gone the answer may come back. See it happen. Choose a method and
+# turn the number of patches:
 
 
 # %%
@@ -210,8 +212,8 @@ turn(
 # %% [markdown]
 # ### From an anecdote to a number
 #
-# Curves may even rise for a while: a picture half painted over can look more like a fox than before. And on one
-# question even chance may look good. One curve is one anecdote. The **area** under it is a number (low is good), and a mean over several questions is
+# Why do curves rise in between? A picture half painted over can look more like a fox than before. And on one
+# question even chance looked good. One curve is one anecdote. The **area** under it is a number (low is good), and a mean over several questions is
 # a beginning. Here are all questions of this kind about 250 scenes
 # whose answers the model gets right:
 

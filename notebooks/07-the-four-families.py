@@ -509,6 +509,12 @@ show(figure, "Dots: ViLT far to the left and near the bottom, VinVL on top and f
 # - **That kind (b) is worse.** The paper argues that a dot product is too shallow for reasoning (CLIP with an MLP on top has
 #   51 % on NLVR2, a coin has 50); for *search* the dot product is what everybody uses. See notebook 10.
 #
+# ## What to take home
+#
+# - Families differ in where the work is: in seeing (a detector, a CNN), in reading, or where the two meet.
+# - What never meets can be read beforehand and searched fast; what meets early has to be read anew for every pair.
+# - ViLT left out the detector, which is where the time went. It became many times faster, not the most accurate.
+#
 # ## Exercises
 #
 # **7.1** Of which of these can a picture be kept as *one vector*, made before any sentence is known? Answer with a set of

@@ -463,6 +463,13 @@ turn(
 # prediction (guess the patch's mean colour), and the paper's Table 5 has it: no help on any task, and
 # harm on each, from 0.1 points on VQA to 6 on zero-shot text retrieval of Flickr30K. They left it out.
 #
+# ## What to take home
+#
+# - Joint attention has four blocks under one softmax. Co-attention has the two in which the sides ask each other, with weights
+#   of their own, and gives the other two to separate layers.
+# - Counted by hand, two streams compute less than one list of more tokens. ViLBERT is dear because of what stands before it.
+# - A masked region is taught the detector's whole distribution, doubts included.
+#
 # ## Exercises
 #
 # **8.1** For any square matrix `weights` (an array whose rows sum to 1) with `l` tokens of text first, give the (2, 2) shares: rows

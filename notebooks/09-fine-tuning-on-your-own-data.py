@@ -288,6 +288,11 @@ assert abs(before["text_only"] - always["pet"]) < 1e-6
 # New rows of the classifier begin at random, everything else begins well. They should not learn at the same speed: the
 # body goes slowly (a peak of 1e-5), the head two hundred times as fast. (The paper's code has 10 times, for its tens of
 # thousands of steps.)
+#
+# What happens in a step? The **gradient** tells for every weight in which direction the loss grows. **AdamW** goes the other way, with
+# each weight by about as much as the *learning rate*, however large its gradient is, and shrinks all matrices a little (*weight decay*).
+# The learning rate climbs to its peak in the first tenth of the steps (*warm-up*: what is random at first shall not push the rest about)
+# and then falls in a straight line to 0, so that the end is calm. Paper and lab do all of this alike.
 
 # %%
 STEPS, BATCH = 60, 16
@@ -353,7 +358,8 @@ assert abs(losses[0] - by_hand) < 1e-3
 print(f"first {losses[0]:.3f}, as by hand; the last ten {np.mean(losses[-10:]):.1f} on average")
 
 # %% [markdown]
-# Four pictures that it was never taught, on their way. Turn the step:
+# Four pictures that it was never taught, on their way; $s$ is what the model says of each answer on its own, so that the bars
+# need not sum to 1. Turn the step:
 
 
 # %%
@@ -365,7 +371,7 @@ def on_the_way(step):
         above.imshow(picture)
         above.set_axis_off()
         below.barh([bundle.answers[k] for k in best], shares[best], color=IMAGE)
-        below.set(xlim=(0, 1))
+        below.set(xlim=(0, 1), xlabel="s")
     return figure
 
 
@@ -459,6 +465,12 @@ for picture, line in zip(seen, four, strict=True):
     print(f"{line['noun']:>10}: {best.text}, people said {Counter(line['answers']).most_common(2)}")
 
 # %% [markdown]
+# ## What to take home
+#
+# - A data set is a folder of pictures and one line of JSON a question. Look at it before you train on it.
+# - Where people disagree, how many gave an answer decides what it is worth: as a score, and as a target of training.
+# - A score says something on pictures that were held out, beside that of one who never looks. A low training loss says nothing.
+#
 # ## Exercises
 #
 # **9.1** Write one line of a data set: on the picture `images/1.png` ten people were asked "can you eat it?", seven said

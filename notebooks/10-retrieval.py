@@ -242,7 +242,8 @@ print(f"our towers: {one:.3f} and {other:.3f}; ViLT: {sure[0]:.3f} and {sure[1]:
 # ## A shortlist, and a judge
 #
 # So use both. The dual encoder *fetches*: the K pictures nearest to the sentence. ViLT *judges*: it reads these K with the
-# sentence. For 40 sentences, up to K = 32:
+# sentence, and its matching head scores them (the paper fine-tunes a head for ranking alone, notebook 4). For 40 sentences, up to
+# K = 32:
 
 # %%
 queries, most = 40, 32
@@ -396,6 +397,12 @@ print(
 #   shortlist is to be expected of it on photographs, but this page has not measured that.
 # - ViLT's paper (Table 4) ranks without a shortlist and still loses to UNITER on Flickr30K, 64.4 against 72.5 % for text to
 #   image. It need not be the missing detector: Pixel-BERT-X152 has none either, and reaches 71.5.
+#
+# ## What to take home
+#
+# - A joint model needs a run a *pair*, a dual encoder one a picture and one a sentence.
+# - So people fetch K pictures by the cheap one and let the dear one judge: a fixed price a query.
+# - What they miss is what the cheap one ranks below K. No judge brings that back, and in a larger gallery it is more.
 #
 # ## Exercises
 #

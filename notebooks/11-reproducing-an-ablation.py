@@ -365,7 +365,7 @@ for axes, name in zip(both, ("with dropout", "with augmentation"), strict=True):
     p = np.mean(np.abs(means) >= abs(real) - 1e-9)
     axes.hist(means, bins=21, color=PLAIN)
     axes.axvline(real, color=IMAGE, linewidth=2)
-    axes.set(title=f"{name}: p = {p:.3f}", xlabel="mean difference, points")
+    axes.set(title=f"{name}: p = {p:.3f}", xlabel="mean difference, points", ylabel="exchanges")
     print(f"{name:>17}: {round(p * len(means))} of {len(means)} exchanges are as far from 0")
 show(figure, "Two histograms and a line: inside the grey for dropout, at the end for augmentation")
 
@@ -438,6 +438,12 @@ show(
 # - **What was not varied?** Word-patch alignment is in every row. The paper's table does not say what it is worth; the lab's has a row for it.
 #
 # None of this says that the paper is wrong. It says how large a claim the numbers can carry.
+#
+# ## What to take home
+#
+# - Compare arms that differ in one thing, and make sure of it in the code.
+# - One seed is an anecdote. Give every score its spread and every difference its interval; it may well say *we do not know*.
+# - Ask of a table what was chosen on which data, how much was compared, and what was never varied.
 #
 # ## Exercises
 #

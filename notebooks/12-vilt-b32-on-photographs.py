@@ -449,6 +449,12 @@ turn(answers_to, "A photograph and the five likeliest answers", photo=("astronau
 # In the app the button beside the tabs chooses it. On processors with bfloat16 units the door computes in bfloat16, which is faster,
 # with shares that differ by a hundredth or so.
 #
+# ## What to take home
+#
+# - At the published size nothing is new: the same blocks, more of them and wider, and a larger vocabulary.
+# - Names and shapes that fit prove little. Compute something with both libraries and compare the numbers.
+# - Where a number does not come out, even a printed one, say so.
+#
 # ## Exercises
 #
 # **12.1** A photograph of 1000 x 500 pixels and a question of six pieces, `[CLS]` and `[SEP]` not counted. How many vectors does ViLT-B/32

@@ -250,10 +250,12 @@ figure.add_scatter(
     x=[str(k) for k in range(6)], y=chance, name="chance alone", line={"color": PLAIN}
 )
 figure.update_layout(height=300, template="plotly_white", xaxis_title="patches at home, of 64")
+figure.update_layout(yaxis_title="share of the runs")
 show(figure, "Bars that follow the curve of chance: zero or one patch at home in most runs")
 
 # %% [markdown]
-# So a scrambled heatmap carries *no* information about places, however sharp it looks. It carries all the information
+# The bars are what happened in 200 runs, the line is what a deck of 64 shuffled cards would do. They agree, but for the luck
+# of 200 draws. So a scrambled heatmap carries *no* information about places, however sharp it looks. It carries all the information
 # about the set: which is why curves, averages and answers are fine, and why nobody notices.
 #
 # Whatever reads states or attention of single patches is affected: raw attention, rollout, gradients, probes,
@@ -272,6 +274,12 @@ again = ours.model(text, ours.prepare(picture)[1])
 assert torch.equal(output.image, again.image)
 
 # %% [markdown]
+# ## What to take home
+#
+# - The patches are shuffled *after* they got their places. So every answer is right, and every picture is wrong.
+# - The proof: as sets the two runs are equal; put back by the function's own order, all states are equal, number by number.
+# - Whatever asks *how much* survives a shuffle, whatever asks *where* does not. Test for it before you draw.
+#
 # ## Exercises
 #
 # **13.1** Put a heatmap back: `heat` has one number a token, `places` its (row, column) as an integer array.
@@ -367,3 +375,27 @@ check("13.4", is_shuffled)
 # Use it on any model that you want to draw pictures of.
 #
 # </details>
+#
+# ## The end of the course
+#
+# Open `vilt_core/models/vilt.py`: some 160 lines, and you know what each of them is for.
+#
+# | in that file | what it is | where you built it |
+# |---|---|---|
+# | `text_embedding` | equation 1 | [1](01-what-the-model-sees.ipynb) |
+# | `patch_embedding` | equation 2, positions stretched; padded photographs | [1](01-what-the-model-sees.ipynb), [12](12-vilt-b32-on-photographs.ipynb) |
+# | `fusion`, `image_type` | equation 3; the type of a second picture | [1](01-what-the-model-sees.ipynb), [4](04-matching.ipynb) |
+# | `encoder` | equations 4 and 5, depth times | [2](02-the-transformer.ipynb) |
+# | `pooler`, `pool` | equation 6 | [2](02-the-transformer.ipynb) |
+# | `mlm` | hidden words | [3](03-masked-words.ipynb) |
+# | `itm`, `rank`, `nlvr2` | matching, ranking, two pictures | [4](04-matching.ipynb) |
+# | `forward` gives `text` and `image` | what word-patch alignment compares | [5](05-optimal-transport.ipynb) |
+# | `attentions`, `states` | what explanations read | [2](02-the-transformer.ipynb), [6](06-explaining-an-answer.ipynb) |
+# | `vqa` | answers, and their soft targets | [9](09-fine-tuning-on-your-own-data.ipynb), [12](12-vilt-b32-on-photographs.ipynb) |
+# | `mpp` | hidden patches, which the paper tried and left out | [8](08-co-attention.ipynb), [11](11-reproducing-an-ablation.ipynb) |
+# | `encode_image` | a picture alone, as a ViT reads it | [10](10-retrieval.ipynb) |
+# | `sample_patches` | fewer patches in training, in order and with their places | here |
+# | `naming`, `mentioning`, `locating`, `comparing` | the lab's own, which teach stickers from the world's truth; not in the paper | `docs/training.md` |
+#
+# What now? Bring your own data (notebook 9), or train a model from nothing: `python -m vilt_core emerge` takes minutes. Then take
+# the paper and look for what this course has *not* told you.

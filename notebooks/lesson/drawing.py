@@ -10,19 +10,23 @@ from matplotlib.patches import Rectangle
 from lesson.showing import canvas
 from vilt_core.viz.palette import BOTH, IMAGE, PLAIN, RIGHT, TEXT, WRONG
 
+_POINTS = 11  # size of the letters below
+_LETTER = 0.602 * _POINTS / 72  # inches: how wide one of them is in DejaVu Sans Mono
 
-def pieces_in_colour(pieces: Sequence[str], coloured: Sequence[bool]) -> Figure:
+
+def pieces_in_colour(pieces: Sequence[str], coloured: Sequence[bool], *, title: str) -> Figure:
     """A text of word pieces line after line, some of them coloured (notebook 3)."""
-    figure, axes = canvas(8, 1.6)
+    width, x, y = 8, 0, 2.3
+    figure, axes = canvas(width, 1.6)
     axes.set_axis_off()
-    axes.set(xlim=(0, 60), ylim=(0, 3))
-    x, y = 0.0, 2.3
+    axes.set(xlim=(0, width / _LETTER), ylim=(0, 3))
+    axes.set_title(title, fontsize=10, loc="left")
     for piece, marked in zip(pieces, coloured, strict=True):
-        if x + len(piece) > 58:
-            x, y = 0.0, y - 0.8
+        if x + len(piece) + 1 > width / _LETTER:
+            x, y = 0, y - 0.9
         color = IMAGE if marked else PLAIN
-        axes.text(x, y, piece, color=color, family="monospace", fontsize=11)
-        x += len(piece) + 1.2
+        axes.text(x, y, piece, color=color, family="monospace", fontsize=_POINTS)
+        x += len(piece) + 1
     return figure
 
 

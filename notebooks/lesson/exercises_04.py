@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 
 from lesson.checking import Off, array, close, exercise, number, run, shaped
 
@@ -97,3 +98,44 @@ def runs(answer: Any) -> str:
     if found[0] != 10_033:
         raise Off("Add up: pictures, query, pairs of the short list.")
     return "From the second query on it is 33 against 10,000."
+
+
+@exercise("04.5")
+def ranking_loss(answer: Any) -> str:
+    """Cross-entropy of column 0, and its usual mistakes."""
+    scores = torch.tensor([[2.0, 0.5, 1.0, -0.5], [0.0, 3.0, 1.2, 0.7], [1.0, 0.2, -1.0, 0.4]])
+    given = scores.clone()
+    found = number(run(answer, given))
+    if not torch.equal(given, scores):
+        raise Off("You changed the scores themselves: work on a copy.")
+    surprises = -scores.log_softmax(dim=1)
+    truth = float(surprises[:, 0].mean())
+    if close(found, -truth):
+        raise Off("The sign: a surprise is -log p, never negative.")
+    if close(found, 3 * truth):
+        raise Off("That is the sum: the mean over the pictures is wanted.")
+    if close(found, truth / np.log(2)):
+        raise Off("Use the natural logarithm.")
+    if close(found, float(surprises[:, -1].mean())):
+        raise Off("The true caption is in column 0, not in the last one.")
+    if close(found, float(surprises.diagonal().mean())):
+        raise Off("The true caption is in column 0 of every row, not on the diagonal.")
+    if close(found, float(surprises.mean())) or close(found, float(surprises.sum(dim=1).mean())):
+        raise Off("Only the true caption's surprise counts: column 0.")
+    if close(found, float(-scores.log_softmax(dim=0)[:, 0].mean())):
+        raise Off("The captions of one picture compete: softmax along each row (dim=1).")
+    if close(abs(found), float(scores.softmax(dim=1)[:, 0].mean())):
+        raise Off("Those are shares: take minus the logarithm of each, then the mean.")
+    if close(found, -float(scores[:, 0].mean())):
+        raise Off("Scores are not probabilities yet: take a log_softmax over each row first.")
+    if not close(found, truth):
+        raise Off(f"Of {scores.tolist()} it is {truth:.4f}, yours {found:.4f}.")
+    if not close(number(run(answer, scores + 500)), truth):
+        raise Off("Right for small scores; of 500 the exponential is infinite: use log_softmax.")
+    if not close(number(run(answer, scores[:2, :3])), float(_surprise(scores[:2, :3]))):
+        raise Off("Right for 3 x 4 scores, wrong for 2 x 3: is a size fixed in your code?")
+    return "Captions compete here: one gains what the others lose."
+
+
+def _surprise(scores: torch.Tensor) -> torch.Tensor:
+    return -scores.log_softmax(dim=1)[:, 0].mean()

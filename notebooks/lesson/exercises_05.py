@@ -15,6 +15,8 @@ def entry(answer: Any) -> str:
         raise Off("That is what a patch gets from all four words together.")
     if close(found, 1 / 4):
         raise Off("That is what a word gives to all 144 patches together.")
+    if not close(found * 576, 1) and abs(found * 576 - 1) < 0.1:
+        raise Off("Nearly: keep all digits, or let Python compute the fraction.")
     if not close(found * 576, 1):
         raise Off("All entries are equal and sum to 1. How many are there?")
     return "4 x 144 entries that sum to 1."

@@ -21,7 +21,7 @@ def vectors(answer: Any) -> str:
     if found == 10 * 19:
         raise Off("Those are the patches. The words and the special tokens are in the list too.")
     if found in (197, 198, 196):
-        raise Off(f"You miss {199 - found:.0f}: [CLS], [SEP] and the picture's own class.")
+        raise Off(f"You miss {199 - found:.0f} of these: [CLS], [SEP], the picture's own class.")
     if found > 1000:
         raise Off("The list holds patches, not pixels.")
     if found != 199:
@@ -88,5 +88,5 @@ def silent(answer: Any) -> str:
     if "a" not in found:
         raise Off("a: queries and keys have the same shapes, so an exchange fits.")
     if missing := {"c", "e"} - found:
-        raise Off(f"{missing.pop()}: loading sees weights only, not what they will be fed with.")
+        raise Off(f"{min(missing)}: loading sees weights only, not what they will be fed with.")
     return "Only numbers that are known beforehand catch these."

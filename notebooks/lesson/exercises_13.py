@@ -49,7 +49,7 @@ def changed(answer: Any) -> str:
     if found & {"b", "d"}:
         raise Off("A mean and a maximum do not ask where: b and d stay.")
     if missing := {"c", "e"} - found:
-        raise Off(f"{missing.pop()} asks where a patch is, and that is what the shuffle destroys.")
+        raise Off(f"{min(missing)} asks where a patch is, and that is what the shuffle destroys.")
     return "Whatever asks where is wrong, whatever asks how much is right."
 
 

@@ -11,6 +11,7 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from lesson.checking import check, verdict
 from vilt_core.evaluation.answers import normalise_answer
@@ -49,6 +50,10 @@ def test_an_unknown_exercise_is_named_with_those_that_are(name, known):
 def test_check_says_it(capsys):
     check("05.3", 5)
     assert capsys.readouterr().out == "05.3: right. 5 / 0.05 = 50 / 0.5.\n"
+
+
+def ranked_loss(scores, *, dim=1):
+    return -scores.log_softmax(dim=dim)[:, 0].mean()
 
 
 def ipot_by_hand(C, beta, iterations, *, remember=True, columns_last=False, scale=1.0):
@@ -315,6 +320,8 @@ RIGHT = [
     ("04.2", lambda s: (s - 1e9 * np.eye(len(s))).argmax(axis=1)),
     ("04.3", lambda s, k: np.mean([r in np.argsort(row)[::-1][:k] for r, row in enumerate(s)])),
     ("04.4", [10_033, 10_000]),
+    ("04.5", ranked_loss),
+    ("04.5", lambda s: cross_entropy(s, torch.zeros(len(s), dtype=torch.long))),
     ("05.1", 1 / 576),
     ("05.2", lambda T: [sum(abs(T.sum(a) - 1 / T.shape[1 - a])) for a in (1, 0)]),
     ("05.3", 5),
@@ -452,9 +459,24 @@ WRONG = [
     ("04.4", (10_001, 10_000), "then come 32 pairs"),
     ("04.4", (5, 10_000), "Add up"),
     ("04.4", 10_033, "must have shape (2,)"),
+    ("04.5", lambda s: -ranked_loss(s), "The sign"),
+    ("04.5", lambda s: ranked_loss(s) * len(s), "That is the sum"),
+    ("04.5", lambda s: ranked_loss(s) / np.log(2), "natural logarithm"),
+    ("04.5", lambda s: ranked_loss(s.flip(1)), "not in the last one"),
+    ("04.5", lambda s: -s.log_softmax(dim=1).diagonal().mean(), "not on the diagonal"),
+    ("04.5", lambda s: -s.log_softmax(dim=1).mean(), "column 0"),
+    ("04.5", lambda s: -s.log_softmax(dim=1).sum(dim=1).mean(), "column 0"),
+    ("04.5", lambda s: ranked_loss(s, dim=0), "softmax along each row"),
+    ("04.5", lambda s: s.softmax(dim=1)[:, 0].mean(), "minus the logarithm"),
+    ("04.5", lambda s: -s[:, 0].mean(), "not probabilities yet"),
+    ("04.5", lambda s: 3, "yours 3.0000"),
+    ("04.5", lambda s: -(s.exp()[:, 0] / s.exp().sum(dim=1)).log().mean(), "use log_softmax"),
+    ("04.5", lambda s: ranked_loss(s) * len(s) / 3, "is a size fixed"),
+    ("04.5", lambda s: ranked_loss(s.sub_(1)), "work on a copy"),
     ("05.1", 1 / 144, "all four words together"),
     ("05.1", 1 / 4, "all 144 patches"),
     ("05.1", 1, "How many are there?"),
+    ("05.1", 0.0017, "keep all digits"),
     ("05.2", lambda T: [sum(abs(T.sum(a) - 1 / T.shape[1 - a])) for a in (0, 1)], "other way"),
     ("05.2", lambda T: (abs(sum(T.sum(1) - 0.5)), abs(sum(T.sum(0) - 1 / 3))), "absolute"),
     ("05.2", lambda T: (0.0, abs(T.sum(0) - 1 / 3).sum()), "is 1/l or 1/n fixed"),

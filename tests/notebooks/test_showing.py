@@ -1,7 +1,10 @@
 """Laws of the pictures on a page: what is turned begins where it was told to."""
 
+from itertools import pairwise
+
 import ipywidgets
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lesson import canvas, showing, turn
@@ -71,9 +74,21 @@ def test_a_canvas_has_one_axes_or_a_grid_of_them():
 
 
 def test_pieces_go_on_in_a_new_line():
-    figure = pieces_in_colour(["word"] * 30, [True] * 30)
+    figure = pieces_in_colour(["word"] * 40, [True] * 40, title="t")
     heights = {text.get_position()[1] for text in figure.axes[0].texts}
     assert len(heights) == 3
+
+
+def test_pieces_stand_a_letter_apart_inside_the_figure():
+    figure = pieces_in_colour(["a", "##longer", "[MASK]", ","] * 8, [False] * 32, title="t")
+    drawn = FigureCanvasAgg(figure)
+    drawn.draw()
+    boxes = [text.get_window_extent(drawn.get_renderer()) for text in figure.axes[0].texts]
+    letter = boxes[0].width
+    gaps = [other.x0 - one.x1 for one, other in pairwise(boxes) if one.y0 == other.y0]
+    assert len(gaps) > 20
+    assert all(letter / 2 < gap < 2 * letter for gap in gaps)
+    assert max(box.x1 for box in boxes) < figure.bbox.width
 
 
 def test_frames_lie_around_what_is_told():

@@ -1,4 +1,4 @@
-"""Visual question answering as classification over an answer list (section 4.2)."""
+"""Visual question answering as classification over an answer list (section 4.3)."""
 
 from jaxtyping import Float, Int
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""AdamW with linear warm-up and linear decay, as the paper (section 4.1)."""
+"""AdamW with linear warm-up and linear decay, as the paper (section 4.2)."""
 
 import torch
 from torch import nn
