@@ -11,6 +11,7 @@ from torch.testing import assert_close
 
 from vilt_core import objectives
 from vilt_core.config import detector_mini
+from vilt_core.evaluation.scoring import judge_of
 from vilt_core.interop.detectors import save_detector
 from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.objectives.mlm import IGNORED
@@ -138,6 +139,35 @@ def test_uniter_hides_either_words_or_regions(rival):
     hidden = (batch.masked != IGNORED).any(dim=1)
     assert hidden[free].sum() == free.sum() // 2
     assert not hidden[~free].any()
+
+
+def test_whoever_reads_pairs_learns_to_rank_from_how_it_matches(rival, tmp_path):
+    recipe, bundle = rival
+    save_folder(bundle, tmp_path / "model")
+    if f"{recipe.name}-ranking" not in FURTHER:
+        assert bundle.model.dual, "it ranks as it is"
+        return
+    further = FURTHER[f"{recipe.name}-ranking"](scale=0.001)
+    assert further.start == recipe.name
+    taught = further.prepare(load_folder(tmp_path / "model"))
+    batch = batch_of((further, taught), "ranking", size=2)
+    assert len(batch.text.ids) == 2 * 16
+    with torch.no_grad():
+        pictures = taught.model.eval().look(batch.image).take([0] * 16 + [1] * 16)
+        pooled = taught.model.pool(batch.text, pictures)
+        no, yes = taught.model.itm(pooled).unbind(dim=1)
+        assert_close(taught.model.rank(pooled), yes)
+        assert not torch.equal(no, yes)
+    taught.model.train()
+    found = losses(taught.model, batch, further.stages[-1])
+    assert set(found) == {"ranking"} <= set(counts(batch))
+    weighted_sum(found, further.stages[-1]).backward()
+    assert taught.model.rank.dense.weight.grad.any()
+    assert taught.model.itm.dense.weight.grad is None
+    save_folder(taught, tmp_path / "taught")
+    again = load_folder(tmp_path / "taught")
+    assert judge_of(again.model)[0] == "rank"
+    assert_close(again.model.rank.dense.weight, taught.model.rank.dense.weight)
 
 
 def test_a_model_of_regions_learns_its_further_tasks_from_where_it_was_compared(rival, tmp_path):

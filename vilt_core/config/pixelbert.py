@@ -28,6 +28,7 @@ class PixelBertConfig:
     answers: int = 0  # classes of the VQA head; 0 builds none
     patch_classes: int = 0  # classes of the cell-naming head of training; 0 builds none
     nlvr2: bool = False  # whether there is a head for statements about two pictures
+    ranking: bool = False  # whether there is one for retrieval, that scores pairs
     dropout: float = 0.1
     norm_eps: float = 1e-12
 

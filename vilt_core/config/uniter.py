@@ -23,6 +23,7 @@ class UniterConfig(SeesByDetector):
     nlvr2: bool = False  # whether there is a head for statements about two pictures
     referring: bool = False  # whether there is one for referring expressions, that scores regions
     choice: bool = False  # whether there is one for multiple choice, that scores texts
+    ranking: bool = False  # whether there is one for retrieval, that scores pairs
     dropout: float = 0.1
     norm_eps: float = 1e-12
 

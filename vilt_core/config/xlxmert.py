@@ -24,6 +24,7 @@ class XlxmertConfig(SeesByDetector):
     clusters: int = 10_000  # entries of the codebook
     answers: int = 0  # classes of the VQA head; 0 builds none
     nlvr2: bool = False  # whether there is a head for statements about two pictures
+    ranking: bool = False  # whether there is one for retrieval, that scores pairs
     dropout: float = 0.1
     norm_eps: float = 1e-12
 

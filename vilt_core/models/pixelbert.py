@@ -17,7 +17,7 @@ from vilt_core.layers.cnn import GridCnn
 from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.fusion import mask_of
 from vilt_core.layers.grid import GridEmbedding
-from vilt_core.layers.heads import ItmHead, MlmHead, Nlvr2Head, Pooler, VqaHead
+from vilt_core.layers.heads import ItmHead, MlmHead, Nlvr2Head, Pooler, RankHead, VqaHead
 from vilt_core.layers.init import initialise
 from vilt_core.layers.patches import sample_patches
 from vilt_core.layers.reader import PairReader
@@ -28,7 +28,7 @@ from vilt_core.types import ImageBatch, ModelOutput, PatchEmbeddings, TextBatch
 class PixelBert(PairReader):
     """The CNN, the transformer and its heads; a head is a function of the output.
 
-    ``itm(out.pooled)``, ``mlm(out.text)`` and ``vqa(out.pooled)``.
+    ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)`` and ``rank(out.pooled)``.
     """
 
     ties_words = True
@@ -55,6 +55,7 @@ class PixelBert(PairReader):
         named = config.patch_classes
         self.naming = nn.Linear(width, named) if named else None
         self.nlvr2 = Nlvr2Head(width) if config.nlvr2 else None
+        self.rank = RankHead(width) if config.ranking else None
         initialise(self)
         self.tie()
 

@@ -20,6 +20,7 @@ from vilt_core.layers.heads import (
     MlmHead,
     Nlvr2Head,
     Pooler,
+    RankHead,
     ReferringHead,
     VqaHead,
 )
@@ -33,8 +34,8 @@ from vilt_core.types import ImageBatch, ModelOutput, RegionBatch, TextBatch
 class Uniter(RegionReader):
     """The transformer and its heads; a head is a function of the output.
 
-    ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``, ``choice(out.pooled)`` and
-    ``referring(out.image)``; of hidden regions
+    ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``, ``choice(out.pooled)``,
+    ``rank(out.pooled)`` and ``referring(out.image)``; of hidden regions
     ``region_class(out.image)`` for the detector's classes and ``region_features(out.image)``.
     """
 
@@ -62,6 +63,7 @@ class Uniter(RegionReader):
         self.nlvr2 = Nlvr2Head(width) if config.nlvr2 else None
         self.referring = ReferringHead(width) if config.referring else None
         self.choice = ChoiceHead(width) if config.choice else None
+        self.rank = RankHead(width) if config.ranking else None
         initialise(self)
         self.tie()
 

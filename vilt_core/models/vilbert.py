@@ -18,6 +18,7 @@ from vilt_core.layers.heads import (
     MlmHead,
     Nlvr2Head,
     Pooler,
+    RankHead,
     ReferringHead,
     VqaHead,
     mean_of,
@@ -32,9 +33,9 @@ from vilt_core.types import ImageBatch, ModelOutput, RegionBatch, TextBatch
 class Vilbert(RegionReader):
     """Both streams and their heads; a head is a function of the output.
 
-    ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``, ``choice(out.pooled)`` and
-    ``referring(out.image)``; of hidden regions ``region_class(out.image)`` for the detector's
-    classes.
+    ``itm(out.pooled)``, ``mlm(out.text)``, ``vqa(out.pooled)``, ``choice(out.pooled)``,
+    ``rank(out.pooled)`` and ``referring(out.image)``; of hidden regions
+    ``region_class(out.image)`` for the detector's classes.
     """
 
     ties_words = True
@@ -80,6 +81,7 @@ class Vilbert(RegionReader):
         self.nlvr2 = Nlvr2Head(config.pooled_width) if config.nlvr2 else None
         self.referring = ReferringHead(image_width) if config.referring else None
         self.choice = ChoiceHead(config.pooled_width) if config.choice else None
+        self.rank = RankHead(config.pooled_width) if config.ranking else None
         initialise(self)
         self.tie()
 

@@ -16,7 +16,15 @@ from vilt_core.config import XlxmertConfig
 from vilt_core.layers.block import CrossModalBlock, PostNormBlock
 from vilt_core.layers.codebook import Codebook
 from vilt_core.layers.fusion import mask_of
-from vilt_core.layers.heads import ClusterHead, ItmHead, MlmHead, Nlvr2Head, Pooler, VqaHead
+from vilt_core.layers.heads import (
+    ClusterHead,
+    ItmHead,
+    MlmHead,
+    Nlvr2Head,
+    Pooler,
+    RankHead,
+    VqaHead,
+)
 from vilt_core.layers.init import initialise
 from vilt_core.layers.reader import RegionReader
 from vilt_core.layers.regions import MeanRegionEmbedding, grid_boxes, region_fields
@@ -61,6 +69,7 @@ class Xlxmert(RegionReader):
         last = {"norm_last": True, "norm_eps": eps}
         self.vqa = VqaHead(width, answers=config.answers, **last) if config.answers else None
         self.nlvr2 = Nlvr2Head(width, **last) if config.nlvr2 else None
+        self.rank = RankHead(width) if config.ranking else None
         initialise(self)
         self.tie()
 

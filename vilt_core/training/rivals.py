@@ -9,8 +9,9 @@ and to fill in what is hidden; so far it is kept beside the end, to find picture
 nothing learned for that (zero-shot). Last come the tasks of the comparison at once: questions,
 statements about two pictures, and still captions.
 
-What only models of regions learn, they learn from there in a recipe of its own (``FURTHER``): a
-model that is compared has then learned no more, and no less, than the others.
+What only models of regions learn, and what only those that read pairs need, to rank, they learn
+from there in recipes of their own (``FURTHER``): a model that is compared has then learned no more,
+and no less, than the others.
 """
 
 from collections.abc import Callable
@@ -28,9 +29,11 @@ from vilt_core.models.uniter import Uniter
 from vilt_core.models.vilbert import Vilbert
 from vilt_core.training.naming_cells import name_cells
 from vilt_core.training.stages import Recipe, Stage, scaled
+from vilt_core.training.transfer import start_rank_from_itm
 
 STEPS = 2000  # of captions, and of tasks, of 64 pictures each
 FURTHER_STEPS = 500  # of each task that only models of regions learn, of half as many pictures
+RANKING_STEPS = 1000  # of four pictures with 16 captions each
 NAMING_STEPS = 1000  # before these, of what sees with a CNN
 
 _CAPTIONS = Stage(
@@ -157,8 +160,47 @@ def _with_region_heads(bundle: Bundle, *, name: str) -> Bundle:
     return replace(bundle, name=name)
 
 
+def ranking(of: str, *, scale: float = 1.0) -> Recipe:
+    """Retrieval as ViLT's paper fine-tunes it (section 4.4), for a rival that reads pairs.
+
+    A true caption among 15 of other pictures, by a score that begins as matching's. The papers of
+    the others have something of the same sort: ViLBERT three wrong ones, UNITER two a pair, by
+    triplets, Pixel-BERT the hardest of many. One for all leaves the models alone to differ.
+
+    Args:
+        of: the rival's name: its trained model is the start.
+        scale: multiplies the steps.
+    """
+    name = f"{of}-ranking"
+    stage = replace(
+        _TASKS,
+        name=name,
+        steps=RANKING_STEPS,
+        mix={"ranking": 1.0},
+        batch_size=4,
+        learning_rate=5e-4,
+        warmup=0.05,
+    )
+    head = partial(_with_rank_head, name=name)
+    return scaled(Recipe(name=name, stages=(stage,), seed=1, prepare=head, start=of), scale)
+
+
+def _with_rank_head(bundle: Bundle, *, name: str) -> Bundle:
+    """A model under another name, with a head that ranks; one that is there stays.
+
+    Raises:
+        ValueError: a model that matches no pairs: a dual encoder ranks as it is.
+    """
+    if bundle.model.rank is None:
+        start_rank_from_itm(bundle.model)
+    return replace(bundle, name=name)
+
+
 FURTHER: dict[str, Callable[..., Recipe]] = {
     f"{of}-tasks": partial(region_tasks, of) for of in ("vilbert-mini", "uniter-mini")
+} | {
+    f"{of}-ranking": partial(ranking, of)
+    for of in ("vilbert-mini", "uniter-mini", "pixelbert-mini", "xlxmert-mini", "vilt-plain-mini")
 }
 RIVALS: dict[str, Callable[..., Recipe]] = {
     "scan-mini": partial(

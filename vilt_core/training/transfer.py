@@ -19,6 +19,7 @@ from vilt_core.data.text import Tokenizer
 from vilt_core.layers.heads import LocatingHead, Nlvr2Head, RankHead
 from vilt_core.layers.init import initialise
 from vilt_core.layers.positions import sines
+from vilt_core.layers.reader import PairReader
 from vilt_core.models.vilt import Vilt
 from vilt_core.world.sprites import sprites
 
@@ -78,7 +79,7 @@ def set_dropout(model: Vilt, share: float) -> None:
 
 
 @torch.no_grad()
-def start_rank_from_itm(model: Vilt) -> None:
+def start_rank_from_itm(model: PairReader) -> None:
     """Give a model the head of retrieval, which begins as the "match" row of its ITM head.
 
     In place; the config follows. As published, the ITM head learns no more (section 4.4).
@@ -90,11 +91,14 @@ def start_rank_from_itm(model: Vilt) -> None:
         raise ValueError("expected a model with an ITM head, it has none")
     matching = model.itm.dense
     with torch.random.fork_rng(devices=[]):  # the head's own start is not used
-        rank = RankHead(model.config.width).to(matching.weight)
+        rank = RankHead(matching.in_features).to(matching.weight)
     rank.dense.weight.copy_(matching.weight[1:])
     rank.dense.bias.copy_(matching.bias[1:])
     model.rank = rank
-    model.config = with_task(model.config, "rank")
+    if isinstance(model, Vilt):
+        model.config = with_task(model.config, "rank")
+    else:
+        model.config = replace(model.config, ranking=True)
     model.itm.requires_grad_(False)
 
 
