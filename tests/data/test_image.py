@@ -21,11 +21,13 @@ from vilt_core.data.image import (
     MAX_PIXELS,
     Processing,
     blurred,
+    channels_first,
     fitted_size,
     normalise,
     open_image,
     resize,
     stack,
+    stack_levels,
     to_pixels,
 )
 
@@ -414,6 +416,28 @@ def test_stack_pads_at_the_bottom_and_the_right():
 
 
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason="the reference's numbers are not in this checkout")
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("widths", [(8, 8, 8), (8, 24, 16)])
+@pytest.mark.parametrize("levels", [{}, {"mean": (0.48, 0.46, 0.41), "std": (0.27, 0.26, 0.28)}])
+def test_bytes_that_are_normalised_together_and_elsewhere_are_the_same_to_the_bit(
+    device, widths, levels
+):
+    """Every byte in every channel, against each picture normalised alone and then stacked."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs CUDA")
+    pictures = [
+        np.resize(np.arange(256, dtype=np.uint8) + 7 * at, (96, width, 3))
+        for at, width in enumerate(widths)
+    ]
+    one_by_one = stack([normalise(picture, **levels) for picture in pictures])
+    together = stack_levels([channels_first(picture) for picture in pictures], **levels)
+    read = together.to(device)
+    assert torch.equal(read.pixels.cpu(), one_by_one.pixels)
+    assert (read.mask is None) == (one_by_one.mask is None)
+    if read.mask is not None:
+        assert torch.equal(read.mask.cpu(), one_by_one.mask)
+
+
 def test_sizes_are_the_reference_implementations():
     for case in json.loads((GOLDEN / "image_processor_sizes.json").read_text()):
         expected = (case["out_w"], case["out_h"])

@@ -42,6 +42,25 @@ def test_another_run_is_not_taken_up(tmp_path):
         list(train_detector(tmp_path, detecting(2, batch_size=4), config=SMALL))
 
 
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_finished_run_of_another_length_is_refused_and_left(tmp_path, steps):
+    list(train_detector(tmp_path, detecting(2, batch_size=2), config=SMALL))
+    kept = (tmp_path / "model" / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match=f"a finished run of 2 steps, and {steps} are asked for"):
+        list(train_detector(tmp_path, detecting(steps, batch_size=2), config=SMALL))
+    assert list(train_detector(tmp_path, detecting(2, batch_size=2), config=SMALL)) == []
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == kept
+
+
+def test_a_detector_of_nobody_knows_which_run_is_not_written_over(tmp_path):
+    list(train_detector(tmp_path, detecting(1, batch_size=2), config=SMALL))
+    kept = (tmp_path / "model" / "model.safetensors").read_bytes()
+    (tmp_path / "run.pt").unlink()
+    with pytest.raises(ValueError, match="holds a detector, and there is no run beside it"):
+        list(train_detector(tmp_path, detecting(1, batch_size=2), config=SMALL, seed=1))
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == kept
+
+
 def test_its_scenes_are_true():
     image, truths = drawn_boxes(STAGE, step=3, seed=0, size=64)
     again, _ = drawn_boxes(STAGE, step=3, seed=0, size=64)

@@ -92,10 +92,15 @@ def rows_of(sets, tokenizer):
     return build
 
 
+def seen(row: Row) -> torch.Tensor:
+    """What a model reads of a row's picture."""
+    return collate("questions", [row], pad=0).image.pixels
+
+
 def which(row: Row, pictures) -> int:
     """The picture that a row shows."""
     shown = [to_pixels(p.open(), size=SIZE, patch_size=PATCH) for p in pictures]
-    [found] = [at for at, pixels in enumerate(shown) if torch.equal(pixels, row.pixels)]
+    [found] = [at for at, pixels in enumerate(shown) if torch.equal(pixels, seen(row)[0])]
     return found
 
 
@@ -297,7 +302,7 @@ def test_patches_to_predict_are_among_those_read(rows_of):
 def test_patches_are_labelled_with_the_colours_of_the_pictures(rows_of, pictures):
     for row in rows_of(patch_mask_rate=0.5).rows(0, range(ROWS)):
         index = which(row, pictures)
-        colours = patch_colours(row.pixels[None], PATCH)[0]
+        colours = patch_colours(seen(row), PATCH)[0]
         assert colours.tolist() == [[40 * index, 20, 250 - 40 * index]] * row.hidden.numel()
 
 

@@ -144,6 +144,29 @@ def test_activations_grow_with_what_is_read_at_a_time_and_shrink_by_checkpointin
     assert less.parameters == large.parameters
 
 
+@pytest.mark.parametrize(("accumulate", "workers"), [(1, 0), (8, 0), (4, 3)])
+def test_pictures_wait_in_bytes_by_parts(accumulate, workers):
+    """Of 64 x 96 pixels; a share in hand, one just used, and three of each worker."""
+    found = tell(devices=2, accumulate=accumulate, workers=workers)
+    part = 4096 // (2 * accumulate)
+    parts = accumulate + 1 + 3 * workers
+    assert found.waiting == parts * part * 2 * (64 * 96) * (3 + 1)  # two passes; colours, a mask
+    assert f"{parts} parts of {part:,} examples" in render(found)
+
+
+def test_what_waits_of_a_batch_does_not_grow_with_the_parts_that_workers_prepare():
+    """More parts are smaller: beyond a share and its last part nothing waits but for workers."""
+    few, many = (tell(accumulate=parts, workers=2).waiting for parts in (4, 64))
+    assert few == pytest.approx(many * (5 + 6) / 4 / ((65 + 6) / 64))
+    assert many < few
+
+
+def test_blends_wait_as_floats_and_a_picture_that_is_ranked_waits_once():
+    mixed = plan(PAPER["vilt-b32-pretrain"](sizes=SMALL, mixgen=0.25), data="")
+    assert mixed.waiting * 4 == tell().waiting * 13
+    assert tell("vilt-b32-coco").waiting == 5 * 256 * (64 * 96) * 4
+
+
 def test_days_are_the_work_over_the_rate():
     found = tell(devices=4, gpu="H100", utilisation=(0.5, "measured"))
     assert found.days * 86_400 * 4 * 0.5 * 989e12 == pytest.approx(found.flops)

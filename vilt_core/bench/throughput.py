@@ -23,9 +23,9 @@ from vilt_core.data.image import Processing
 from vilt_core.data.text import Tokenizer
 from vilt_core.layers.packed import has_bfloat16_units
 from vilt_core.models.vilt import Vilt
-from vilt_core.training.batches import Batch, Source
+from vilt_core.training.batches import Batch, Source, Waiting
 from vilt_core.training.examples import ExampleRows, Reading
-from vilt_core.training.loading import Failure, StepBatches, load
+from vilt_core.training.loading import AHEAD, Failure, Parts, load
 from vilt_core.training.optim import build_optimizer
 from vilt_core.training.stages import Stage
 from vilt_core.training.step import TrainingStep
@@ -50,10 +50,10 @@ class Subject:
     stage: Stage
     pad: int
 
-    def batches(self, count: int) -> StepBatches:
+    def batches(self, count: int) -> Parts:
         """The first global batches, whole."""
         own = [range(self.stage.batch_size)]
-        return StepBatches(self.source, own=own, pad=self.pad, first=0, steps=count)
+        return Parts(self.source, own=own, pad=self.pad, first=0, steps=count)
 
 
 def measure_throughput(setting: Setting) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def measure_throughput(setting: Setting) -> dict[str, Any]:
     rows, notes = [], []
     with TemporaryDirectory() as folder:
         for subject in (stickers(setting), photographs(setting, Path(folder))):
-            [first] = _parts(subject.batches(1)[0])
+            first = _there(subject.batches(1)[0]).to("cpu")
             steps = {
                 name: _Step(subject, first, setting.device, half=half, wpa=wpa)
                 for name, wpa in (("ours", True), ("theirs", False))
@@ -142,13 +142,15 @@ def photographs(setting: Setting, folder: Path) -> Subject:
 
 def loading_ms(subject: Subject, *, workers: int) -> float:
     """Milliseconds from one batch to the next, once the queues are full and emptied again."""
-    batches = iter(load(subject.batches(3 * LOADED + 8 * workers), workers=workers))
-    ahead = 1 if not workers else LOADED + 4 * workers  # what is ready is no measure
-    for parts in islice(batches, ahead):
-        _parts(parts)
+    waiting = AHEAD * workers
+    batches = load(subject.batches(3 * LOADED + 2 * waiting), workers=workers)
+    ahead = 1 if not workers else LOADED + waiting  # what is ready is no measure
+    for batch in islice(batches, ahead):
+        _there(batch)
     begun = time.perf_counter()
-    count = sum(1 for parts in islice(batches, LOADED) if _parts(parts))
-    return 1000 * (time.perf_counter() - begun) / count
+    for batch in islice(batches, LOADED):
+        _there(batch)
+    return 1000 * (time.perf_counter() - begun) / LOADED
 
 
 class _Step:
@@ -182,7 +184,7 @@ def _workers() -> list[int]:
     return sorted({0, 1, max((os.cpu_count() or 1) - 1, 1)})
 
 
-def _parts(found: list[Batch] | Failure) -> list[Batch]:
+def _there(found: Waiting | Failure) -> Waiting:
     if isinstance(found, Failure):
         raise ValueError(f"there is no batch to measure: {found.reason}")
     return found

@@ -33,6 +33,8 @@ class Evaluate:
     on: str = "world:test"  # or world:style, world:composition, a .jsonl FILE, FOLDER or FOLDER:val
     limit: int | None = None  # examples at most; of retrieval, pictures
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    # Of matrix products; half, of vqa, matching, nlvr2 and retrieval, changes scores a little.
+    precision: Literal["float32", "bfloat16"] = "float32"
     batch_size: int = 64  # examples read at once; no score depends on it
     json: Path | None = None  # where to write what is printed
     vqa_rules: bool = False  # compare the answers of JSON lines as VQA v2 does: "two" is "2"
@@ -85,6 +87,7 @@ class Evaluate:
                 limit=self.limit,
                 batch_size=self.batch_size,
                 device=self.device,
+                precision=self.precision,
                 progress=show,
                 submission=self.submission,
             )

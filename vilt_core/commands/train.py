@@ -166,6 +166,7 @@ class Train:
             gpu=self.planning.gpu,
             utilisation=self.planning.share(),
             accumulate=self.machine.accumulate,
+            workers=self.machine.settings(data=True).workers,
             checkpointing=self.machine.checkpointing,
             sharded=self.machine.shard,
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 
@@ -200,9 +200,36 @@ def normalise(
     std: tuple[float, float, float] = HALF,
 ) -> Float[Tensor, "*b 3 height width"]:
     """Bytes 0 to 255 to floats, channels first: in [-1, 1] unless mean and std are others."""
-    channels_first = rearrange(torch.from_numpy(pixels), "... height width c -> ... c height width")
+    return brightness(channels_first(pixels), mean=mean, std=std)
+
+
+def channels_first(
+    pixels: UInt8[np.ndarray, "*b height width 3"],
+) -> UInt8[Tensor, "*b 3 height width"]:
+    """The same bytes, seen with their channels first: nothing is copied."""
+    return rearrange(torch.from_numpy(pixels), "... height width c -> ... c height width")
+
+
+def brightness(
+    levels: UInt8[Tensor, "*b 3 height width"],
+    *,
+    mean: tuple[float, float, float] = HALF,
+    std: tuple[float, float, float] = HALF,
+) -> Float[Tensor, "*b 3 height width"]:
+    """Bytes to floats where they are, on any device: every operation is rounded as IEEE 754 has it.
+
+    So where and in how large a batch this is done changes no bit of it.
+    """
     centre, spread = (torch.tensor(of)[:, None, None] for of in (mean, std))
-    return channels_first.to(torch.float32).div_(255 * spread).sub_(centre / spread)
+    scale, shift = (of.to(levels.device) for of in (255 * spread, centre / spread))
+    return levels.to(torch.float32).div_(scale).sub_(shift)
+
+
+def to_levels(
+    image: Image.Image, *, size: int, patch_size: int, crop: bool = False
+) -> UInt8[Tensor, "3 height width"]:
+    """What the model sees of an RGB picture, as bytes: ``brightness`` makes what it reads."""
+    return channels_first(np.array(resize(image, size=size, patch_size=patch_size, crop=crop)))
 
 
 def to_pixels(
@@ -215,8 +242,26 @@ def to_pixels(
     crop: bool = False,
 ) -> Float[Tensor, "3 height width"]:
     """What the model reads of an RGB picture: ``resize``, then ``normalise``."""
-    seen = resize(image, size=size, patch_size=patch_size, crop=crop)
-    return normalise(np.array(seen), mean=mean, std=std)
+    levels = to_levels(image, size=size, patch_size=patch_size, crop=crop)
+    return brightness(levels, mean=mean, std=std)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageBytes:
+    """Pictures of a batch that wait to be read: bytes, a quarter of what they will be."""
+
+    pixels: UInt8[Tensor, "b 3 height width"]
+    mask: Bool[Tensor, "b height width"] | None = None  # as that of an ImageBatch
+    mean: tuple[float, float, float] = HALF
+    std: tuple[float, float, float] = HALF
+
+    def to(self, device) -> ImageBatch:
+        """Copy to a device and normalise there: what ``stack`` makes of them, to the bit."""
+        pixels = brightness(self.pixels.to(device), mean=self.mean, std=self.std)
+        if self.mask is None:
+            return ImageBatch(pixels=pixels)
+        mask = self.mask.to(device)
+        return ImageBatch(pixels=pixels.masked_fill_(~mask[:, None], 0.0), mask=mask)
 
 
 def stack(pictures: Sequence[Float[Tensor, "3 _height _width"]]) -> ImageBatch:
@@ -225,19 +270,40 @@ def stack(pictures: Sequence[Float[Tensor, "3 _height _width"]]) -> ImageBatch:
     Raises:
         ValueError: No picture at all.
     """
+    pixels, mask = _side_by_side(pictures)
+    return ImageBatch(pixels=pixels, mask=mask)
+
+
+def stack_levels(
+    pictures: Sequence[UInt8[Tensor, "3 _height _width"]],
+    *,
+    mean: tuple[float, float, float] = HALF,
+    std: tuple[float, float, float] = HALF,
+) -> ImageBytes:
+    """The same of pictures in bytes, which are normalised when they are read.
+
+    Raises:
+        ValueError: No picture at all.
+    """
+    pixels, mask = _side_by_side(pictures)
+    return ImageBytes(pixels=pixels, mask=mask, mean=mean, std=std)
+
+
+def _side_by_side(pictures: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Pictures in one tensor, zeros beyond them, and which pixels are theirs if not all are."""
     if not pictures:
         raise ValueError("expected at least one picture, got none")
     sizes = {tuple(picture.shape[1:]) for picture in pictures}
     if len(sizes) == 1:
-        return ImageBatch(pixels=torch.stack(list(pictures)))
+        return torch.stack(list(pictures)), None
     height, width = (max(sides) for sides in zip(*sizes, strict=True))
-    pixels = torch.zeros(len(pictures), 3, height, width)
+    pixels = torch.zeros(len(pictures), 3, height, width, dtype=pictures[0].dtype)
     mask = torch.zeros(len(pictures), height, width, dtype=torch.bool)
     for at, picture in enumerate(pictures):
         h, w = picture.shape[1:]
         pixels[at, :, :h, :w] = picture
         mask[at, :h, :w] = True
-    return ImageBatch(pixels=pixels, mask=mask)
+    return pixels, mask
 
 
 def _quoted(path: str | os.PathLike[str]) -> str:

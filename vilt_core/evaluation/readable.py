@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vilt_core.data.image import open_image
-from vilt_core.evaluation.sources import Picture
+from vilt_core.data.examples import StoredImage
+from vilt_core.evaluation.ahead import THREADS, ahead
+from vilt_core.evaluation.sources import Picture, decoded
 from vilt_core.world.scenes import Scene
 
 NAMED = 5  # of the pictures that are passed over
@@ -47,16 +48,23 @@ def readable(pictures: Iterable[Picture], *, all_of_them: str | None = None) -> 
     """
     every = [one for one in dict.fromkeys(pictures) if not isinstance(one, Scene)]
     broken: dict[Picture, str] = {}
-    for picture in every:
-        try:
-            open_image(picture) if isinstance(picture, Path) else picture.open()
-        except ValueError as error:
-            broken[picture] = str(error)
+    for picture, wrong in zip(every, ahead(_wrong, every, most=2 * THREADS), strict=True):
+        if wrong is not None:
+            broken[picture] = wrong
             if all_of_them is not None:
-                raise ValueError(f"{error}; {all_of_them}") from None
+                raise ValueError(f"{wrong}; {all_of_them}")
     if len(broken) > max(ALLOWED, SHARE * len(every)) or (broken and len(broken) == len(every)):
         raise ValueError(
             f"{len(broken)} of {len(every)} pictures could not be read, which is too many: "
             f"{next(iter(broken.values()))}"
         )
     return Readable(broken)
+
+
+def _wrong(picture: StoredImage | Path) -> str | None:
+    """Why a picture cannot be read, or None."""
+    try:
+        decoded(picture)
+    except ValueError as error:
+        return str(error)
+    return None

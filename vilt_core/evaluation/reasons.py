@@ -10,9 +10,8 @@ from typing import Any
 
 from einops import rearrange
 
-from vilt_core.data.image import stack
 from vilt_core.evaluation.choice_words import Choice, ChoiceWords
-from vilt_core.evaluation.inference import Progress, evaluating, pixels_of, row_batches, said_first
+from vilt_core.evaluation.inference import Progress, evaluating, image_batches, said_first
 from vilt_core.evaluation.sets import Source, check_world
 from vilt_core.evaluation.sources import EVALUATION_SEED, draw_of
 from vilt_core.interop.bundle import Bundle
@@ -107,11 +106,11 @@ def choices_of(
     model = bundle.model
     device, head = next(model.parameters()).device, model.head("choice")
     picks: list[tuple[int, int]] = []
+    pictures = [one.picture for one in asked]
     with evaluating(model):
-        for rows in row_batches(len(asked), size=batch_size, progress=progress):
+        for rows, image in image_batches(bundle, pictures, size=batch_size, progress=progress):
             some = asked[rows.start : rows.stop]
-            seen = model.look(stack([pixels_of(one.picture, bundle) for one in some]).to(device))
-            seen = seen.take([row for row in range(len(some)) for _ in range(CHOICES)])
+            seen = model.look(image).take([row for row in range(len(some)) for _ in range(CHOICES)])
             best = []
             for way in (Reasoned.answered, Reasoned.justified):
                 texts = [text for one in some for text in way(one.said)]

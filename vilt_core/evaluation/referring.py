@@ -11,14 +11,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from vilt_core.data.image import stack
 from vilt_core.data.regions import overlaps_with
-from vilt_core.evaluation.inference import Progress, evaluating, pixels_of, row_batches, said_first
+from vilt_core.evaluation.inference import Progress, evaluating, image_batches, said_first
 from vilt_core.evaluation.sets import Source, check_world
 from vilt_core.evaluation.sources import EVALUATION_SEED, draw_of
 from vilt_core.interop.bundle import Bundle
 from vilt_core.objectives.referring import IOU
-from vilt_core.types import RegionBatch
+from vilt_core.types import ImageBatch, RegionBatch
 from vilt_core.world.referring import FORMS, referring
 from vilt_core.world.scenes import Scene, scene
 
@@ -78,10 +77,11 @@ def referring_accuracy(
     begun = time.perf_counter()
     right: dict[str, list[bool]] = defaultdict(list)
     kept: dict[str, list[float]] = defaultdict(list)
+    pictures = [one.picture for one in asked]
     with evaluating(bundle.model):
-        for rows in row_batches(len(asked), size=batch_size, progress=progress):
+        for rows, image in image_batches(bundle, pictures, size=batch_size, progress=progress):
             some = asked[rows.start : rows.stop]
-            seen, fits = _looked(bundle, some)
+            seen, fits = _looked(bundle, some, image)
             hits = _chosen(bundle, some, seen, fits)
             for one, hit in zip(some, hits.tolist(), strict=True):
                 right[one.form].append(hit)
@@ -100,12 +100,13 @@ def referring_accuracy(
     }
 
 
-def _looked(bundle: Bundle, some: Sequence[Referred]) -> tuple[RegionBatch, Bool[Tensor, "b n"]]:
+def _looked(
+    bundle: Bundle, some: Sequence[Referred], image: ImageBatch
+) -> tuple[RegionBatch, Bool[Tensor, "b n"]]:
     """The regions of the pictures, and which of them fit what is meant."""
-    device = next(bundle.model.parameters()).device
-    seen = bundle.model.look(stack([pixels_of(one.picture, bundle) for one in some]).to(device))
+    seen = bundle.model.look(image)
     assert isinstance(seen, RegionBatch)
-    meant = torch.tensor([one.box for one in some], device=device)
+    meant = torch.tensor([one.box for one in some], device=seen.boxes.device)
     overlap = overlaps_with(seen.boxes, meant[:, None]).squeeze(-1)
     return seen, (overlap >= IOU) & seen.mask
 

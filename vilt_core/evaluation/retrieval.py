@@ -14,9 +14,15 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from vilt_core.data.image import stack
 from vilt_core.evaluation.galleries import Gallery, gallery_of
-from vilt_core.evaluation.inference import Progress, evaluating, pixels_of, said_first
+from vilt_core.evaluation.inference import (
+    Precision,
+    Progress,
+    evaluating,
+    image_of,
+    levels_ahead,
+    said_first,
+)
 from vilt_core.evaluation.recall import ceiling, chance, fold_recalls, ownership, recalls
 from vilt_core.evaluation.scoring import Judge, Placed, judge_of, of_one_size, score_all
 from vilt_core.evaluation.sets import Source
@@ -25,7 +31,7 @@ from vilt_core.world.programs import execute
 from vilt_core.world.scenes import Scene
 
 FOLD = 1000  # pictures in a fold, where a gallery is made of several: COCO's 5k and 1k
-HELD = 64  # pictures held at once
+HELD = 64  # pictures held at once, as many of the next waiting
 
 
 def retrieval_recall(
@@ -34,6 +40,7 @@ def retrieval_recall(
     on: Source = "world:test",
     limit: int | None = None,
     batch_size: int = 64,
+    precision: Precision = "float32",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Rank all captions for each picture of a gallery, and all pictures for each caption.
@@ -43,6 +50,7 @@ def retrieval_recall(
         on: a set of the world, a file of captions, or a data set of them; see galleries.py.
         limit: how many pictures at most; 1,000 of the world, or all otherwise.
         batch_size: pairs read at once; no result depends on it.
+        precision: of matrix products; half of it is faster on GPUs and changes scores a little.
         progress: told (pictures done, of how many).
 
     Returns:
@@ -67,7 +75,9 @@ def retrieval_recall(
     head, judge = _ranked_by(bundle)
     gallery = gallery_of(on, limit=limit)
     begun = time.perf_counter()
-    scores = gallery_scores(bundle, gallery, judge=judge, batch_size=batch_size, progress=progress)
+    scores = gallery_scores(
+        bundle, gallery, judge=judge, batch_size=batch_size, precision=precision, progress=progress
+    )
     seconds = time.perf_counter() - begun
     owners = torch.tensor(gallery.owners)
     own = ownership(owners, pictures=len(gallery.pictures))
@@ -112,19 +122,21 @@ def gallery_scores(
     *,
     judge: Judge | None,
     batch_size: int = 64,
+    precision: Precision = "float32",
     progress: Progress | None = None,
 ) -> Float[Tensor, "images texts"]:
     """The score of every picture with every caption; without a judge, a dual encoder's own."""
     device = next(bundle.model.parameters()).device
 
     def batches() -> Iterator[Placed]:
-        for first in range(0, len(gallery.pictures), HELD):
-            seen = [pixels_of(one, bundle) for one in gallery.pictures[first : first + HELD]]
+        starts = range(0, len(gallery.pictures), HELD)
+        held = [gallery.pictures[first : first + HELD] for first in starts]
+        for first, seen in zip(starts, levels_ahead(bundle, held), strict=True):
             for rows in of_one_size([tuple(one.shape) for one in seen], most=batch_size):
-                yield [first + row for row in rows], stack([seen[row] for row in rows]).to(device)
+                yield [first + row for row in rows], image_of([seen[row] for row in rows], bundle)
 
     text = bundle.tokenizer.encode(gallery.captions).batch.to(device)
-    with evaluating(bundle.model):
+    with evaluating(bundle.model, precision=precision):
         if judge is None:
             scores = torch.zeros(len(gallery.pictures), len(gallery.captions))
             for rows, image in batches():

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from itertools import count, cycle, islice
 from pathlib import Path
 
+from PIL import Image
+
 from vilt_core.data.examples import (
     CaptionExample,
     DataSet,
     QuestionExample,
     StoredImage,
 )
+from vilt_core.data.image import open_image
 from vilt_core.data.jsonl import read_captions
 from vilt_core.evaluation.answers import answer_kind, answer_scores, to_the_letter
 from vilt_core.evaluation.sets import (
@@ -42,6 +45,16 @@ WORLD_QUESTIONS, WORLD_PAIRS, WORLD_CAPTIONS = 4000, 4000, 1000  # where no limi
 
 Picture = Scene | StoredImage | Path
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in fractions of the picture's sides
+
+
+def decoded(picture: StoredImage | Path) -> Image.Image:
+    """A picture of a file or a shard, RGB and upright.
+
+    Raises:
+        ValueError: missing or damaged; the sentence names it.
+        OSError: a shard is gone.
+    """
+    return open_image(picture) if isinstance(picture, Path) else picture.open()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,13 @@ from torch import Tensor
 
 from vilt_core.config import DetectorConfig
 from vilt_core.interop.bundle import Sight
-from vilt_core.interop.folders import SHIPPED, json_text, read_object, write_together
+from vilt_core.interop.folders import (
+    SHIPPED,
+    check_whole,
+    json_text,
+    read_object,
+    write_together,
+)
 from vilt_core.interop.settings import read_config
 from vilt_core.interop.weights import check, read_safetensors
 from vilt_core.layers.detector import Detector
@@ -55,8 +61,10 @@ def load_detector(folder: Path) -> tuple[DetectorConfig, Detector]:
     """Read a detector that ``save_detector`` wrote, strictly; it is frozen.
 
     Raises:
-        ValueError: One sentence that says what is missing, truncated or does not fit.
+        ValueError: One sentence that says what is missing, truncated or does not fit, or that the
+            writing of the folder was cut short.
     """
+    check_whole(folder)
     path = folder / "config.json"
     described = read_object(path)
     if described.get("format") != FORMAT or not isinstance(described.get("config"), dict):

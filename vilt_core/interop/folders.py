@@ -1,19 +1,26 @@
 """Folders of several files that belong together: written whole or not at all, read with care."""
 
+import filecmp
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+UNFINISHED = "unfinished.json"  # lies in a folder while files of it are swapped: which ones
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "models"
 
 
 def write_together(writers: dict[Path, Callable[[Path], object]]) -> None:
     """Write each file beside its old version; only when all are there, swap them in.
 
+    A file that is as it was is left. Where several differ, a note lies beside them from the first
+    rename to the last (``UNFINISHED``): a process that is killed in between leaves files that are
+    not of one writing, which ``check_whole`` refuses until all of them are written anew.
+
     Raises:
-        OSError: The disk is full or may not be written. The old files are there then.
+        OSError: The disk is full or may not be written. The old files are there then, all of them,
+            or the note says that they are not.
     """
     parts = {path: path.with_name(f"{path.name}.part") for path in writers}
     try:
@@ -21,11 +28,54 @@ def write_together(writers: dict[Path, Callable[[Path], object]]) -> None:
             write(parts[path])
             with parts[path].open("r+b") as file:
                 os.fsync(file.fileno())
-        for path, part in parts.items():
-            part.replace(path)
+        changed = [path for path, part in parts.items() if not _same(path, part)]
+        if len(changed) > 1:
+            _announce(changed)
+        for path in changed:
+            parts[path].replace(path)
+        _strike_out(writers)
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
+
+
+def check_whole(folder: Path) -> None:
+    """Refuse a folder whose files may be of two writings.
+
+    Raises:
+        ValueError: One that is being written, or whose writer was killed before it was done.
+    """
+    if (folder / UNFINISHED).is_file():
+        raise ValueError(
+            f"{folder} is being written, or its writing was cut short, so that its files may be of "
+            "two models: wait, or write it again"
+        )
+
+
+def _same(path: Path, part: Path) -> bool:
+    return path.is_file() and filecmp.cmp(path, part, shallow=False)
+
+
+def _announce(changed: Sequence[Path]) -> None:
+    """Leave a note, whole or not at all, of which files are about to change."""
+    for folder in {path.parent for path in changed}:
+        note = folder / UNFINISHED
+        part = note.with_name(f"{note.name}.part")
+        try:
+            part.write_text(json.dumps([path.name for path in changed if path.parent == folder]))
+            part.replace(note)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _strike_out(written: Iterable[Path]) -> None:
+    """Take away the notes of files all of which are written by now."""
+    names: dict[Path, set[str]] = {}
+    for path in written:
+        names.setdefault(path.parent / UNFINISHED, set()).add(path.name)
+    for note, known in names.items():
+        if note.is_file() and set(json.loads(note.read_text())) <= known:
+            note.unlink()
 
 
 def check_place(path: str | os.PathLike[str]) -> None:

@@ -28,7 +28,13 @@ from vilt_core.interop.described import (
     read_own,
     read_processing,
 )
-from vilt_core.interop.folders import is_folder, json_text, read_object, write_together
+from vilt_core.interop.folders import (
+    check_whole,
+    is_folder,
+    json_text,
+    read_object,
+    write_together,
+)
 from vilt_core.interop.renames import HEADS, NO_PARAMETERS, Classifier, inwards, outwards, tasks_in
 from vilt_core.interop.weights import State, adopt, check, check_scale, read_weights, without_values
 from vilt_core.models.vilt import Vilt
@@ -165,6 +171,7 @@ def _folder_of(
 
 
 def _described(folder: Path) -> dict:
+    check_whole(folder)
     path = folder / "config.json"
     if not path.is_file():
         raise ValueError(f"expected a model of transformers with a config.json at {folder}")

@@ -13,7 +13,7 @@ from vilt_core.data.image import Processing
 from vilt_core.data.text import Tokenizer
 from vilt_core.interop.bundle import Bundle, Sight, processing_of
 from vilt_core.interop.detectors import give_sight
-from vilt_core.interop.folders import json_text, read_object, write_together
+from vilt_core.interop.folders import check_whole, json_text, read_object, write_together
 from vilt_core.interop.rounding import rounded, unrounded
 from vilt_core.interop.settings import read_config
 from vilt_core.interop.weights import (
@@ -92,9 +92,11 @@ def load_folder(folder: str | Path) -> Bundle:
     """Read a model that ``save_folder`` wrote, strictly.
 
     Raises:
-        ValueError: One sentence that says what is missing, truncated or does not fit.
+        ValueError: One sentence that says what is missing, truncated or does not fit, or that the
+            writing of the folder was cut short.
     """
     folder = Path(folder)
+    check_whole(folder)
     described = _described(folder / "config.json")
     kind = MODELS[described.get("model", "vilt")]
     config = read_config(kind.config, described["config"], folder / "config.json")

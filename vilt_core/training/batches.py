@@ -7,14 +7,14 @@ or on where the run was resumed.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from vilt_core.data.image import stack
+from vilt_core.data.image import HALF, ImageBytes, brightness, stack, stack_levels
 from vilt_core.objectives import asked_differences
 from vilt_core.objectives.mlm import IGNORED
 from vilt_core.types import ImageBatch, TextBatch
@@ -26,14 +26,19 @@ OBJECTIVES: tuple[str, ...] = (
 )  # fmt: skip
 NOT_ASKED = -1  # of matching, where a row serves another objective
 
+# Bytes, or where a picture is none (a blend of two) floats as a model reads them.
+Pixels = UInt8[Tensor, "3 _height _width"] | Float[Tensor, "3 _height _width"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One picture with its text, or its texts, and whatever truth is known of them."""
 
-    pixels: Float[Tensor, "3 height width"]
+    pixels: Pixels
     texts: tuple[Int[Tensor, " _l"], ...] = ()  # token ids; several where one is to be chosen
-    second: Float[Tensor, "3 _height _width"] | None = None  # the right picture of NLVR2
+    second: Pixels | None = None  # the right picture of NLVR2, of a size of its own
+    mean: tuple[float, float, float] = HALF  # what normalises bytes, the same in all rows
+    std: tuple[float, float, float] = HALF
     masked: Int[Tensor, " _l"] | None = None  # labels of masked language modelling
     matched: int = NOT_ASKED  # 1 matches, 0 does not
     answer: int | None = None  # index of the one true answer
@@ -57,15 +62,13 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """What one training step sees. An objective runs where its truth is given."""
+class Told:
+    """What a batch says beside its pictures. An objective runs where its truth is given."""
 
     # "patches", "captions", "pairs", "questions", "statements", "ranking", "referring", "choices"
     kind: str
-    image: ImageBatch
     # Of choices and of ranking several a picture, of ranking the true one first.
     text: TextBatch | None = None
-    second: ImageBatch | None = None
     masked: Int[Tensor, "b l"] | None = None
     matched: Int[Tensor, " b"] | None = None
     answers: Int[Tensor, " b"] | None = None
@@ -87,9 +90,25 @@ class Batch:
     broken: tuple[str, ...] = ()
 
     def to(self, device) -> "Batch":
-        """Copy to a device."""
+        """Copy to a device, where pictures that waited are normalised."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{k: v.to(device) for k, v in parts.items() if hasattr(v, "to")})
+        return Batch(**{k: v.to(device) if hasattr(v, "to") else v for k, v in parts.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch(Told):
+    """What one training step sees."""
+
+    image: ImageBatch
+    second: ImageBatch | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting(Told):
+    """The same while it waits for its step: pictures in bytes, where they can be, are smaller."""
+
+    image: ImageBatch | ImageBytes
+    second: ImageBatch | ImageBytes | None = None
 
 
 @runtime_checkable
@@ -106,7 +125,18 @@ class Source(Protocol):
 
 
 def collate(kind: str, rows: Sequence[Row], *, pad: int) -> Batch:
-    """Rows side by side, texts and pictures padded to the largest.
+    """Rows side by side as a model reads them, texts and pictures padded to the largest.
+
+    Args:
+        kind: of the batch.
+        rows: at least one, all with the same truths.
+        pad: the token id that fills up texts.
+    """
+    return side_by_side(kind, rows, pad=pad).to("cpu")
+
+
+def side_by_side(kind: str, rows: Sequence[Row], *, pad: int) -> Waiting:
+    """The same rows for a while: ``to`` makes of them what ``collate`` does, on any device.
 
     Args:
         kind: of the batch.
@@ -119,11 +149,12 @@ def collate(kind: str, rows: Sequence[Row], *, pad: int) -> Batch:
         ids = _padded(texts, fill=pad)
         lengths = torch.tensor([len(one) for one in texts])
         text = TextBatch(ids=ids, mask=torch.arange(ids.shape[1]) < lengths[:, None])
-    return Batch(
+    right = [row.second for row in rows if row.second is not None]
+    return Waiting(
         kind=kind,
-        image=stack([row.pixels for row in rows]),
+        image=_pictures([row.pixels for row in rows], rows[0]),
         text=text,
-        second=_pictures([row.second for row in rows]),
+        second=_pictures(right, rows[0]) if right else None,
         masked=_joined([row.masked for row in rows], fill=IGNORED),
         matched=_numbers([row.matched for row in rows]) if kind == "captions" else None,
         answers=_numbers([row.answer for row in rows]),
@@ -146,14 +177,24 @@ def collate(kind: str, rows: Sequence[Row], *, pad: int) -> Batch:
     )
 
 
-def matching_rows(batch: Batch) -> Bool[Tensor, " b"]:
+def floats(
+    picture: Pixels,
+    *,
+    mean: tuple[float, float, float] = HALF,
+    std: tuple[float, float, float] = HALF,
+) -> Float[Tensor, "3 _height _width"]:
+    """A picture as a model reads it, whichever way it is kept."""
+    return picture if picture.dtype != torch.uint8 else brightness(picture, mean=mean, std=std)
+
+
+def matching_rows(batch: Told) -> Bool[Tensor, " b"]:
     """The rows whose matching is asked about."""
     if batch.matched is None:
         raise ValueError(f"expected a batch of captions, got one of {batch.kind}")
     return batch.matched != NOT_ASKED
 
 
-def counts(batch: Batch) -> dict[str, int]:
+def counts(batch: Batch | Waiting) -> dict[str, int]:
     """Over how many things each objective of this batch takes its mean.
 
     Known before the forward pass, so that parts of a global batch can be weighted as if they were
@@ -215,6 +256,9 @@ def _numbers(values: Sequence[int | None]) -> Tensor | None:
     return torch.tensor(given) if given else None
 
 
-def _pictures(values: Sequence[Tensor | None]) -> ImageBatch | None:
-    given = [value for value in values if value is not None]
-    return stack(given) if given else None
+def _pictures(pictures: Sequence[Pixels], like: Row) -> ImageBatch | ImageBytes:
+    """In bytes if all are; a model reads the same of either."""
+    levels = {"mean": like.mean, "std": like.std}
+    if all(picture.dtype == torch.uint8 for picture in pictures):
+        return stack_levels(pictures, **levels)
+    return stack([floats(picture, **levels) for picture in pictures])

@@ -1,4 +1,4 @@
-"""What one device has to compute and to hold for one step of a stage.
+"""What one device computes and holds for one step of a stage, and what waits for it in memory.
 
 FLOPs are those of forward and backward, counted by torch on the model without its values. Texts and
 pictures count as the longest and largest there are, for the batches of a GPU are padded to about
@@ -15,6 +15,7 @@ from vilt_core.evaluation.cost import count_flops
 from vilt_core.interop.weights import without_values
 from vilt_core.models.vilt import Vilt
 from vilt_core.training.batches import Batch
+from vilt_core.training.loading import parts_held
 from vilt_core.training.paper import most_patches
 from vilt_core.training.stages import Stage
 from vilt_core.training.step import losses
@@ -100,8 +101,7 @@ def memory(
     if sharded:
         kept, whole = -(-total // devices), total - (len(model.encoder.blocks) - 1) * block
     matrices = sum(p.numel() for p in model.parameters() if p.ndim >= 2)
-    rows = examples * passes(stage)
-    pictures = examples if stage.mix.keys() == {"ranking"} else rows
+    rows, pictures = examples * passes(stage), examples * _pictures(stage)
     height, width = _largest(sizes)
     return Memory(
         parameters=4 * (kept + whole) + 2 * matrices,
@@ -110,6 +110,28 @@ def memory(
         activations=rows * activation_bytes(sizes, checkpointing=checkpointing)
         + 6 * pictures * 3 * height * width,  # pixels in float32 and bfloat16
     )
+
+
+def waiting_bytes(
+    sizes: ViltConfig, *, stage: Stage, examples: int, accumulate: int, workers: int
+) -> int:
+    """What the pictures that wait take of main memory, for one device.
+
+    Of every pixel three bytes and one of the mask of what is no padding; where pairs are mixed, so
+    that a picture may be none of bytes, three floats. Texts, less than a thousandth of that, are
+    left out; so is what each of the processes takes for itself.
+
+    Args:
+        sizes: of the model.
+        stage: what is asked.
+        examples: of a part.
+        accumulate: parts of a step.
+        workers: processes that prepare parts.
+    """
+    height, width = _largest(sizes)
+    a_pixel = 1 + 3 * (4 if stage.mixgen else 1)
+    part = examples * _pictures(stage) * height * width * a_pixel
+    return parts_held(accumulate=accumulate, workers=workers) * part
 
 
 def activation_bytes(sizes: ViltConfig, *, checkpointing: bool = False) -> int:
@@ -161,6 +183,11 @@ def _pair(model: Vilt, stage: Stage) -> torch.Tensor:
 def _texts(sizes: ViltConfig, count: int) -> TextBatch:
     ids = torch.zeros(count, sizes.max_text_tokens, dtype=torch.long, device="meta")
     return TextBatch(ids=ids, mask=torch.ones_like(ids, dtype=torch.bool))
+
+
+def _pictures(stage: Stage) -> int:
+    """Of one example of a batch; of ranking one, however many texts it is read with."""
+    return 1 if stage.mix.keys() == {"ranking"} else passes(stage)
 
 
 def _picture(sizes: ViltConfig) -> ImageBatch:

@@ -31,6 +31,7 @@ from vilt_core.training.checkpoint import (
     write_run,
 )
 from vilt_core.training.engine import step_seed
+from vilt_core.training.keeper import check_steps
 from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
 from vilt_core.training.stages import Stage
 from vilt_core.types import ImageBatch
@@ -97,7 +98,8 @@ def train_detector(
 
     Raises:
         TrainingStopped: A loss that is not finite, a full disk.
-        ValueError: A damaged state in ``folder``, or one of another run.
+        ValueError: A damaged state in ``folder``, one of another run or of a finished one of
+            another length, or a detector without the run that made it.
     """
     config = config or detector_mini()
     detector = fresh_detector(config, seed=seed).to(checked_device(device))
@@ -107,15 +109,18 @@ def train_detector(
     )
     path = folder / "run.pt"
     first, begun = 0, time.monotonic()
-    if (state := load_run(path)) is not None:
+    if (state := load_run(path)) is None:
+        _check_free(folder / "model")
+    else:
         if state["lesson"] != lesson:
             raise ValueError(
                 f"{path} was begun with other settings: go on with the same command, or train "
                 "into another folder"
             )
+        check_steps(state, (stage,), folder)
         detector.load_state_dict(state["model"])
         take_up_optimizer(optimizer, detector, state["optimizer"])
-        first, begun = state["step"], begun - state["seconds"]
+        first, begun = state["noted"], begun - state["seconds"]
     detector.train()
     for step in range(first, stage.steps):
         rate = learning_rate(stage, step)
@@ -128,10 +133,17 @@ def train_detector(
                 f"the loss or the gradient of step {step + 1} is not finite; the last good state "
                 f"is {path if path.is_file() else 'none'}"
             )
-        due = step + 1 == stage.steps or (step + 1) % save_every == 0
+        last = step + 1 == stage.steps
+        due = last or (step + 1) % save_every == 0
         seconds = time.monotonic() - begun
         if due:
-            progress = Progress(stage=0, step=step + 1, seconds=seconds, noted=0, lesson=lesson)
+            progress = Progress(
+                stage=int(last),
+                step=0 if last else step + 1,
+                seconds=seconds,
+                noted=step + 1,
+                lesson=lesson,
+            )
             kept = run_state(detector, optimizer, progress)
             try:
                 save_detector(config, kept["model"], folder / "model", dtype=torch.float16)
@@ -145,6 +157,15 @@ def train_detector(
             learning_rate=rate,
             seconds=seconds,
             saved=due,
+        )
+
+
+def _check_free(folder: Path) -> None:
+    """Refuse to write over a detector that nothing says how to go on with."""
+    if (folder / "config.json").exists():
+        raise ValueError(
+            f"{folder} holds a detector, and there is no run beside it to go on with: train into "
+            "another folder (--to), or move it away"
         )
 
 

@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from vilt_core.data.augmentation import draw_masked_patches, mixgen, rand_augment
 from vilt_core.data.examples import (
@@ -20,17 +18,15 @@ from vilt_core.data.examples import (
     StoredImage,
     Uncaptioned,
 )
-from vilt_core.data.image import HALF, Processing, to_pixels
+from vilt_core.data.image import HALF, Processing, to_levels
 from vilt_core.data.sequences import caption_counts, part_of
 from vilt_core.data.text import Tokenizer, mask_words
 from vilt_core.evaluation.answers import comparison, soft_targets
 from vilt_core.objectives.mlm import IGNORED
-from vilt_core.training.batches import Row
+from vilt_core.training.batches import Pixels, Row, floats
 from vilt_core.training.stages import Stage, drawn
 
 ATTEMPTS = 20  # pictures tried in place of one that cannot be read
-
-Pixels = Float[Tensor, "3 height width"]
 
 
 class Place(NamedTuple):
@@ -144,6 +140,8 @@ class ExampleRows:
                 broken += [] if isinstance(error, Uncaptioned) else [why]
                 at = draw.randrange(total)
             else:
+                to = self.reading.processing
+                rows = [replace(row, mean=to.mean, std=to.std) for row in rows]
                 return [replace(rows[0], broken=tuple(broken)), *rows[1:]]
         raise ValueError(f"none of {ATTEMPTS} pictures could be read, the last: {why}")
 
@@ -253,15 +251,18 @@ class ExampleRows:
             return pixels, text
         other = self._any("captions", draw, range(len(self.data["captions"].examples)))
         drawn_in = self._pixels(other.image, draw), draw.choice(other.captions)
-        return mixgen((pixels, text), drawn_in)
+        to = self.reading.processing
+        first, second = (
+            (floats(picture, mean=to.mean, std=to.std), said)
+            for picture, said in ((pixels, text), drawn_in)
+        )
+        return mixgen(first, second)
 
     def _pixels(self, image: StoredImage, draw: random.Random) -> Pixels:
         to, opened = self.reading.processing, image.open()
         if self.stage.augment:
             opened = rand_augment(opened, draw)
-        return to_pixels(
-            opened, size=to.size, patch_size=to.patch_size, mean=to.mean, std=to.std, crop=to.crop
-        )
+        return to_levels(opened, size=to.size, patch_size=to.patch_size, crop=to.crop)
 
     def _sampled(self, row: Row, draw: random.Random, *, predict: bool) -> Row:
         """The row with the patches that are read, of which some are to be predicted."""

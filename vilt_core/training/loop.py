@@ -1,8 +1,7 @@
 """The training loop: a straight line that yields one record a step and prints nothing."""
 
 import math
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +13,13 @@ from vilt_core.data.text import Tokenizer
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.detectors import give_sight
 from vilt_core.models import of_config
-from vilt_core.training.batches import OBJECTIVES, Batch, Source, counts
+from vilt_core.training.batches import OBJECTIVES, Source, Waiting, counts
 from vilt_core.training.checkpoint import first_values, load_run, take_up_optimizer
 from vilt_core.training.engine import Engine, Settings, step_seed
 from vilt_core.training.examples import ExampleRows, Reading
 from vilt_core.training.growth import grow
 from vilt_core.training.keeper import Keeper, lesson_of
-from vilt_core.training.loading import Failure, StepBatches, load
+from vilt_core.training.loading import Failure, Feed, Parts, Share
 from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
 from vilt_core.training.stages import Recipe, Stage
 from vilt_core.training.step import TrainingStep
@@ -166,7 +165,7 @@ def _stages(
             stage,
             module=module,
             optimizer=optimizer,
-            batches=StepBatches(
+            parts=Parts(
                 source,
                 own=engine.own_parts(stage.batch_size),
                 pad=bundle.tokenizer.pad,
@@ -213,7 +212,7 @@ def _stage(
     *,
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
-    batches: StepBatches,
+    parts: Parts,
     engine: Engine,
     keeper: Keeper,
     place: int,
@@ -222,28 +221,26 @@ def _stage(
     stop: Callable[[int], bool] | None,
 ) -> Generator[Record, None, bool]:
     """The steps of one stage, ``before`` which there were others; whether its end was reached."""
-    waiting = time.monotonic()
-    for step, parts in enumerate(load(batches, workers=engine.settings.workers), batches.first):
-        waited = time.monotonic() - waiting
+    feed = Feed(parts, workers=engine.settings.workers)
+    for step in range(parts.first, parts.steps):
+        share = feed.step()
         with keeper.together():
-            totals = engine.everybodys(_told(parts))
-        if isinstance(parts, Failure) or totals["failed"]:
-            reason = parts.reason if isinstance(parts, Failure) else "another process has no batch"
+            totals = engine.everybodys(_told(share))
+        if isinstance(share, Failure) or totals["failed"]:
+            reason = share.reason if isinstance(share, Failure) else "another process has no batch"
             raise keeper.stopped(f"no batch for step {step + 1} of {stage.name}: {reason}")
         keeper.look_at(totals)
         rate = learning_rate(stage, step)
         set_rate(optimizer, rate)
         with keeper.together(), engine.own_chance():
             torch.manual_seed(step_seed(seed, stage.name, step, engine.rank))  # dropout's
-            found, norm = update(module, parts, stage=stage, totals=totals, engine=engine)
+            found, norm = update(module, feed.parts(), stage=stage, totals=totals, engine=engine)
         if not all(map(math.isfinite, (norm, *found.values()))):
             raise keeper.stopped(
                 f"the loss or the gradient of step {step + 1} of {stage.name} is not finite"
             )
         optimizer.step()
-        broken = tuple(name for part in parts for name in part.broken)
-        if totals["broken"]:
-            broken = engine.everybodys_names(broken)
+        broken = engine.everybodys_names(share.broken) if totals["broken"] else ()
         last = step + 1 == stage.steps
         halted = stop is not None and stop(before + step + 1)
         due = last or halted or (step + 1) % engine.settings.save_every == 0
@@ -252,12 +249,12 @@ def _stage(
             stage=stage.name,
             step=step + 1,
             steps=stage.steps,
-            kind=parts[0].kind,
+            kind=share.kind,
             losses=found,
             gradient_norm=norm,
             learning_rate=rate,
             seconds=keeper.seconds,
-            waited=waited,
+            waited=share.waited,
             saved=due,
             broken=broken,
         )
@@ -273,13 +270,12 @@ def _stage(
         yield record
         if halted and not last:
             return False
-        waiting = time.monotonic()
     return True
 
 
 def update(
     module: nn.Module,
-    parts: Sequence[Batch],
+    parts: Iterable[Waiting],
     *,
     stage: Stage,
     totals: Mapping[str, float],
@@ -296,7 +292,7 @@ def update(
         shares = {name: own / max(totals[name], 1.0) for name, own in counts(part).items()}
         # Processes average their gradients; the parts are to be added up.
         summed = {name: share * engine.processes for name, share in shares.items()}
-        with engine.waiting(module, last=at + 1 == len(parts)):
+        with engine.waiting(module, last=at + 1 == engine.settings.accumulate):
             with engine.autocast():
                 total, losses = module(part.to(engine.device), summed)
             total.backward()
@@ -307,17 +303,13 @@ def update(
     return engine.everybodys(found), norm
 
 
-def _told(parts: Sequence[Batch] | Failure) -> dict[str, float]:
+def _told(share: Share | Failure) -> dict[str, float]:
     """What a process tells the others of its share of a step."""
     told = dict.fromkeys((*OBJECTIVES, "failed", "broken", "pictures"), 0.0)
-    if isinstance(parts, Failure):
+    if isinstance(share, Failure):
         return told | {"failed": 1.0}
-    for part in parts:
-        for name, count in counts(part).items():
-            told[name] += count
-        told["broken"] += len(part.broken)
-        told["pictures"] += len(part.image.pixels) + len(part.broken)
-    return told
+    counted = {"broken": len(share.broken), "pictures": share.pictures}
+    return told | {name: float(count) for name, count in (share.counts | counted).items()}
 
 
 def _take_up(state: dict, bundle: Bundle, folder: Path) -> None:

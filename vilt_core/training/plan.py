@@ -12,7 +12,9 @@ from vilt_core.training.demand import (
     passes,
     patches_read,
     sequence,
+    waiting_bytes,
 )
+from vilt_core.training.loading import parts_held
 from vilt_core.training.paper import PaperRecipe
 
 # Dense FLOPs a second in bfloat16, of the V100, which has none, in float16: data sheets of SXM.
@@ -38,6 +40,8 @@ class Plan:
     flops_a_step: int
     devices: int
     accumulate: int
+    workers: int  # of each device
+    waiting: int  # bytes of main memory, of each device, in which pictures wait
     gpu: str
     utilisation: float
     utilisation_source: str
@@ -68,6 +72,7 @@ def plan(
     gpu: str = "A100",
     utilisation: tuple[float, str] = (ASSUMED_UTILISATION, "assumed"),
     accumulate: int = 1,
+    workers: int = 1,
     checkpointing: bool = False,
     sharded: bool = False,
 ) -> Plan:
@@ -80,6 +85,7 @@ def plan(
         gpu: which, of PEAKS.
         utilisation: share of the peak that is reached, and how that is known.
         accumulate: parts in which each device takes its share of a batch.
+        workers: processes that prepare them, for each device.
         checkpointing: see ``Settings``.
         sharded: see ``Settings``.
 
@@ -115,6 +121,10 @@ def plan(
         flops_a_step=stage.batch_size * example_flops(stage, sizes, checkpointing=checkpointing),
         devices=devices,
         accumulate=accumulate,
+        workers=workers,
+        waiting=waiting_bytes(
+            sizes, stage=stage, examples=each, accumulate=accumulate, workers=workers
+        ),
         gpu=gpu,
         utilisation=share,
         utilisation_source=source,
@@ -161,6 +171,9 @@ def render(found: Plan) -> str:
         f"time     {found.days:.2f} days, {24 * found.days:.1f} hours: {found.devices} x "
         f"{found.gpu} at {found.utilisation:.0%} of {peak:.0f} TFLOP/s "
         f"({found.utilisation_source})",
+        f"host     {_giga(found.waiting)} GB of main memory for each device: at most "
+        f"{parts_held(accumulate=found.accumulate, workers=found.workers)} parts of {each:,} "
+        f"examples wait there, with --accumulate {found.accumulate} and --workers {found.workers}",
         f"memory   of one device, {each:,} examples at a time, GB:",
         f"  {'':26}{'weights':>10}{'gradients':>12}{'AdamW':>8}{'activations':>14}{'all':>8}",
     ]

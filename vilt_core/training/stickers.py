@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 
 from vilt_core.data.augmentation import draw_masked_patches, rand_augment
-from vilt_core.data.image import normalise
+from vilt_core.data.image import channels_first
 from vilt_core.data.text import EncodedText, Tokenizer, mask_words
 from vilt_core.evaluation.alignment import noun_tokens
 from vilt_core.objectives.mlm import IGNORED
@@ -51,7 +51,7 @@ Draw = Callable[[], float]  # numbers in [0, 1): the only source of chance
 class Shown:
     """A scene as a model is shown it, with the truth of the patches that are read."""
 
-    pixels: Float[Tensor, "3 height width"]
+    pixels: UInt8[Tensor, "3 height width"]
     kept: Bool[Tensor, "rows columns"] | None  # which these are; None: all
     patches: Int[Tensor, " n"]  # their classes, IGNORED where unclear
     owners: Int[Tensor, " n"]  # the object that each shows, or -1
@@ -310,7 +310,7 @@ class StickerRows:
             patches, owners = patches[read], owners[read]
             kept = torch.from_numpy(read).reshape(self.grid, self.grid)
         return Shown(
-            pixels=normalise(pixels),
+            pixels=channels_first(pixels),
             kept=kept,
             patches=torch.from_numpy(patches),
             owners=torch.from_numpy(owners),
