@@ -14,6 +14,7 @@ from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
 from app.services import Key
+from vilt_core.viz import meeting
 
 INTRODUCTION = """
 <div class="lab-intro"><h2>Where do models spend it?</h2><p>A model of pictures and sentences embeds
@@ -81,7 +82,7 @@ def watched(
     image: str | None, text: str, question: str, key: Key | None, first: str, second: str
 ) -> Iterator[tuple[str, Any]]:
     """What became of a picture and a sentence in two models; or why nothing, in one sentence."""
-    passings, answers = [], []
+    passings, meetings, answers = [], [], []
     try:
         names = [name for name in (first, second) if name]
         for done, name in enumerate(names):
@@ -94,10 +95,11 @@ def watched(
                         yield bar, gr.skip()
                     else:
                         passings.append(passing)
+            meetings.append(comparison.met(image, text, key, name))
             answers.append(comparison.answered(image, question, key, name))
         regions = any(one.facts.sees == "regions" for one in passings)
         stages = comparison.detected(image, key) if regions else ()
-        yield "", comparison.drawn(passings, text, answers, stages)
+        yield "", comparison.drawn(passings, text, answers, stages, meetings)
     except ValueError as error:
         yield progress.note(sentence(error), trouble=True), gr.skip()
 
@@ -174,7 +176,12 @@ def build(tab: gr.Tab, place: Place) -> None:
             halt = gr.Button("Stop", visible=False, elem_id="stop-watching")
         with gr.Column(min_width=320):
             status = plain.html(elem_id="watching")
-            view = gr.HTML(_WAITING, js_on_load=None, apply_default_css=False, elem_id="passage")
+            view = gr.HTML(
+                _WAITING,
+                js_on_load=f"{meeting.script()}meetingView(element);",
+                apply_default_css=False,
+                elem_id="passage",
+            )
     plain.heading(
         "What the small ones learned",
         "The same scenes, words and steps for all but vilt-mini, which learned longer and by more. "
