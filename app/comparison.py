@@ -39,20 +39,6 @@ HEADERS = (
     "paper ", "ms", "ms, paper",
 )  # fmt: skip
 TYPES = ("str", "number", "str", "str", "str", *("number",) * 6)
-LEARNED = SHIPPED.parents[1] / "docs"  # where ``vilt_core compare`` leaves comparison.json
-LEARNED_HEADERS = {  # what each column is called in the comparison
-    "Small model": "",
-    "Kind": "",
-    "Steps": "",
-    "Questions, %": "questions",
-    "Two pictures, %": "statements on two pictures",
-    "Picture of a caption, %": "scene of a caption, first 1",
-    "Caption of a picture, %": "caption of a scene, first 1",
-    "Matched, %": "matched or not",
-    "GFLOPs": "",
-    "ms": "",
-}
-LEARNED_TYPES = ("str", "str", *("number",) * 8)
 _BEAT = 0.5  # seconds between two chances to stop
 NOTES = {"regions": "A detector of random weights finds nothing: its boxes are anybody's guess."}
 
@@ -241,31 +227,6 @@ def _row(
         theirs = (row.tokens, row.parameters, row.gflops, row.milliseconds)
     pairs = [number for both in zip(measured, theirs[1:], strict=True) for number in both]
     return [title, int(date[:4]), kind, tokens, theirs[0], *pairs]
-
-
-@lru_cache(maxsize=1)
-def learned() -> list[list[Any]]:
-    """What the small models that ship answer on scenes of the test; under ``LEARNED_HEADERS``.
-
-    First comes what is had without looking. Nothing where nobody has compared them.
-    """
-    from vilt_core.bench.comparison import in_order, read_comparison
-    from vilt_core.bench.comparison_page import scores, without_looking
-    from vilt_core.evaluation.papers import FACTS
-
-    found = read_comparison(LEARNED)
-    asked = [said for said in LEARNED_HEADERS.values() if said]
-
-    def shares(told: dict[str, float | None]) -> list[float | str]:
-        values = (told[said] for said in asked)
-        return ["" if value is None else round(100 * value, 1) for value in values]
-
-    rows = [["Without looking", "", "", *shares(without_looking(found)), "", ""]] if found else []
-    for one in in_order(found):
-        total, kind = one["cost"]["total"], f"({FACTS[one['family']].kind})"
-        cost = [round(total["flops"] / 1e9, 2), round(total["milliseconds"], 1)]
-        rows.append([one["model"], kind, one["steps"] or "", *shares(scores(one)), *cost])
-    return rows
 
 
 def differences(found: Found) -> list[tuple[str, str]]:

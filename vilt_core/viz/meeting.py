@@ -52,7 +52,7 @@ def dot_product(
     """
     products = text * image
     strips = "".join(
-        f"<figure><figcaption>{escape(name)}</figcaption>{_strip(values, name)}</figure>"
+        f'<div><p class="vp-fine">{escape(name)}</p>{_strip(values, name)}</div>'
         for name, values in (
             ("the sentence, one vector", text),
             ("the picture, one vector", image),
