@@ -1,12 +1,12 @@
-"""The table of what the small models that ship learned: scores, questions by type, or costs."""
+"""The table of what the small models that ship learned, one set of columns at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-View = Literal["Scores", "Question types", "Cost"]
-VIEWS: tuple[View, ...] = ("Scores", "Question types", "Cost")
+View = Literal["Scores", "Question types", "Pointing", "Cost"]
+VIEWS: tuple[View, ...] = ("Scores", "Question types", "Pointing", "Cost")
 FOLDER = Path(__file__).resolve().parents[1] / "docs"  # where ``compare`` leaves comparison.json
 FIRST = ("Small model", "Kind")
 COLUMNS: dict[View, dict[str, str]] = {  # what each column is called in the comparison
@@ -17,9 +17,6 @@ COLUMNS: dict[View, dict[str, str]] = {  # what each column is called in the com
         "Caption of a picture, %": "caption of a scene, first 1",
         "Matched, %": "matched or not",
         "One word changed, %": "one word changed",
-        "Pointing by attention, %": "pointing by attention",
-        "Pointing by transport, %": "pointing by transport",
-        "Pointing by chance, %": "pointing by chance",
     },
     "Question types": {
         "Existence, %": "existence",
@@ -30,6 +27,11 @@ COLUMNS: dict[View, dict[str, str]] = {  # what each column is called in the com
         "Spatial, %": "spatial",
         "Comparison, %": "comparison",
         "Logic, %": "logic",
+    },
+    "Pointing": {
+        "Pointing by attention, %": "pointing by attention",
+        "Pointing by transport, %": "pointing by transport",
+        "Pointing by chance, %": "pointing by chance",
     },
     "Cost": {
         "Steps": "steps",
@@ -83,15 +85,16 @@ def table(view: View) -> list[list[Any]]:
     read: dict[View, Reader] = {
         "Scores": scores,
         "Question types": type_scores,
+        "Pointing": scores,
         "Cost": lambda one: {"steps": one["steps"], **expenses(one)},
     }
     guessed: dict[View, Reader] = {
         "Scores": without_looking,
         "Question types": types_without_looking,
-        "Cost": lambda _: {},
     }
-    known = guessed[view](found) if found else {}
-    rows = [["Without looking", "", *_cells(view, known)]] if known else []
+    rows = []
+    if found and view in guessed:  # of pointing, chance is a column: it depends on the pieces
+        rows.append(["Without looking", "", *_cells(view, guessed[view](found))])
     for one in in_order(found):
         kind = f"({FACTS[one['family']].kind})"
         rows.append([one["model"], kind, *_cells(view, read[view](one))])

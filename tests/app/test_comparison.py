@@ -66,10 +66,20 @@ def test_what_the_small_ones_learned_is_what_was_measured(tmp_path, monkeypatch)
     assert vilt["Matched, %"] == round(100 * measured["matching"], 1)
     assert rows[0][2] < vilt["Questions, %"]
     assert vilt["One word changed, %"] == round(100 * hard, 1)
+    pointed = {row[0]: row for row in learned.table("Pointing")}[vilt["Small model"]]
+    vilt |= dict(zip(learned.headers("Pointing"), pointed, strict=True))
+    assert vilt["Pointing by attention, %"] == round(100 * pointing["attention"], 1)
     assert vilt["Pointing by transport, %"] == round(100 * pointing["transport"], 1)
     assert vilt["Pointing by chance, %"] == round(100 * pointing["chance"], 1)
     monkeypatch.setattr(learned, "FOLDER", tmp_path)
-    assert [learned.table.__wrapped__(view) for view in learned.VIEWS] == [[], [], []]
+    assert [learned.table.__wrapped__(view) for view in learned.VIEWS] == [[]] * len(learned.VIEWS)
+
+
+def test_whose_words_meet_no_piece_of_the_picture_points_at_nothing():
+    rows = {row[0]: row[2:] for row in learned.table("Pointing")}
+    assert "Without looking" not in rows
+    assert rows["vse-mini"] == rows["clip-mini"] == ["", "", ""]
+    assert all(row[2] != "" for name, row in rows.items() if name not in ("vse-mini", "clip-mini"))
 
 
 def test_questions_are_told_by_their_type():

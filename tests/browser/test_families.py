@@ -113,7 +113,11 @@ def test_the_small_models_are_compared_by_scores_types_and_costs(turn):
     page = opened(turn("Compare"))
     headings = page.locator("#learned th")
     expect(headings.filter(has_text="Two pictures, %").first).to_be_attached()
-    for view, column in (("Question types", "Spatial, %"), ("Cost", "MI, ms")):
+    for view, column in (
+        ("Question types", "Spatial, %"),
+        ("Pointing", "Pointing by chance, %"),
+        ("Cost", "MI, ms"),
+    ):
         page.locator("#learned-columns").get_by_text(view).click()
         expect(headings.filter(has_text=column).first).to_be_attached()
         expect(headings.filter(has_text="Two pictures, %")).to_have_count(0)

@@ -107,6 +107,17 @@ def test_cosines_stand_beside_those_that_found():
     ]
 
 
+def test_many_columns_bear_few_numbers():
+    blocks = {("text", "image"): shares(12, 2), ("image", "text"): shares(2, 12)}
+    html = looks(
+        SEEN, blocks, heat=blocks["text", "image"], tokens=list("abcdefghijkl"), boxes=BOXES
+    )
+    (columns,) = re.findall(r'vp-head vp-of-text.*?vp-numbers">(.*?)</div>', html)
+    assert re.findall(r"<small>(\d*)</small>", columns) == [
+        "1", "", "", "", "5", "", "", "", "", "10", "", "",
+    ]  # fmt: skip
+
+
 def test_words_are_text():
     blocks, heat = across()
     html = looks(SEEN, blocks, heat=heat, tokens=("<b>", '"', "c", "d"), boxes=BOXES)

@@ -28,6 +28,7 @@ _SIDES: tuple[Side, ...] = ("text", "image")
 _COLORS = {("text", "text"): TEXT, ("image", "image"): IMAGE}  # the others: where both meet
 _LARGEST = 98  # percentile of the numbers drawn in full colour: a few large ones pale the rest
 _NUMBERED = 20  # tokens of a side that have room for their numbers
+_SIDE_BY_SIDE = 9  # of them that have room beside each other
 _PICTURE = 256  # pixels of the picture under its heat
 
 
@@ -237,7 +238,7 @@ def _matrix(
     }
     heads = "".join(
         f'<div class="vp-head vp-of-{side}"><b>{titles[side]}</b>'
-        f"{_numbers(side, sizes, named)}</div>"
+        f"{_numbers(side, sizes, named, few=sizes[side] > _SIDE_BY_SIDE)}</div>"
         for side in _SIDES
     )
     found = cosines.get("text")
@@ -268,15 +269,19 @@ def _numbers(
     named: _Names,
     *,
     cosines: Float[np.ndarray, " _found"] | None = None,
+    few: bool = False,
 ) -> str:
-    """Of every token of a side where there is room."""
+    """Of the tokens of a side where there is room: of all of them, or a few."""
     if sizes[side] > _NUMBERED:
         return ""
+    numbers = [named.number(side, at) for at in range(sizes[side])]
+    if few:
+        numbers = [said if said == "1" or said[-1] in "05" else "" for said in numbers]
     found = [""] * sizes[side]
     if cosines is not None:
         found = [f"<em>{cosine:.2f}</em>" for cosine in cosines.tolist()]
     cells = "".join(
-        f"<small>{named.number(side, at)}{found[at]}</small>" for at in range(sizes[side])
+        f"<small>{said}{cosine}</small>" for said, cosine in zip(numbers, found, strict=True)
     )
     return f'<div class="vp-numbers">{cells}</div>'
 
