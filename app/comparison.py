@@ -18,13 +18,15 @@ from app.services import Key
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+    from PIL.Image import Image
 
     from vilt_core.bench.families import Step
+    from vilt_core.evaluation.encounter import Encounter, Looks
     from vilt_core.evaluation.families import Size
     from vilt_core.evaluation.passing import Passing
     from vilt_core.layers.detector import Detector
     from vilt_core.predictor import Predictor
-    from vilt_core.viz.passage import Answered, Detected
+    from vilt_core.viz.passage import Answered, Detected, Meeting
 
 _T = TypeVar("_T")
 Found = dict[str, Any]  # what ``python -m vilt_core bench families`` writes
@@ -37,20 +39,6 @@ HEADERS = (
     "paper ", "ms", "ms, paper",
 )  # fmt: skip
 TYPES = ("str", "number", "str", "str", "str", *("number",) * 6)
-LEARNED = SHIPPED.parents[1] / "docs"  # where ``vilt_core compare`` leaves comparison.json
-LEARNED_HEADERS = {  # what each column is called in the comparison
-    "Small model": "",
-    "Kind": "",
-    "Steps": "",
-    "Questions, %": "questions",
-    "Two pictures, %": "statements on two pictures",
-    "Picture of a caption, %": "scene of a caption, first 1",
-    "Caption of a picture, %": "caption of a scene, first 1",
-    "Matched, %": "matched or not",
-    "GFLOPs": "",
-    "ms": "",
-}
-LEARNED_TYPES = ("str", "str", *("number",) * 8)
 _BEAT = 0.5  # seconds between two chances to stop
 NOTES = {"regions": "A detector of random weights finds nothing: its boxes are anybody's guess."}
 
@@ -241,31 +229,6 @@ def _row(
     return [title, int(date[:4]), kind, tokens, theirs[0], *pairs]
 
 
-@lru_cache(maxsize=1)
-def learned() -> list[list[Any]]:
-    """What the small models that ship answer on scenes of the test; under ``LEARNED_HEADERS``.
-
-    First comes what is had without looking. Nothing where nobody has compared them.
-    """
-    from vilt_core.bench.comparison import in_order, read_comparison
-    from vilt_core.bench.comparison_page import scores, without_looking
-    from vilt_core.evaluation.papers import FACTS
-
-    found = read_comparison(LEARNED)
-    asked = [said for said in LEARNED_HEADERS.values() if said]
-
-    def shares(told: dict[str, float | None]) -> list[float | str]:
-        values = (told[said] for said in asked)
-        return ["" if value is None else round(100 * value, 1) for value in values]
-
-    rows = [["Without looking", "", "", *shares(without_looking(found)), "", ""]] if found else []
-    for one in in_order(found):
-        total, kind = one["cost"]["total"], f"({FACTS[one['family']].kind})"
-        cost = [round(total["flops"] / 1e9, 2), round(total["milliseconds"], 1)]
-        rows.append([one["model"], kind, one["steps"] or "", *shares(scores(one)), *cost])
-    return rows
-
-
 def differences(found: Found) -> list[tuple[str, str]]:
     """Why numbers are not the paper's, a sentence a model; and what the detectors cost alone."""
     from vilt_core.evaluation.papers import FACTS
@@ -439,11 +402,89 @@ def answered(
     return tuple(said)
 
 
+def met(image: str | None, sentence: str, key: Key | None, family: str) -> tuple["Meeting", ...]:
+    """How a picture and a sentence meet in the trained small models of a family.
+
+    They are read by themselves, with their attention kept: nothing of this is timed.
+
+    Raises:
+        ValueError: one sentence on what is wrong with the picture or the sentence.
+    """
+    from vilt_core.evaluation.papers import FACTS
+    from vilt_core.viz.passage import Meeting
+
+    noun = {"regions": "regions", "grid": "cells", "patches": "patches"}[FACTS[family].sees]
+    found = []
+    for name in trained().get(family, ()):
+        model = _sister(name)
+        source = services.seen_by_model(image, key, side=model.image_size)
+        meeting = model.meet(source, sentence)
+        found.append(
+            Meeting(
+                by=name,
+                says=_how(meeting.looks),
+                figure=_figure(meeting, model.seen(source), noun=noun),
+                result=_came_of(meeting),
+                longer=bool(found),
+            )
+        )
+    return tuple(found)
+
+
+def _how(looks: "Looks | None") -> list[str]:
+    """What a matrix of looks is of."""
+    if looks is None:
+        return []
+    place = f"{looks.layers} of {looks.layers}, mean over {looks.heads} heads."
+    where = {
+        "joint": f"Layer {place}",
+        "across": f"Meeting {place}",
+        "stacked": "No layer and no parameter: a softmax over cosines.",
+    }[looks.how]
+    return [where, "Each row is one that looks; what it looks at adds up to 100 %."]
+
+
+def _came_of(meeting: "Encounter") -> list[str]:
+    """What a model concludes; of two vectors the figure tells."""
+    if meeting.matched is not None:
+        return [f"Its matching head: {100 * meeting.matched:.1f} % that both belong together."]
+    if meeting.looks is None or meeting.score is None:
+        return []
+    who = {"text": "words", "image": "regions"}
+    said = [
+        f"What {who[side]} found counts {value:.3f}."
+        for side, value in meeting.looks.pooled.items()
+    ]
+    return [*said, f"Their mean is the score: {meeting.score:.3f}."]
+
+
+def _figure(meeting: "Encounter", seen: "Image", *, noun: str) -> str:
+    import numpy as np
+
+    from vilt_core.viz.meeting import dot_product, looks
+
+    if meeting.vectors is not None:
+        found = meeting.vectors
+        return dot_product(found.text, found.image, factor=found.factor)
+    assert meeting.looks is not None
+    return looks(
+        np.asarray(seen),
+        meeting.looks.weights,
+        heat=meeting.looks.heat,
+        tokens=meeting.tokens,
+        grid=meeting.grid,
+        boxes=meeting.boxes,
+        noun=noun,
+        cosines=meeting.looks.found,
+    )
+
+
 def drawn(
     passings: Sequence["Passing"],
     sentence: str,
     answers: Sequence[Sequence["Answered"]] = (),
     stages: Sequence["Detected"] = (),
+    meetings: Sequence[Sequence["Meeting"]] = (),
 ) -> str:
     """What became of the pair in each model, side by side, as HTML.
 
@@ -452,6 +493,7 @@ def drawn(
         sentence: that went through.
         answers: to the question, as ``answered`` gives them, of the same models.
         stages: of the detector, as ``detected`` gives them, for those that read regions.
+        meetings: as ``met`` gives them, of the same models.
     """
     from vilt_core.viz.passage import Lane, passage
 
@@ -471,10 +513,11 @@ def drawn(
             tokens=one.tokens,
             apart=one.facts.kind in ("a", "b") or "streams" in one.facts.meets,
             milliseconds=one.milliseconds,
+            meetings=seen,
             answers=said,
             detected_by=DETECTOR,
             stages=stages if one.facts.sees == "regions" else (),
         )
-        for one, said in zip(passings, answers or nothing, strict=True)
+        for one, said, seen in zip(passings, answers or nothing, meetings or nothing, strict=True)
     ]
     return passage(lanes, words=[tokenizer.token(one) for one in ids])

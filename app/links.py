@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
-from app import alignments, comparison, galleries, peculiar, training
+from app import alignments, comparison, galleries, learned, peculiar, training
 from app.pairs import Ours, SceneOfPair
 from app.photographs import PHOTOGRAPHS, Photograph
 from app.services import Key, SceneKey
@@ -237,6 +237,7 @@ CARRIED: Mapping[str, Mapping[str, Reader]] = {
     },
     "compare": {
         "measure": one_of(*comparison.MEASURES),
+        "columns": one_of(*learned.VIEWS),
         "picture": picture,
         "sentence": words,
         "question": words,

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from vilt_core.data.image import ImageSource, normalise, open_image, resize
+from vilt_core.evaluation.encounter import Encounter, encounter
 from vilt_core.evaluation.scoring import (
     GPU_PAIRS,
     PAIRS,
@@ -362,6 +363,10 @@ class Predictor:
         if not isinstance(self.model, Vilt):
             raise ValueError(f"{self.name} explains no answers: this takes a ViLT")
         return inquire(self.model, self.tokenizer, question, self.prepare(image)[1])
+
+    def meet(self, image: ImageSource, text: str) -> Encounter:
+        """How both meet: as two vectors and their product, or by who looks at whom."""
+        return encounter(self.model, self.tokenizer, text, self.prepare(image)[1])
 
     @torch.inference_mode()
     def compare(self, left: ImageSource, right: ImageSource, text: str) -> float:

@@ -7,13 +7,15 @@ from typing import Any
 
 import gradio as gr
 
-from app import comparison, links, services
+from app import comparison, learned, links, services
 from app.comparison import Found, Measure
 from app.components import picker, plain, progress, stoppable
 from app.components.linking import Place
 from app.components.polite import sentence
+from app.learned import View
 from app.links import NOTHING, Fields
 from app.services import Key
+from vilt_core.viz import meeting
 
 INTRODUCTION = """
 <div class="lab-intro"><h2>Where do models spend it?</h2><p>A model of pictures and sentences embeds
@@ -24,8 +26,8 @@ and ViLT is the first that spends nearly all on the interaction.</p></div>
 _WAITING = (
     '<div class="lab-reply lab-waiting"><p>Choose two models: the same picture and sentence go '
     "through both, at the paper's sizes. Weights are random there: what each model sees and how "
-    "long each part takes do not depend on them. The question is answered by its small sister, "
-    "where one was trained on stickers.</p></div>"
+    "long each part takes do not depend on them. How words and picture meet, and the answer to the "
+    "question, come from its small sister, where one was trained on stickers.</p></div>"
 )
 
 
@@ -48,6 +50,12 @@ def shown(found: Found | None, measure: Measure) -> tuple[Any, ...]:
 def switched(found: Found | None, measure: Measure) -> tuple[Any, ...]:
     """The same costs in another unit."""
     return comparison.figures(found or comparison.shipped(), measure)
+
+
+def small(view: View) -> gr.Dataframe:
+    """The table of the small models, with the columns of a view."""
+    value = {"headers": learned.headers(view), "data": learned.table(view)}
+    return gr.Dataframe(value, datatype=learned.types(view))  # pyright: ignore[reportArgumentType]
 
 
 def where(found: Found) -> str:
@@ -81,7 +89,7 @@ def watched(
     image: str | None, text: str, question: str, key: Key | None, first: str, second: str
 ) -> Iterator[tuple[str, Any]]:
     """What became of a picture and a sentence in two models; or why nothing, in one sentence."""
-    passings, answers = [], []
+    passings, meetings, answers = [], [], []
     try:
         names = [name for name in (first, second) if name]
         for done, name in enumerate(names):
@@ -94,10 +102,11 @@ def watched(
                         yield bar, gr.skip()
                     else:
                         passings.append(passing)
+            meetings.append(comparison.met(image, text, key, name))
             answers.append(comparison.answered(image, question, key, name))
         regions = any(one.facts.sees == "regions" for one in passings)
         stages = comparison.detected(image, key) if regions else ()
-        yield "", comparison.drawn(passings, text, answers, stages)
+        yield "", comparison.drawn(passings, text, answers, stages, meetings)
     except ValueError as error:
         yield progress.note(sentence(error), trouble=True), gr.skip()
 
@@ -108,10 +117,11 @@ def opened(
     keys: tuple[Key, ...],
     key: Key | None,
     image: str | None,
+    view: View = learned.VIEWS[0],
     link: Fields = NOTHING,
 ) -> tuple[Any, ...]:
     """The tab put on show: with a picture of ours, unless one is there."""
-    drawn = *shown(found, measure), comparison.history(), comparison.learned()
+    drawn = *shown(found, measure), comparison.history(), small(view)
     if key is not None or image is not None:
         return *drawn, *(gr.skip() for _ in range(8))
     keys = keys or services.EXAMPLES
@@ -174,13 +184,28 @@ def build(tab: gr.Tab, place: Place) -> None:
             halt = gr.Button("Stop", visible=False, elem_id="stop-watching")
         with gr.Column(min_width=320):
             status = plain.html(elem_id="watching")
-            view = gr.HTML(_WAITING, js_on_load=None, apply_default_css=False, elem_id="passage")
+            passage = gr.HTML(
+                _WAITING,
+                js_on_load=f"{meeting.script()}meetingView(element);",
+                apply_default_css=False,
+                elem_id="passage",
+            )
     plain.heading(
         "What the small ones learned",
         "The same scenes, words and steps for all but vilt-mini, which learned longer and by more. "
         "None of these scenes was shown in a training; one run each.",
     )
-    learned = _table(comparison.LEARNED_HEADERS, comparison.LEARNED_TYPES, elem_id="learned")
+    with gr.Row(elem_classes="lab-controls"):
+        view = gr.Radio(
+            learned.VIEWS,
+            value=learned.VIEWS[0],
+            show_label=False,
+            container=False,
+            elem_id="learned-columns",
+            elem_classes="lab-switch",
+        )
+    first_view = learned.VIEWS[0]
+    pupils = _table(learned.headers(first_view), learned.types(first_view), elem_id="learned")
     plain.heading(
         "Table 6, again",
         "A click on a heading sorts. FLOPs here are two a multiplication and addition; the paper "
@@ -197,21 +222,22 @@ def build(tab: gr.Tab, place: Place) -> None:
     figures = [boxes, bars, growing, rows, notes_shown, machine]
     quiet = progress.unseen(told)
 
-    def begin(found, measure, keys, key, image, link: Fields = NOTHING) -> tuple[Any, ...]:
-        measure = link.get("measure", measure)
-        return measure, *opened(found, measure, keys, key, image, link)
+    def begin(found, measure, keys, key, image, view, link: Fields = NOTHING) -> tuple[Any, ...]:
+        measure, view = link.get("measure", measure), link.get("columns", view)
+        return measure, view, *opened(found, measure, keys, key, image, view, link)
 
     place.opens(
         tab.select,
         begin,
-        [state, measure, chosen.keys, chosen.key, chosen.image],
-        [measure, *figures, history, learned, first, second, text, question, *chosen.outputs],
+        [state, measure, chosen.keys, chosen.key, chosen.image, view],
+        [measure, view, *figures, history, pupils, first, second, text, question, *chosen.outputs],
         **progress.waiting(told),
     )
     place.carries(
-        [chosen.key, chosen.image, measure, text, question, first, second],
-        lambda key, image, measure, text, question, first, second: {
+        [chosen.key, chosen.image, measure, view, text, question, first, second],
+        lambda key, image, measure, view, text, question, first, second: {
             "measure": measure,
+            "columns": view,
             "picture": links.shown(key, image),
             "sentence": text,
             "question": question,
@@ -220,13 +246,14 @@ def build(tab: gr.Tab, place: Place) -> None:
         },
     )
     measure.change(switched, [state, measure], [boxes, bars], **quiet)
+    view.change(small, view, pupils, **quiet)
     stoppable.wire(
         button, stop, measured, [measure], [state, told, *figures], told=told,
         one_at_a_time="measuring",
     )  # fmt: skip
     looked = [chosen.image, text, question, chosen.key, first, second]
     stoppable.wire(
-        watch, halt, watched, looked, [status, view], told=status, one_at_a_time="measuring"
+        watch, halt, watched, looked, [status, passage], told=status, one_at_a_time="measuring"
     )
     _wire_pictures(chosen, [text, question], quiet)
 

@@ -9,12 +9,13 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from app import comparison, services
+from app import comparison, learned, services
 from app.services import EXAMPLES
 from app.tabs import families as tab
 from vilt_core.bench.families_figure import parts_of
 from vilt_core.evaluation.papers import FACTS, TABLE_6
 from vilt_core.interop.folders import SHIPPED as MODELS
+from vilt_core.predictor import load
 
 FIELDS = {"Time": ("milliseconds", 1), "FLOPs": ("flops", 1e-9), "Parameters": ("parameters", 1e-6)}
 OF_PAPER = {"Time": "milliseconds", "FLOPs": "gflops", "Parameters": "parameters"}
@@ -46,23 +47,73 @@ def test_parts_add_up_to_what_the_paper_counts(measure):
 
 
 def test_what_the_small_ones_learned_is_what_was_measured(tmp_path, monkeypatch):
-    known = json.loads((comparison.LEARNED / "comparison.json").read_text())
-    rows = comparison.learned()
-    assert {len(row) for row in rows} == {len(comparison.LEARNED_HEADERS)}
+    known = json.loads((learned.FOLDER / "comparison.json").read_text())
+    rows = learned.table("Scores")
+    assert {len(row) for row in rows} == {len(learned.headers("Scores"))}
     assert rows[0][0] == "Without looking"
     assert {row[0] for row in rows[1:]} == set(known)
-    vilt = dict(zip(comparison.LEARNED_HEADERS, rows[-2], strict=True))
+    vilt = dict(zip(learned.headers("Scores"), rows[-2], strict=True))
     measured = {
         one["task"]: one["accuracy"]
         for one in known[vilt["Small model"]]["results"]
         if one["data"] == "world:test" and "accuracy" in one
     }
+    tested = [one for one in known[vilt["Small model"]]["results"] if one["data"] == "world:test"]
+    (hard,) = (one["hard_negatives"] for one in tested if one["task"] == "matching")
+    (pointing,) = (one["pointing"] for one in tested if one["task"] == "pointing")
     assert vilt["Questions, %"] == round(100 * measured["vqa"], 1)
     assert vilt["Two pictures, %"] == round(100 * measured["nlvr2"], 1)
     assert vilt["Matched, %"] == round(100 * measured["matching"], 1)
-    assert rows[0][3] < vilt["Questions, %"]
-    monkeypatch.setattr(comparison, "LEARNED", tmp_path)
-    assert comparison.learned.__wrapped__() == []
+    assert rows[0][2] < vilt["Questions, %"]
+    assert vilt["One word changed, %"] == round(100 * hard, 1)
+    pointed = {row[0]: row for row in learned.table("Pointing")}[vilt["Small model"]]
+    vilt |= dict(zip(learned.headers("Pointing"), pointed, strict=True))
+    assert vilt["Pointing by attention, %"] == round(100 * pointing["attention"], 1)
+    assert vilt["Pointing by transport, %"] == round(100 * pointing["transport"], 1)
+    assert vilt["Pointing by chance, %"] == round(100 * pointing["chance"], 1)
+    monkeypatch.setattr(learned, "FOLDER", tmp_path)
+    assert [learned.table.__wrapped__(view) for view in learned.VIEWS] == [[]] * len(learned.VIEWS)
+
+
+def test_whose_words_meet_no_piece_of_the_picture_points_at_nothing():
+    rows = {row[0]: row[2:] for row in learned.table("Pointing")}
+    assert "Without looking" not in rows
+    assert rows["vse-mini"] == rows["clip-mini"] == ["", "", ""]
+    assert all(row[2] != "" for name, row in rows.items() if name not in ("vse-mini", "clip-mini"))
+
+
+def test_questions_are_told_by_their_type():
+    known = json.loads((learned.FOLDER / "comparison.json").read_text())
+    rows = {row[0]: row[2:] for row in learned.table("Question types")}
+    assert set(rows) == {"Without looking", *known}
+    for name, told in known.items():
+        (asked,) = (
+            one for one in told["results"] if (one["task"], one["data"]) == ("vqa", "world:test")
+        )
+        kinds = learned.COLUMNS["Question types"].values()
+        assert set(kinds) == set(asked["by_type"])
+        assert rows[name] == [round(100 * asked["by_type"][kind], 1) for kind in kinds]
+
+
+def test_what_a_pair_costs_adds_up_and_has_no_row_without_looking():
+    known = json.loads((learned.FOLDER / "comparison.json").read_text())
+    rows = learned.table("Cost")
+    assert {row[0] for row in rows} == set(known)
+    for row in rows:
+        told = dict(zip(learned.headers("Cost"), row, strict=True))
+        parts = told["VE, ms"] + told["TE, ms"] + told["MI, ms"]
+        assert parts == pytest.approx(told["All, ms"], abs=0.2)  # of rounding
+        one = known[told["Small model"]]
+        assert told["MB of weights"] == round(one["memory"]["weights"] / 1e6, 1)
+        assert told["M parameters"] == round(one["parameters"] / 1e6, 2)
+
+
+@pytest.mark.parametrize("view", learned.VIEWS)
+def test_every_view_has_a_type_a_column(view):
+    shown = tab.small(view)
+    assert shown.value["headers"] == learned.headers(view)
+    assert len(learned.types(view)) == len(learned.headers(view))
+    assert {len(row) for row in shown.value["data"]} == {len(learned.headers(view))}
 
 
 def test_the_table_has_every_row_of_table_6_and_the_lab_s_own():
@@ -127,6 +178,32 @@ def test_two_models_are_watched_with_one_sentence(tiny, rehearsal):
     assert html.count('class="vp-lane"') == 2
     assert "CLIP ViT-B/32" in html
     assert html.count("<span>cat</span>") == 2
+
+
+def test_how_both_meet_is_seen_in_the_trained_sisters(tiny, rehearsal):
+    key = EXAMPLES[0]
+    *_, (_, html) = tab.watched(None, "A cat next to a dog", "", key, "clip", "uniter")
+    assert html.count('class="vp-dot"') == html.count('class="vp-who"') == 1
+    found = load("clip-mini").meet(
+        services.seen_by_model(None, key, side=128), "A cat next to a dog"
+    )
+    assert f"that is the score: <b>{found.score:.2f}</b>" in html
+    again = comparison.met(None, "A fox", key, "uniter")[0].figure
+    matrix = r'data-weights="([^"]+)"'
+    assert re.findall(matrix, html) != re.findall(matrix, again)
+
+
+def test_the_score_of_scan_is_told_by_what_words_and_regions_found(tiny):
+    (found,) = comparison.met(None, "A cat next to a dog", EXAMPLES[0], "scan")
+    words, regions, score = (float(re.search(r"-?\d\.\d{3}", one)[0]) for one in found.result)
+    assert (words + regions) / 2 == pytest.approx(score, abs=1e-3)
+
+
+def test_vilt_that_was_taught_longer_is_folded_away(tiny):
+    plain, longer = comparison.met(None, "A cat", EXAMPLES[0], "vilt")
+    assert (plain.by, plain.longer, longer.by, longer.longer) == (
+        "vilt-plain-mini", False, "vilt-mini", True,
+    )  # fmt: skip
 
 
 def test_a_trained_detector_shows_its_three_stages_where_regions_are_read(tiny, rehearsal):

@@ -1,5 +1,7 @@
 """The Compare tab in a browser, with the small presets so that measuring takes seconds."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -9,6 +11,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 PHONE = {"width": 390, "height": 844}
+LOOK = re.compile(r"From row \d, column \d to “.+”: .*%")
+NUMBER = re.compile(r"Number \d+: -?[\d.]+ x -?[\d.]+ = -?[\d.]+")
 PLOTS = ("figure-2", "figure-1", "growth", "history")
 
 
@@ -81,9 +85,43 @@ def test_one_pair_goes_through_two_models(turn):
     expect(page.locator(".vp-lane")).to_have_count(2, timeout=120_000)
     assert page.evaluate("sawProgress")
     expect(page.locator("#watching")).to_be_empty()
+    told = page.locator(".vp-who .vp-told").first
+    matrix = page.locator(".vp-who").first
+    strip = page.locator(".vp-dot .vp-strip").last
+    strip.hover()
+    expect(page.locator(".vp-dot .vp-told")).to_have_text(NUMBER)
+    expect(told).to_contain_text("looks most at row ")
+    word = matrix.locator("[data-row]").nth(1)
+    word.click()
+    expect(word).to_have_attribute("aria-pressed", "true")
+    expect(matrix.locator('[aria-pressed="true"]')).to_have_count(1)
+    expect(told).to_have_text(word.get_attribute("data-told"))
+    matrix.locator('[data-of="image"][data-to="text"]').hover()
+    expect(told).to_have_text(LOOK)
+    before = matrix.get_attribute("data-weights"), page.locator(".vp-dot").inner_html()
+    page.locator("#pair-sentence textarea").fill("a fox")
+    page.locator("#watch").click()
+    expect(matrix.locator('[data-word="fox"]')).to_be_visible(timeout=120_000)
+    assert matrix.get_attribute("data-weights") != before[0]
+    assert page.locator(".vp-dot").inner_html() != before[1]
     page.locator("#pair-sentence textarea").fill("!!!")
     page.locator("#watch").click()
     expect(page.locator("#watching [role=alert]")).to_contain_text("at least one letter")
+
+
+def test_the_small_models_are_compared_by_scores_types_and_costs(turn):
+    page = opened(turn("Compare"))
+    headings = page.locator("#learned th")
+    expect(headings.filter(has_text="Two pictures, %").first).to_be_attached()
+    for view, column in (
+        ("Question types", "Spatial, %"),
+        ("Pointing", "Pointing by chance, %"),
+        ("Cost", "MI, ms"),
+    ):
+        page.locator("#learned-columns").get_by_text(view).click()
+        expect(headings.filter(has_text=column).first).to_be_attached()
+        expect(headings.filter(has_text="Two pictures, %")).to_have_count(0)
+    expect(page.locator("#learned tbody tr")).not_to_have_count(0)
 
 
 def test_a_phone_shows_everything_without_sideways_scrolling(turn):

@@ -143,39 +143,55 @@ def scores_table(found: Mapping[str, Model]) -> str:
     return table(["percent", *map(_title, models), "without looking"], body)
 
 
+def type_scores(one: Model) -> dict[str, float]:
+    """What a model scores on test, by the type of question; nothing where it answers none."""
+    result = _result(one, "vqa")
+    return {} if result is None else dict(result["by_type"])
+
+
+def types_without_looking(found: Mapping[str, Model]) -> dict[str, float]:
+    """What the words alone score, likewise."""
+    known = (result for one in in_order(found) if (result := _result(one, "vqa")))
+    return next((dict(result["text_only_by_type"]) for result in known), {})
+
+
 def types_table(found: Mapping[str, Model]) -> str:
     """Questions by their type."""
-    models = in_order(found)
-    asked = [(one, result) for one in models if (result := _result(one, "vqa"))]
-    kinds = list(asked[0][1]["by_type"]) if asked else []
+    asked = [(one, told) for one in in_order(found) if (told := type_scores(one))]
+    guessed = types_without_looking(found)
+    kinds = list(asked[0][1]) if asked else []
     body = [
-        [
-            kind,
-            *(percent(result["by_type"].get(kind)) for _, result in asked),
-            percent(asked[0][1]["text_only_by_type"].get(kind)),
-        ]
+        [kind, *(percent(told.get(kind)) for _, told in asked), percent(guessed.get(kind))]
         for kind in kinds
     ]
     return table(["questions", *(_title(one) for one, _ in asked), "without looking"], body)
 
 
+def expenses(one: Model) -> dict[str, float]:
+    """What a pair costs a model: all parameters in millions, GFLOPs, milliseconds, megabytes.
+
+    Seeing, reading and meeting are the parts of ``cost.py``; "all" of them leaves heads out.
+    """
+    cost, memory = one["cost"], one["memory"]
+    parts = (part["milliseconds"] for part in cost["components"])
+    return {
+        "M parameters": one["parameters"] / 1e6,
+        "GFLOPs": cost["total"]["flops"] / 1e9,
+        **dict(zip(("seeing, ms", "reading, ms", "meeting, ms"), parts, strict=True)),
+        "all, ms": cost["total"]["milliseconds"],
+        "MB of weights": memory["weights"] / 1e6,
+        "MB of a pair": memory["pair"] / 1e6,
+    }
+
+
 def costs_table(found: Mapping[str, Model]) -> str:
     """A row a model."""
+    digits = {"M parameters": 2, "GFLOPs": 3}
     body = []
     for one in in_order(found):
-        cost, total = one["cost"], one["cost"]["total"]
-        parts = [f"{part['milliseconds']:.1f}" for part in cost["components"]]
-        memory = one["memory"]
-        body.append(
-            [
-                _title(one),
-                f"{one['parameters'] / 1e6:.2f}",
-                f"{total['flops'] / 1e9:.3f}",
-                *parts,
-                f"{total['milliseconds']:.1f}",
-                f"{memory['weights'] / 1e6:.1f} + {memory['pair'] / 1e6:.1f}",
-            ]
-        )
+        *rest, weights, pair = expenses(one).items()
+        told = [f"{value:.{digits.get(name, 1)}f}" for name, value in rest]
+        body.append([_title(one), *told, f"{weights[1]:.1f} + {pair[1]:.1f}"])
     header = ["", "M parameters", "GFLOPs", "seeing, ms", "reading, ms", "meeting, ms", "all, ms"]
     return table([*header, "MB"], body)
 

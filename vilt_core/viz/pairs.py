@@ -4,18 +4,15 @@ The text passes twice, with either picture and a type row of its own; the two po
 side by side for the head (section 4.3, after UNITER). Drawn in both orders of the pictures.
 """
 
-import base64
-import io
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
 
 from vilt_core.viz.answers import percent
-from vilt_core.viz.palette import IMAGE, TEXT, rgb
 from vilt_core.viz.stepper import STATIC, data_url
+from vilt_core.viz.stripes import png_url, stripes
 
 _SIDE = 160  # pixels of a picture in the figure
 
@@ -138,24 +135,10 @@ def cosine(one: Float[np.ndarray, " d"], other: Float[np.ndarray, " d"]) -> floa
     return float(one @ other) / length if length else 0.0
 
 
-def stripes(values: Float[np.ndarray, " d"]) -> UInt8[np.ndarray, "1 d 4"]:
-    """Numbers in [-1, 1] as colours: orange above 0, blue below, as strong as they are far from it.
-
-    The pooler ends in a tanh, so that the scale is the same for all; numbers outside are clipped.
-    """
-    level = np.clip(values, -1, 1)
-    pixels = np.empty((1, len(values), 4), np.uint8)
-    pixels[0, :, :3] = np.where(level[:, None] >= 0, rgb(IMAGE), rgb(TEXT))
-    pixels[0, :, 3] = (255 * np.abs(level)).round()
-    return pixels
-
-
 def _strip(values: Float[np.ndarray, " d"], says: str) -> str:
-    file = io.BytesIO()
-    Image.fromarray(stripes(values)).save(file, "PNG")
-    data = base64.b64encode(file.getvalue()).decode("ascii")
+    """The pooler ends in a tanh, so that the scale is the same for all."""
     return (
-        f'<img class="vt-strip" src="data:image/png;base64,{data}" '
+        f'<img class="vt-strip" src="{png_url(stripes(values))}" '
         f'alt="{len(values)} numbers, {escape(says, quote=True)}">'
     )
 

@@ -41,6 +41,17 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Meeting:
+    """How picture and text meet in a trained model."""
+
+    by: str  # its name
+    says: Sequence[str]  # what the figure is of, in sentences
+    figure: str  # HTML of meeting.py
+    result: Sequence[str] = ()  # what comes of it, in sentences
+    longer: bool = False  # whether it was taught longer than those it is compared with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     """One model."""
 
@@ -55,6 +66,7 @@ class Lane:
     tokens: tuple[int, int]  # of the picture and of the text
     apart: bool  # whether they stay two sequences until the end
     milliseconds: dict[str, float]  # of "visual", "text" and "interaction"
+    meetings: Sequence[Meeting] = ()  # in the trained models of this kind
     answers: Sequence[Answered] = ()  # to the question, of the trained models of this kind
     stages: Sequence[Detected] = ()  # of a detector that was trained, stage after stage
     detected_by: str = ""
@@ -93,6 +105,7 @@ def _lane(lane: Lane, words: Sequence[str], *, slowest: float) -> str:
     times = ";".join(f"--{p}-at:{starts[p]:.2f}s;--{p}-for:{length[p]:.2f}s" for p in _ORDER)
     note = f'<p class="vp-note">{escape(lane.note)}</p>' if lane.note else ""
     answers = "".join(map(_answered, lane.answers))
+    meetings = "".join(map(_met, lane.meetings))
     image, text = lane.tokens
     said = "".join(f"<span>{escape(word)}</span>" for word in words)
     return (
@@ -105,7 +118,7 @@ def _lane(lane: Lane, words: Sequence[str], *, slowest: float) -> str:
         f'<p class="vp-says"><b>Meets by</b> {escape(lane.meets)}.</p>'
         f'<div class="vp-meet{" vp-apart" if lane.apart else ""}">'
         f"{_squares('text', text)}{_squares('visual', image)}</div>"
-        f"{_clock(lane, slowest=slowest)}{answers}{note}{_stages(lane)}</section>"
+        f"{_clock(lane, slowest=slowest)}{meetings}{answers}{note}{_stages(lane)}</section>"
     )
 
 
@@ -116,13 +129,34 @@ def _answered(found: Answered) -> str:
         f"<span>{100 * share:.1f} %</span></li>"
         for text, share in found.answers
     )
+    return (
+        f'<p class="vp-says"><b>Answers</b> through {_sister(found)}:</p>'
+        f'<ol class="vp-answers">{rows}</ol>'
+    )
+
+
+def _sister(found: Answered | Meeting) -> str:
+    """Who speaks for a model whose own weights are random."""
     who = "its small sister that was trained on stickers"
     if found.longer:
         who = "a sister that was taught longer than the other models"
-    return (
-        f'<p class="vp-says"><b>Answers</b> through {escape(found.by)}, {who}:</p>'
-        f'<ol class="vp-answers">{rows}</ol>'
-    )
+    return f"{escape(found.by)}, {who}"
+
+
+def _met(found: Meeting) -> str:
+    """The figure of a meeting; folded where the model was taught longer."""
+    says = f"<b>How they meet</b> in {_sister(found)}:"
+    figure = f"{_sentences(found.says)}{found.figure}{_sentences(found.result)}"
+    if found.longer:
+        inside = f'<div class="vp-more">{figure}</div>'
+        return f"<details><summary>{says}</summary>{inside}</details>"
+    return f'<p class="vp-says">{says}</p>{figure}'
+
+
+def _sentences(said: Sequence[str]) -> str:
+    """Each by itself, so that each is translated as one."""
+    spans = " ".join(f"<span>{escape(one)}</span>" for one in said)
+    return f'<p class="vp-fine">{spans}</p>' if spans else ""
 
 
 def _stages(lane: Lane) -> str:
