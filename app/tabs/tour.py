@@ -306,8 +306,12 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
     def carry(key, image, text, current, *chosen: Any) -> Fields:
         before = sum(len(stage.chosen) for stage in stages[:current])
         own = chosen[before : before + len(stages[current].chosen)]
-        shown = {"picture": links.shown(key, image), "sentence": text, "stop": current + 1}
-        return shown | carried(STOPS[current], *own)
+        return {
+            "picture": links.shown(key, image),
+            "sentence": text,
+            "stop": current + 1,
+            **carried(STOPS[current], *own),
+        }
 
     place.carries(
         [

@@ -567,6 +567,29 @@ def test_an_upload_is_files_and_little_else(client):
     assert client.post("upload", files=sent, data={"field": "x" * 2**10}).status_code == 200
 
 
+def test_an_upload_is_refused_where_the_disk_is_nearly_full_and_all_else_goes_on(
+    client, picture, monkeypatch
+):
+    looked = []
+
+    def nearly_full(folder):
+        looked.append(Path(folder))
+        return errands.shutil._ntuple_diskusage(2**40, 2**40 - 2**20, 2**20)
+
+    before = set(Path(picture["path"]).parents[1].iterdir())
+    monkeypatch.setattr(errands.shutil, "disk_usage", nearly_full)
+    reply = client.post("upload", files={"files": ("a.png", b"x" * 2**17)})
+    assert reply.status_code == 400
+    assert reply.text == errands.FULL
+    assert polite(reply.text)
+    assert looked
+    assert set(looked) == {Path(picture["path"]).parents[1]}
+    assert set(looked[0].iterdir()) == before  # nothing of it is kept
+    assert called(client, "answer", given("answer", picture))[0]["answers"]
+    monkeypatch.undo()
+    assert uploaded(client, b"x", "a.png")
+
+
 # Work that nobody waits for.
 
 
