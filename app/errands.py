@@ -9,6 +9,7 @@ import ipaddress
 import logging
 import re
 import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,6 +28,7 @@ MOST_SAID = 2 * LARGEST  # bytes of a request that is no upload: it may hold a f
 AT_ONCE = 8  # files from elsewhere, of one call
 _LONGEST_FIELD = 2**16  # bytes of what is no file in an upload
 _ROOM = 2**30  # bytes that stay free on the disk
+FULL = "This server has no room left for files: try again later, or take a picture of ours."
 _TOO_LARGE = f"The file at that address is larger than {LARGEST // 2**20} MB: give a smaller one."
 _LOG = logging.getLogger(__name__)
 _FILE = re.compile("/file[=/]")
@@ -183,7 +185,7 @@ async def fetched(url: str, cache_dir: str) -> str:
         FetchError: it was not fetched.
     """
     Path(cache_dir).mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(cache_dir).free < _ROOM:
+    if not _has_room(cache_dir):
         raise FetchError("This server has no room left for files from elsewhere.")
     try:
         async with asyncio.timeout(SECONDS):
@@ -201,7 +203,19 @@ async def fetched(url: str, cache_dir: str) -> str:
         ) from error
 
 
+def _has_room(folder: str | Path) -> bool:
+    return shutil.disk_usage(folder).free >= _ROOM
+
+
 _part = GradioMultiPartParser.on_part_data
+_file = GradioMultiPartParser.on_headers_finished
+
+
+def _while_room(self: GradioMultiPartParser) -> None:
+    """The head of a part of an upload, after which Gradio opens a file for what comes."""
+    if not _has_room(self.upload_dir or tempfile.gettempdir()):
+        raise MultiPartException(FULL)
+    _file(self)
 
 
 def _some(self: GradioMultiPartParser, data: bytes, start: int, end: int) -> None:
@@ -213,7 +227,8 @@ def _some(self: GradioMultiPartParser, data: bytes, start: int, end: int) -> Non
 
 
 def limit() -> None:
-    """Let Gradio fetch in this way alone, and take no more than files in an upload."""
+    """Let Gradio fetch in this way alone, and take only files in an upload, while there is room."""
     processing_utils.async_transport = Limited()
     processing_utils.async_ssrf_protected_download = fetched
     GradioMultiPartParser.on_part_data = _some
+    GradioMultiPartParser.on_headers_finished = _while_room

@@ -21,6 +21,8 @@ OWN = (
 )
 _HIGHEST = 10_000_000  # index of a scene
 _SIDES = ("left", "right")
+WRITTEN = ("first", "second")  # what is written at a stop of the tour
+_LAST = 9999  # of what a slider or a list of the tour can stand on
 
 Fields = Mapping[str, Any]
 NOTHING: Fields = MappingProxyType({})  # what an address without a link carries
@@ -188,7 +190,14 @@ def rival(text: str) -> str:
 
 # What each tab's address may carry, beside ``tab`` and ``model``. Compose reads its own.
 CARRIED: Mapping[str, Mapping[str, Reader]] = {
-    "tour": {"picture": picture, "sentence": words, "stop": whole(1, 8)},
+    "tour": {
+        "picture": picture,
+        "sentence": words,
+        "stop": whole(1, 8),
+        "at": whole(0, _LAST),
+        "choice": whole(0, _LAST),
+        **dict.fromkeys(WRITTEN, words),
+    },
     "ask": {"picture": picture, "question": words},
     "align": {
         "picture": picture,

@@ -13,6 +13,7 @@ import gradio as gr
 
 from app import services
 from app.components import frame, polite, progress
+from app.components.events import Event
 from app.library import State
 from app.models import Checkpoint, Task
 from app.theme import static
@@ -255,8 +256,9 @@ def wire(
             gr.Timer(active=visit.awaited is not None),
         )
 
-    def pick(visit: Visit, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
-        return everything(picked(visit, event.name, request.session_hash))
+    def pick(visit: Visit, event: Event, request: gr.Request) -> tuple[Any, ...]:
+        with polite.polite():
+            return everything(picked(visit, event.name, request.session_hash))
 
     def stop(visit: Visit, request: gr.Request) -> tuple[Any, ...]:
         return everything(stopped(visit, request.session_hash))

@@ -8,6 +8,7 @@ import gradio as gr
 
 from app import composing, links, services
 from app.components import chooser, progress
+from app.components.events import Event
 from app.components.polite import sentence
 from app.links import Fields
 
@@ -124,8 +125,8 @@ def wire(linking: Linking, *, demo: gr.Blocks, tabs: gr.Tabs, visit: gr.State) -
         turned = gr.skip() if tab is None else gr.Tabs(selected=tab)
         return turned, value(trouble=trouble) if trouble else gr.skip(), visit, *brought
 
-    def copy(event: gr.EventData, visit: chooser.Visit, *values: Any) -> dict[str, str]:
-        tab, rest = str(event.tab), list(values)
+    def copy(event: Event, visit: chooser.Visit, *values: Any) -> dict[str, str]:
+        tab, rest = event.tab, list(values)
         own: Sequence[Any] = ()
         for name, place in linking.places.items():
             mine, rest = rest[: len(place.seen)], rest[len(place.seen) :]

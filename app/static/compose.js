@@ -321,20 +321,27 @@ sort.append(make("option", { value: "", textContent: "Everything" }),
 style.append(...kit.styles.map((value) =>
   make("option", { value, textContent: value === kit.apart ? `${value} (never trained on)` : value })));
 const offered = kit.stickers.map((sticker, at) => {
-  const button = make("button", { type: "button" }, make("span", { title: sticker.name, translate: false }));
+  const button = make("button", { type: "button", title: `Add ${sticker.name}` }, make("span"));
   button.setAttribute("aria-label", `Add ${sticker.name}`);
   const [rows, columns] = [Math.ceil(kit.stickers.length / kit.columns) - 1, kit.columns - 1];
   button.firstElementChild.style.backgroundPosition =
     `${(100 * (at % kit.columns)) / columns}% ${(100 * Math.floor(at / kit.columns)) / rows}%`;
   button.addEventListener("click", () => add(sticker.name, style.value));
-  return { button, sort: sticker.sort, words: `${sticker.name} ${sticker.plural} ${sticker.sort} ${sticker.sorts}`.toLowerCase() };
+  return { button, ...sticker };
 });
+// A sticker is found by its names and its sort's, in English and in the language of the page.
+const spoken = typeof labLanguages === "undefined" ? { named: () => [], translated: () => "" } : labLanguages;
+const hiragana = (letter) => String.fromCharCode(letter.charCodeAt() - 0x60);
+const folded = (text) => text.normalize("NFKC").toLowerCase().replace(/[ァ-ヶ]/g, hiragana);
+const wordsOf = ({ name, plural, sort, sorts }) =>
+  folded([name, plural, sort, sorts, ...spoken.named("sticker", name), spoken.translated(sorts) ?? ""].join(" "));
 const none = make("p", { className: "lab-soft", textContent: "No sticker of that name." });
 const sift = () => {
-  const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const wanted = folded(search.value).split(/\s+/).filter(Boolean);
   let count = 0;
-  for (const { button, sort: own, words } of offered) {
-    button.hidden = (sort.value && own !== sort.value) || !wanted.every((word) => words.includes(word));
+  for (const { button, ...sticker } of offered) {
+    const words = wordsOf(sticker);
+    button.hidden = (sort.value && sticker.sort !== sort.value) || !wanted.every((word) => words.includes(word));
     count += !button.hidden;
   }
   none.hidden = count > 0;
@@ -348,10 +355,12 @@ const dress = () => {
 tiles.style.setProperty("--lc-columns", kit.columns);
 tiles.append(...offered.map(({ button }) => button), none);
 search.addEventListener("input", sift);
-search.addEventListener("keydown", ({ key }) => {
+search.addEventListener("keydown", ({ key, isComposing }) => {
+  if (isComposing) return;  // Enter takes what an input method offers
   const first = offered.find(({ button }) => !button.hidden);
   if (key === "Enter" && first) first.button.click();
 });
+document.addEventListener("lab-language", sift);
 sort.addEventListener("input", sift);
 style.addEventListener("input", () => {
   dress();

@@ -29,7 +29,9 @@ const labLanguages = ((kit) => {
   const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
 
   // "{n} of {m} patches" becomes a pattern. A hole of one small letter holds a number, one in capitals words of
-  // the page, which are translated in their turn; any other holds what is left as it is.
+  // the page, which are translated in their turn; any other holds what is left as it is. {STICKER} holds a name that
+  // is a word of the page there alone: the key of "cat" in it is "(sticker) cat". Names may be several, " | " between
+  // them: the first is shown, and all are found.
   const template = (source, target) => {
     const names = [];
     const [first, ...parts] = source.split(new RegExp(HOLE, "g"));
@@ -63,6 +65,8 @@ const labLanguages = ((kit) => {
       }
       return sorted.get(start);
     };
+    const named = (kind, name) => plain.get(`(${kind}) ${name}`)?.split(" | ") ?? [];
+    const inTurn = (hole, words) => named(hole.toLowerCase(), words)[0] ?? look(words) ?? words;
     const look = (text) => {
       if (plain.has(text)) return plain.get(text);
       for (const { pattern, names, target } of fitting(text[0])) {
@@ -70,11 +74,11 @@ const labLanguages = ((kit) => {
         if (!match) continue;
         const values = Object.fromEntries(names.map((name, at) => [name, match[at + 1]]));
         return target.replace(new RegExp(HOLE, "g"), (_, name) =>
-          name === name.toUpperCase() ? (look(values[name]) ?? values[name]) : values[name]);
+          name === name.toUpperCase() ? inTurn(name, values[name]) : values[name]);
       }
       return undefined;
     };
-    return (text) => {
+    const translate = (text) => {
       if (!/\p{L}/u.test(text)) return undefined;
       if (!found.has(text)) {
         if (found.size > 5000) found.clear();
@@ -82,9 +86,10 @@ const labLanguages = ((kit) => {
       }
       return found.get(text);
     };
+    return Object.assign(translate, { named });
   };
 
-  const nothing = () => undefined;
+  const nothing = Object.assign(() => undefined, { named: () => [] });
   let translated = nothing;
 
   // What is on the page, and what was there before.
@@ -384,5 +389,10 @@ const labLanguages = ((kit) => {
   document.documentElement.classList.toggle("lab-unread", first !== ENGLISH); // no flash of English
   speak(first);
   document.addEventListener("DOMContentLoaded", () => { if (current !== ENGLISH) visit(document.body); });
-  return { choose, unmarked, missing: () => [...missing()], get current() { return current; } };
+  return {
+    choose, unmarked, missing: () => [...missing()], get current() { return current; },
+    // For scripts that look for what a visitor calls by its name: in the language on show, none in English.
+    named: (kind, name) => translated.named(kind, name),
+    translated: (text) => translated(text),
+  };
 })(/*LANGUAGES*/);

@@ -8,11 +8,15 @@
 // the server hears of it is not handed on: it would cover the word that it was stopped.
 // And it lays out an answer piece by piece, two at a time if they come together, so that the rest of
 // the first may cover the second: the next is handed on when the one before it is on the page.
+// And it sends what was asked at once over connections of their own, where the second may overtake the
+// first: a question about a picture would be answered, and the picture then take the answer away. So
+// each is sent when the server has taken the one before.
 (() => {
     const fetched = window.fetch.bind(window);
     const asking = new Set(); // questions that the server is still to take
     const awaited = new Set(); // events without an answer
-    const SETTLED = 60; // milliseconds in which an answer is laid out
+    const SETTLED = 60; // milliseconds in which an answer is laid out; on a busy machine until it rests,
+    const UNREST = 1000; // but no longer than that
     const early = new Set(); // events answered before the page knew of them
     const stopped = new Set(); // events that the visitor ended
 
@@ -22,6 +26,16 @@
         if (event && !early.delete(event)) awaited.add(event);
         return response;
     }
+
+    let last = Promise.resolve();
+    function inOrder(question) {
+        const asked = last.then(question);
+        last = asked.catch(() => null);
+        return asked;
+    }
+
+    const rest = () => new Promise(done => window.requestIdleCallback?.(done, { timeout: UNREST }) ?? done());
+    const settled = () => new Promise(done => setTimeout(done, SETTLED)).then(rest);
 
     function counted(question) {
         const done = question.catch(() => null).then(() => asking.delete(done));
@@ -67,7 +81,7 @@
                 }
                 const unheard = message === "process_generating" && stopped.has(event);
                 if (!next && !unheard) yield block;
-                if (message === "process_completed") await new Promise(done => setTimeout(done, SETTLED));
+                if (message === "process_completed") await settled();
             }
             body = next;
         }
@@ -93,7 +107,7 @@
 
     window.fetch = (asked, settings) => {
         const { pathname } = new URL(asked.url ?? asked, location.href);
-        if (pathname.endsWith("/queue/join")) return counted(joined(asked, settings));
+        if (pathname.endsWith("/queue/join")) return counted(inOrder(() => joined(asked, settings)));
         if (pathname.endsWith("/queue/data")) return streamed(asked, settings);
         if (pathname.endsWith("/cancel")) {
             const event = /"event_id": ?"(\w+)"/.exec(settings?.body)?.[1];

@@ -7,6 +7,7 @@ import gradio as gr
 
 from app import alignments, links, services
 from app.components import chips, picker, plan, progress
+from app.components.events import Event
 from app.components.line import Line, Row, standing
 from app.components.linking import Place
 from app.components.polite import sentence
@@ -160,13 +161,13 @@ def build(speaker: gr.State, place: Place) -> None:
     everything = [*chosen.outputs, text, suggestions, view]
     asked = [chosen.image, text, *settings, chosen.key, speaker]
 
-    def pick(keys, beta, iterations, model, event: gr.EventData) -> tuple[Any, ...]:
-        return opened(keys, keys[event.place], beta, iterations, model)
+    def pick(keys, beta, iterations, model, event: Event) -> tuple[Any, ...]:
+        return opened(keys, event.among(keys), beta, iterations, model)
 
     def fresh(keys, beta, iterations, model) -> tuple[Any, ...]:
         return opened(keys, services.another(), beta, iterations, model)
 
-    def suggest(image, beta, iterations, key, model, event: gr.EventData) -> tuple[Any, ...]:
+    def suggest(image, beta, iterations, key, model, event: Event) -> tuple[Any, ...]:
         message = aligned(image, event.text, beta, iterations, key, model)
         return event.text, chips.value(_suggestions(key, model), event.text), message
 

@@ -7,6 +7,7 @@ import gradio as gr
 
 from app import links, services
 from app.components import chips, picker, progress, reply
+from app.components.events import Event
 from app.components.line import Line, Row
 from app.components.linking import Place
 from app.components.polite import sentence
@@ -123,15 +124,13 @@ def build(speaker: gr.State, place: Place) -> gr.HTML:
     replied = [card, suggestions]
     everything = [*chosen.outputs, question, *replied]
 
-    def pick(keys: tuple[Key, ...], model: str, event: gr.EventData) -> tuple[Any, ...]:
-        return opened(keys, keys[event.place], model)
+    def pick(keys: tuple[Key, ...], model: str, event: Event) -> tuple[Any, ...]:
+        return opened(keys, event.among(keys), model)
 
     def fresh(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
         return opened(keys, services.another(), model)
 
-    def suggest(
-        image: str | None, key: Key | None, model: str, event: gr.EventData
-    ) -> tuple[Any, ...]:
+    def suggest(image: str | None, key: Key | None, model: str, event: Event) -> tuple[Any, ...]:
         return suggested(image, event.text, key, model)
 
     line = Line(name="ask", seen=suggestions)

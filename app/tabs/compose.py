@@ -11,6 +11,7 @@ import gradio as gr
 
 from app import composing, services
 from app.components import chips, composer, picker, plain, progress, reply, sight, whatif
+from app.components.events import Event
 from app.components.line import Line, Row
 from app.components.linking import Place
 from app.components.polite import sentence
@@ -129,8 +130,10 @@ def standing(desk: Desk | None, question: str, text: str, late: Row | None) -> t
     return (question, text) if desk is None or not late else (desk.question, desk.text)
 
 
-def done(desk: Desk, text: str, model: str) -> tuple[Any, ...]:
+def done(desk: Desk | None, text: str, model: str) -> tuple[Any, ...]:
     """The idea on the card carried out: its question, before and after."""
+    if desk is None:
+        return _skipped(_OUTPUTS)
     ideas = composing.ideas(desk.scene)
     if not ideas:
         return _skipped(_OUTPUTS)
@@ -139,14 +142,14 @@ def done(desk: Desk, text: str, model: str) -> tuple[Any, ...]:
     return _placed(changed, services.capital(idea.question), text, model, glide=True)
 
 
-def thought(desk: Desk, question: str, text: str, model: str) -> tuple[Any, ...]:
+def thought(desk: Desk | None, question: str, text: str, model: str) -> tuple[Any, ...]:
     """Another idea on the card."""
-    return asked(replace(desk, at=desk.at + 1), question, text, model)
+    return asked(desk and replace(desk, at=desk.at + 1), question, text, model)
 
 
-def kept(desk: Desk, question: str, text: str, model: str) -> tuple[Any, ...]:
+def kept(desk: Desk | None, question: str, text: str, model: str) -> tuple[Any, ...]:
     """The present scene is what the next ones are compared with."""
-    return asked(replace(desk, before=desk.scene), question, text, model)
+    return asked(desk and replace(desk, before=desk.scene), question, text, model)
 
 
 # Outputs: the desk, the editor, then what is shown, then the two texts.
@@ -289,12 +292,12 @@ def build(speaker: gr.State, place: Place) -> None:
     counted = quiet | progress.in_order()
     said = [question, text, speaker]
 
-    def arrive(model: str | None, event: gr.EventData) -> tuple[Any, ...]:
+    def arrive(model: str | None, event: Event) -> tuple[Any, ...]:
         strip_value = picker.strip_value(EXAMPLES, None)
-        return strip_value, *arrived(str(event.search), composing.speaker(model))
+        return strip_value, *arrived(event.search, composing.speaker(model))
 
-    def show(model: str | None, event: gr.EventData) -> tuple[Any, ...]:
-        key = EXAMPLES[event.place]
+    def show(model: str | None, event: Event) -> tuple[Any, ...]:
+        key = event.among(EXAMPLES)
         scene = composing.example(key)
         return picker.strip_value(EXAMPLES, key), *opened(scene, composing.speaker(model))
 
@@ -302,10 +305,10 @@ def build(speaker: gr.State, place: Place) -> None:
         scene = composing.example(services.another())
         return picker.strip_value(EXAMPLES, None), *opened(scene, composing.speaker(model))
 
-    def open_file(model: str | None, event: gr.EventData) -> tuple[Any, ...]:
-        return read(str(event.text), composing.speaker(model))
+    def open_file(model: str | None, event: Event) -> tuple[Any, ...]:
+        return read(event.text, composing.speaker(model))
 
-    def edit(desk, question, text, model, event: gr.EventData, *, late=None) -> tuple[Any, ...]:
+    def edit(desk, question, text, model, event: Event, *, late=None) -> tuple[Any, ...]:
         now = standing(desk, question, text, late)
         return edited(event.scene, event.serial, desk, *now, composing.speaker(model), event.put)
 
@@ -318,12 +321,12 @@ def build(speaker: gr.State, place: Place) -> None:
             return _skipped(_OUTPUTS)
         return asked(desk, *standing(desk, question, text, late), composing.speaker(model))
 
-    def suggest(desk, question, text, model, event: gr.EventData, *, late=None) -> tuple[Any, ...]:
+    def suggest(desk, question, text, model, event: Event, *, late=None) -> tuple[Any, ...]:
         _, text = standing(desk, question, text, late)
         *shown, _, kept = asked(desk, event.text, text, composing.speaker(model))
         return *shown, event.text, kept
 
-    def propose(desk, question, text, model, event: gr.EventData, *, late=None) -> tuple[Any, ...]:
+    def propose(desk, question, text, model, event: Event, *, late=None) -> tuple[Any, ...]:
         question, _ = standing(desk, question, text, late)
         *shown, kept, _ = asked(desk, question, event.text, composing.speaker(model))
         return *shown, kept, event.text

@@ -10,6 +10,7 @@ import gradio as gr
 
 from app import explanations, links, services
 from app.components import chips, picker, plain, progress, reply
+from app.components.events import Event
 from app.components.line import Line, Row
 from app.components.linking import Place
 from app.components.polite import sentence
@@ -252,22 +253,22 @@ def build(speaker: gr.State, place: Place) -> None:
     picture = [*chosen.outputs, question, suggestions, wish]
     quiet = progress.unseen(told)
 
-    def pick(keys: tuple[Key, ...], model: str, event: gr.EventData) -> tuple[Any, ...]:
-        return opened(keys, keys[event.place], model)
+    def pick(keys: tuple[Key, ...], model: str, event: Event) -> tuple[Any, ...]:
+        return opened(keys, event.among(keys), model)
 
     def fresh(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
         return opened(keys, services.another(), model)
 
-    def suggest(image: str | None, key: Key | None, model: str, event: gr.EventData):
+    def suggest(image: str | None, key: Key | None, model: str, event: Event):
         return event.text, *asked(image, event.text, key, model)
 
-    def other(subject: Subject | None, wish: Subject | None, event: gr.EventData):
+    def other(subject: Subject | None, wish: Subject | None, event: Event):
         return (other_answer(subject, wish, event.text),)
 
     def bring(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
         return *brought(keys, model), None
 
-    def knock(subject: Subject | None, event: gr.EventData) -> str:
+    def knock(subject: Subject | None, event: Event) -> str:
         return knocked(subject, event.parts)
 
     line = Line(name="explain", seen=suggestions)

@@ -10,6 +10,7 @@ import gradio as gr
 from app import comparison, learned, links, services
 from app.comparison import Found, Measure
 from app.components import picker, plain, progress, stoppable
+from app.components.events import Event
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.learned import View
@@ -92,6 +93,8 @@ def watched(
     passings, meetings, answers = [], [], []
     try:
         names = [name for name in (first, second) if name]
+        if not names:
+            raise ValueError("choose a model, or two to compare")
         for done, name in enumerate(names):
             says = f"Building {comparison.title_of(name)} with random weights"
             bar = progress.bar(says, done, len(names))
@@ -274,8 +277,8 @@ def _wire_pictures(chosen: picker.Picker, words: list[gr.Textbox], quiet: dict[s
     def put(keys: tuple[Key, ...], key: Key) -> tuple[Any, ...]:
         return *said(key), *picker.shown(keys, key)
 
-    def pick(keys: tuple[Key, ...], event: gr.EventData) -> tuple[Any, ...]:
-        return put(keys, keys[event.place])
+    def pick(keys: tuple[Key, ...], event: Event) -> tuple[Any, ...]:
+        return put(keys, event.among(keys))
 
     def fresh(keys: tuple[Key, ...]) -> tuple[Any, ...]:
         return put(keys, services.another())

@@ -7,6 +7,7 @@ import gradio as gr
 
 from app import foils, links, services
 from app.components import chips, picker, progress, reply
+from app.components.events import Event
 from app.components.line import Line, Row
 from app.components.linking import Place
 from app.components.polite import sentence
@@ -198,13 +199,13 @@ def build(speaker: gr.State, place: Place) -> None:
     asked = [how, chosen.image, true, false, sticker, thing, chosen.key, turn, speaker]
     told = everything[len(chosen.outputs) :]
 
-    def pick(keys, how, model, event: gr.EventData) -> tuple[Any, ...]:
-        return opened(keys, keys[event.place], how, model)
+    def pick(keys, how, model, event: Event) -> tuple[Any, ...]:
+        return opened(keys, event.among(keys), how, model)
 
     def fresh(keys, how, model) -> tuple[Any, ...]:
         return opened(keys, services.another(), how, model)
 
-    def suggest(image, key, turn, model, event: gr.EventData) -> tuple[Any, ...]:
+    def suggest(image, key, turn, model, event: Event) -> tuple[Any, ...]:
         found = foils.offered(key, turn, model=model)
         foil = next((one for one in found if one.label == event.text), found[0])
         board = compared(WORD, image, foil.true, foil.false, "", "", key, model)

@@ -8,6 +8,7 @@ import gradio as gr
 
 from app import links, masks, services
 from app.components import chips, cloze, picker, plain, progress, reply, stoppable
+from app.components.events import Event
 from app.components.line import Line, Row, standing
 from app.components.linking import Place
 from app.components.polite import sentence
@@ -245,21 +246,21 @@ def build(speaker: gr.State, place: Place) -> None:
     everything = [*chosen.outputs, text, suggestions, *looked]
     asked = [chosen.image, text, unit, chosen.key, speaker]
 
-    def pick(keys, unit, model, event: gr.EventData) -> tuple[Any, ...]:
-        return opened(keys, keys[event.place], unit, model)
+    def pick(keys, unit, model, event: Event) -> tuple[Any, ...]:
+        return opened(keys, event.among(keys), unit, model)
 
     def fresh(keys, unit, model) -> tuple[Any, ...]:
         return opened(keys, services.another(), unit, model)
 
-    def suggest(image, unit, key, model, event: gr.EventData) -> tuple[Any, ...]:
+    def suggest(image, unit, key, model, event: Event) -> tuple[Any, ...]:
         return event.text, *written(image, event.text, unit, key, model)
 
     def click(
-        image, text, hidden, unit, key, model, event: gr.EventData, *, late: Row | None = None
+        image, text, hidden, unit, key, model, event: Event, *, late: Row | None = None
     ) -> tuple[Any, ...]:
         return clicked(image, text, hidden, unit, key, model, event.at, late=late)
 
-    def teach(model, event: gr.EventData) -> tuple[Any, ...]:
+    def teach(model, event: Event) -> tuple[Any, ...]:
         return taught(model, event.text)
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}

@@ -7,6 +7,7 @@ import gradio as gr
 
 from app import links, pairs
 from app.components import chips, picker, progress, reply
+from app.components.events import Event
 from app.components.line import Line, Row, standing
 from app.components.linking import Place
 from app.components.polite import sentence
@@ -199,13 +200,13 @@ def build(speaker: gr.State, place: Place) -> None:
     ]  # fmt: skip
     inputs = [left_image, right_image, statement, left, right, speaker]
 
-    def pick(shown, model, event: gr.EventData) -> tuple[Any, ...]:
-        return opened(shown, shown[event.place], model)
+    def pick(shown, model, event: Event) -> tuple[Any, ...]:
+        return opened(shown, event.among(shown), model)
 
     def fresh(shown, model) -> tuple[Any, ...]:
         return opened(shown, pairs.another(), model)
 
-    def suggest(one, other, left, right, model, event: gr.EventData) -> tuple[Any, ...]:
+    def suggest(one, other, left, right, model, event: Event) -> tuple[Any, ...]:
         return event.text, *asked(one, other, event.text, left, right, model)
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}

@@ -7,6 +7,7 @@ import gradio as gr
 
 from app import links, peculiar, preparing, services
 from app.components import chips, picker, plain, progress, touch
+from app.components.events import Event
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -346,11 +347,11 @@ def build(tab: gr.Tab, place: Place) -> None:
     def put(keys: tuple[Key, ...], key: Key) -> tuple[Any, ...]:
         return *picker.shown(keys, key), None, *_pressed(None)
 
-    def pick(keys, name, number, seed, event: gr.EventData) -> tuple[Any, ...]:
-        key = keys[event.place]
+    def pick(keys, name, number, seed, event: Event) -> tuple[Any, ...]:
+        key = event.among(keys)
         return *put(keys, key), *draw(None, key, None, name, number, seed)
 
-    def press(keys, name, number, seed, event: gr.EventData) -> tuple[Any, ...]:
+    def press(keys, name, number, seed, event: Event) -> tuple[Any, ...]:
         found = draw(None, None, event.text, name, number, seed)
         strip = picker.strip_value(keys, None)
         return strip, None, None, event.text, *_pressed(event.text), *found

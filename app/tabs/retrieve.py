@@ -8,6 +8,7 @@ import gradio as gr
 
 from app import alignments, encoders, galleries, links, services
 from app.components import chips, finds, picker, plan, progress, stoppable
+from app.components.events import Event
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -87,9 +88,8 @@ def sentences_at_once(*given: Any) -> Answer:
     return (finds.nothing(FETCH), *answer[1:]) if answer[0]["total"] > 0 else answer
 
 
-def aligned(pairs: Sequence[Pair], place: int, model: str) -> dict[str, Any]:
+def aligned(pair: Pair, model: str) -> dict[str, Any]:
     """The alignment of one that was found; or why there is none, in one sentence."""
-    pair = pairs[place]
     try:
         return alignments.align(pair.image, pair.text, key=pair.key, model=model)
     except ValueError as error:
@@ -249,7 +249,7 @@ def build(speaker: gr.State, place: Place) -> None:
             yield *found, gr.Button(visible=found[0]["total"] > 0)
 
     def suggest(
-        gallery: str, uploads: list[str] | None, shortlist: float, model: str, event: gr.EventData
+        gallery: str, uploads: list[str] | None, shortlist: float, model: str, event: Event
     ) -> Iterator[tuple[Any, ...]]:
         taken = _suggestions(gallery, event.text)
         for found in search(event.text, gallery, uploads, shortlist, model):
@@ -261,9 +261,9 @@ def build(speaker: gr.State, place: Place) -> None:
         gallery: str,
         shortlist: float,
         model: str,
-        event: gr.EventData,
+        event: Event,
     ) -> tuple[Any, ...]:
-        key = keys[event.place]
+        key = event.among(keys)
         answer = sentences_at_once(None, key, lines, gallery, shortlist, model)
         return *picker.shown(keys, key), *answer
 
@@ -274,8 +274,8 @@ def build(speaker: gr.State, place: Place) -> None:
         answer = sentences_at_once(None, key, lines, gallery, shortlist, model)
         return *picker.shown(keys, key), *answer
 
-    def explain(pairs: tuple[Pair, ...], model: str, event: gr.EventData) -> dict[str, Any]:
-        return aligned(pairs, event.place, model)
+    def explain(pairs: tuple[Pair, ...], model: str, event: Event) -> dict[str, Any]:
+        return aligned(event.among(pairs), model)
 
     quiet: dict[str, Any] = {"show_progress_on": shown, "api_visibility": "private"}
     # Most of these wait for an index; how many search at once ``galleries`` says.

@@ -11,6 +11,7 @@ import gradio as gr
 
 from app import journey, links, services
 from app.components import chips, picker, plain, progress, touch
+from app.components.events import Event
 from app.components.linking import Place
 from app.components.polite import sentence as one_sentence
 from app.journey import Trip
@@ -109,14 +110,38 @@ def _within(stop: Stop, trip: Trip, at: int) -> int:
     return min(max(at, first), last)
 
 
-def entered(stop: Stop, given: Input) -> tuple[Any, ...]:
+def linked_to(stop: Stop, trip: Trip, link: Fields) -> Choice:
+    """What a stop opens with: what the link says, and beyond that what it opens with anyway."""
+    own = begun(stop, trip)
+    texts = tuple(
+        link.get(name, text) for name, text in zip(links.WRITTEN, own.texts, strict=False)
+    )
+    choice = Choice(at=link.get("at", own.at), word=link.get("choice", own.word), texts=texts)
+    return fitted(stop, trip, choice)
+
+
+def carried(stop: Stop, at: float, word: int | None, *texts: str | None) -> Fields:
+    """What a link carries of a stop: its slider, what is chosen there, and what was written."""
+    return {
+        "at": None if stop.at is None else int(at),
+        "choice": None if stop.word is None else word,
+        **dict(zip(links.WRITTEN, texts, strict=False)),
+    }
+
+
+def entered(stop: Stop, given: Input, link: Fields = NOTHING) -> tuple[Any, ...]:
     """A stop as it opens: the values of ``_Stage.everything``.
+
+    Args:
+        stop: the one that is entered.
+        given: what travels.
+        link: what an address said of the stop.
 
     Raises:
         ValueError: one sentence on what is wrong with what was given.
     """
     trip = journey.travelled(*given)
-    choice, quiz = begun(stop, trip), stop.quiz(trip)
+    choice, quiz = linked_to(stop, trip, link), stop.quiz(trip)
     first, last, _ = stop.span(trip)
     formula = f"$$ {stop.equation} $$\n\n{stop.shapes(trip)}"
     return (
@@ -218,17 +243,21 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
                     steps.append(step)
     current = gr.State(0)
     followed = gr.State(None)  # what the stops show, whatever is typed meanwhile
+    linked = gr.State({})  # what an address said of one stop, for one picture and one sentence
     given = [chosen.image, text, chosen.key, speaker]
     every = [component for stage in stages for component in stage.everything]
     quiet = progress.waiting(told)
     unseen = progress.unseen(told)
     counted = quiet | progress.in_order()
 
-    def enter(place: int, *given: Any) -> tuple[Any, ...]:
+    def enter(place: int, linked: Fields, *given: Any) -> tuple[Any, ...]:
         if given[3] is None:  # no model was chosen yet
             return "", *(gr.skip() for _ in (followed, *every))
         try:
-            found = entered(STOPS[place], given)  # pyright: ignore[reportArgumentType]
+            _, text, key, _ = given
+            here = (place, text, key) == tuple(map(linked.get, ("place", "sentence", "picture")))
+            link = linked if here else NOTHING
+            found = entered(STOPS[place], given, link)  # pyright: ignore[reportArgumentType]
         except ValueError as error:
             note = progress.note(one_sentence(error), trouble=True)
             return note, *(gr.skip() for _ in (followed, *every))
@@ -243,15 +272,15 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
         )
 
     def entering(event: Any) -> None:
-        event.then(enter, [current, *given], [told, followed, *every], **counted)
+        event.then(enter, [current, linked, *given], [told, followed, *every], **counted)
 
-    def reach(place: int, *given: Any) -> tuple[Any, ...]:
-        return place, *enter(place, *given)
+    def reach(place: int, linked: Fields, *given: Any) -> tuple[Any, ...]:
+        return place, *enter(place, linked, *given)
 
-    def pick(keys: tuple[Key, ...], event: gr.EventData) -> tuple[Any, ...]:
-        return opened(keys, keys[event.place])
+    def pick(keys: tuple[Key, ...], event: Event) -> tuple[Any, ...]:
+        return opened(keys, event.among(keys))
 
-    def suggest(key: Key | None, model: str, event: gr.EventData) -> tuple[Any, ...]:
+    def suggest(key: Key | None, model: str, event: Event) -> tuple[Any, ...]:
         return event.text, chips.value(_suggestions(key, model), event.text)
 
     shown = [*chosen.outputs, text, suggestions]
@@ -259,24 +288,40 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
     def introduce(model, image, text, key, current, link: Fields = NOTHING) -> tuple[Any, ...]:
         stop = link.get("stop", current + 1) - 1
         walked = gr.Walkthrough(selected=stop) if stop != current else gr.skip()
-        return *introduced(model, image, text, key, link), stop, walked
+        found = introduced(model, image, text, key, link)
+        _, _, key, _, text, _ = found
+        linked = {**link, "place": stop, "sentence": text, "picture": key}
+        return *found, stop, linked, walked
 
     entering(
         place.opens(
             speaker.change,
             introduce,
             [speaker, chosen.image, text, chosen.key, current],
-            [*shown, current, walk],
+            [*shown, current, linked, walk],
             **quiet,
         )
     )
-    place.carries(
-        [chosen.key, chosen.image, text, current],
-        lambda key, image, text, current: {
+
+    def carry(key, image, text, current, *chosen: Any) -> Fields:
+        before = sum(len(stage.chosen) for stage in stages[:current])
+        own = chosen[before : before + len(stages[current].chosen)]
+        return {
             "picture": links.shown(key, image),
             "sentence": text,
             "stop": current + 1,
-        },
+            **carried(STOPS[current], *own),
+        }
+
+    place.carries(
+        [
+            chosen.key,
+            chosen.image,
+            text,
+            current,
+            *(one for stage in stages for one in stage.chosen),
+        ],
+        carry,
     )
     entering(chosen.strip.pick(pick, chosen.keys, shown, **counted))
     entering(
@@ -296,7 +341,7 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
     gr.on(
         [button.click, text.submit],
         enter,
-        [current, *given],
+        [current, linked, *given],
         [told, followed, *every],
         **counted,
     )
@@ -307,7 +352,7 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
         # One line for all steps: whoever walks on quickly stands where they clicked last.
         step.select(
             partial(reach, at),
-            given,
+            [linked, *given],
             [current, told, followed, *every],
             concurrency_id="steps",
             **counted,
@@ -433,7 +478,7 @@ def _wire(
             return "", gr.skip(), gr.skip()
         return answered(lambda: judged(stop, given, answer), 2)
 
-    def pick(given: Input | None, event: gr.EventData) -> tuple[Any, ...]:
+    def pick(given: Input | None, event: Event) -> tuple[Any, ...]:
         if given is None:
             return "", gr.skip()
         return answered(lambda: (reached(stop, given, event.place),), 1)

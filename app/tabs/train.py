@@ -9,6 +9,7 @@ import gradio as gr
 
 from app import training
 from app.components import emergence, plain, progress
+from app.components.events import Event
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -241,7 +242,7 @@ def build(tab: gr.Tab, place: Place) -> None:
         begun.failure(lambda run: _turned(False, run), run, [start, stop, on, file, opens], **quiet)
     stop.click(stopped, run, stop, queue=False, **quiet)
 
-    def keep(run: Run | None, event: gr.EventData) -> tuple[Any, str]:
+    def keep(run: Run | None, event: Event) -> tuple[Any, str]:
         return kept(run, event.step)
 
     view.keep(keep, run, [file, opens], **quiet)

@@ -149,7 +149,7 @@ def test_a_sentence_of_the_world_is_shown_with_its_truth(alone):
 
 def test_what_was_found_is_aligned_with_its_truth(alone):
     *_, pairs, _ = last("A cat", SCENES, None, 32, TINY)
-    message = retrieve.aligned(pairs, 1, TINY)
+    message = retrieve.aligned(pairs[1], TINY)
     assert message["words"] == ["A", "cat"]
     assert pairs[1].key is not None
 
@@ -159,7 +159,7 @@ def test_ones_own_pictures_are_a_gallery(encoder, request, uploads):
     request.getfixturevalue(encoder)
     shown, _, pairs, _ = last("A cat", galleries.UPLOADS, uploads, 32, TINY)
     assert {hit["says"] for hit in shown["hits"]} == {"0.png", "1.png", "2.png"}
-    assert retrieve.aligned(pairs, 0, TINY)["words"] == ["A", "cat"]
+    assert retrieve.aligned(pairs[0], TINY)["words"] == ["A", "cat"]
 
 
 def test_a_broken_upload_is_named_and_passed_over(alone, uploads, tmp_path):
@@ -180,7 +180,7 @@ def test_the_sentences_of_a_picture(encoder, request):
     )
     assert {hit["says"] for hit in shown["hits"]} == {"a cat", "two dogs", "a red heart"}
     assert "of 3" in meter
-    assert retrieve.aligned(pairs, 0, TINY)["places"] is not None
+    assert retrieve.aligned(pairs[0], TINY)["places"] is not None
     shown, *_ = retrieve.sentences_at_once(None, key, "", SCENES, 32, TINY)
     assert shown["trouble"] == ""
     assert len(shown["hits"]) == finds.SHOWN

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from app import languages
 from app.languages import serving
+from vilt_core.world.sprites import sprites
 
 CODES = languages.codes()
 
@@ -30,6 +31,16 @@ def test_all_languages_translate_the_same_texts():
 @pytest.mark.parametrize("code", CODES)
 def test_holes_and_parts_agree_and_nothing_is_empty(code):
     assert list(languages.problems(languages.texts(code))) == []
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_sticker_has_a_name_of_its_own(code):
+    texts = languages.texts(code)
+    names = [texts[f"(sticker) {sprite.label}"].split(" | ") for sprite in sprites()]
+    assert all(name == name.strip() != "" for several in names for name in several)
+    assert len({first for first, *_ in names}) == len(sprites())
+    known = {source for source in texts if source.startswith("(sticker) ")}
+    assert known == {f"(sticker) {sprite.label}" for sprite in sprites()}
 
 
 @pytest.mark.parametrize("code", CODES)

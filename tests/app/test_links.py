@@ -42,6 +42,7 @@ def test_a_scene_of_a_pair_has_a_name_that_leads_back(right):
     ("tab", "fields"),
     [
         ("tour", {"picture": EXAMPLES[0], "sentence": "a cat", "stop": 3}),
+        ("tour", {"stop": 7, "at": 0, "choice": 5, "first": "a dog", "second": "what is it?"}),
         ("align", {"picture": PHOTOGRAPHS[0], "sentence": "Ein Fuß", "beta": 0.25, "word": 2}),
         ("masks", {"sentence": "a & b = c", "hidden": (2, 3), "unit": "piece"}),
         ("pairs", {"left": SceneOfPair(index=1, right=False), "right": PHOTOGRAPHS[1]}),
@@ -91,6 +92,8 @@ def test_an_old_link_to_a_scene_leads_to_compose():
         "tab=align&beta=1e9",
         "tab=align&iterations=1000000",
         "tab=tour&stop=0",
+        "tab=tour&stop=1&at=-1",
+        "tab=tour&choice=nan",
         "tab=tour&stop=٣",
         "tab=masks&hidden=1.x",
         "tab=masks&unit=__class__",

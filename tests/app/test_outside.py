@@ -1,6 +1,7 @@
 """The server from outside, where anybody may send anything to anything."""
 
 import asyncio
+import inspect
 import json
 import math
 import random
@@ -23,6 +24,7 @@ from PIL import Image
 
 import app
 from app import encoders, errands, galleries, masks, services
+from app.components.events import PARTS, Event
 from app.components.polite import BUSY, OURS
 from app.library import Library
 from app.models import catalogue
@@ -170,15 +172,25 @@ def test_whatever_a_program_sends_is_answered_in_one_sentence(client, picture, n
     assert called(client, name, given(name, picture))[0] is not None
 
 
+def told_to(function, draw):
+    """What an event could bring: nothing of the kind, or its parts missing or of any kind."""
+    hints = inspect.signature(function.fn).parameters.values()
+    if not any(one.annotation is Event for one in hints):
+        return [draw.choice(EVIL)]
+    wild = {part: draw.choice(EVIL) for part in PARTS}
+    likely = {part: draw.choice((0, 1, -1, 99, "0", "a cat", [])) for part in PARTS}
+    return [draw.choice((*EVIL, {})), wild, likely]
+
+
 def test_whatever_is_sent_to_an_event_of_the_page_is_answered_in_one_sentence(
     demo, client, picture
 ):
     draw = random.Random("events")
 
-    def tried(index, function, data, event):
-        for message in messages(client, f"fuzz-{index}", fn_index=index, data=data, **event):
+    def tried(place, index, function, data, event):
+        for message in messages(client, f"fuzz-{place}", fn_index=index, data=data, **event):
             if message["msg"] in ("process_generating", "process_completed", "refused"):
-                return function, data, message
+                return function, data, event["event_data"], message
         raise AssertionError(f"{function.name} was left without an answer")
 
     cases = []
@@ -187,12 +199,13 @@ def test_whatever_is_sent_to_an_event_of_the_page_is_answered_in_one_sentence(
             continue
         targets = [block for block, _ in function.targets if block is not None]
         data = [draw.choice((*EVIL, picture, "tiny", "a cat")) for _ in function.inputs]
-        event = {"event_data": draw.choice(EVIL), "trigger_id": draw.choice([*targets, None])}
-        cases.append((index, function, data, event))
+        for told in told_to(function, draw):
+            event = {"event_data": told, "trigger_id": draw.choice([*targets, None])}
+            cases.append((len(cases), index, function, data, event))
     with ThreadPoolExecutor(8) as people:
         replies = list(people.map(lambda case: tried(*case), cases))
     seen = Counter()
-    for function, data, message in replies:
+    for function, data, told, message in replies:
         name = function.name
         done = message["msg"] != "process_completed" or message["success"]
         seen["answered" if done else "refused"] += 1
@@ -200,8 +213,7 @@ def test_whatever_is_sent_to_an_event_of_the_page_is_answered_in_one_sentence(
             assert 400 <= message["code"] < 500
         else:
             assert done or polite(message["output"]["error"]), (name, data, message)
-            at_a_stop = getattr(function.fn, "__qualname__", "").startswith("_wire.")
-            assert done or not at_a_stop or message["output"]["error"] != OURS, (name, data)
+            assert done or message["output"]["error"] != OURS, (name, data, told)
     assert min(seen["answered"], seen["refused"]) > 10
     assert called(client, "answer", given("answer", picture))[0]["answers"]
 
@@ -553,6 +565,29 @@ def test_an_upload_is_files_and_little_else(client):
     assert reply.status_code in (400, 413)
     assert "at most 65536 bytes" in reply.text
     assert client.post("upload", files=sent, data={"field": "x" * 2**10}).status_code == 200
+
+
+def test_an_upload_is_refused_where_the_disk_is_nearly_full_and_all_else_goes_on(
+    client, picture, monkeypatch
+):
+    looked = []
+
+    def nearly_full(folder):
+        looked.append(Path(folder))
+        return errands.shutil._ntuple_diskusage(2**40, 2**40 - 2**20, 2**20)
+
+    before = set(Path(picture["path"]).parents[1].iterdir())
+    monkeypatch.setattr(errands.shutil, "disk_usage", nearly_full)
+    reply = client.post("upload", files={"files": ("a.png", b"x" * 2**17)})
+    assert reply.status_code == 400
+    assert reply.text == errands.FULL
+    assert polite(reply.text)
+    assert looked
+    assert set(looked) == {Path(picture["path"]).parents[1]}
+    assert set(looked[0].iterdir()) == before  # nothing of it is kept
+    assert called(client, "answer", given("answer", picture))[0]["answers"]
+    monkeypatch.undo()
+    assert uploaded(client, b"x", "a.png")
 
 
 # Work that nobody waits for.

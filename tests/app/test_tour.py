@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app import build_demo, journey, services
+from app import build_demo, journey, links, services
 from app.photographs import PHOTOGRAPHS
 from app.services import EXAMPLES
 from app.stops import STOPS, Choice, begun
@@ -115,11 +116,41 @@ def test_choices_and_predictions_are_about_what_was_followed_whatever_is_typed(d
         assert followed in event.outputs
 
 
+@every_stop
+def test_a_link_opens_a_stop_with_its_slider_its_word_and_what_was_written(demo, tiny, stop):
+    introduce = of_the_tour(demo, "build.<locals>.introduce")[0].fn
+    enter = of_the_tour(demo, "build.<locals>.enter")[0].fn
+    place, text, key = STOPS.index(stop), "a cat next to a red heart", EXAMPLES[1]
+    given = (None, text, key, TINY)
+    trip = journey.travelled(*given)
+    opening = begun(stop, trip)
+    choice = Choice(
+        at=opening.at if stop.at is None else stop.span(trip)[1],
+        word=opening.word if stop.word is None else stop.choices(trip)[-1][1],
+        texts=tuple(f"a dog {at}" for at, _ in enumerate(stop.texts)),
+    )
+    told = tour.carried(stop, float(choice.at), choice.word, *choice.texts)
+    address = links.write("tour", {"picture": key, "sentence": text, "stop": place + 1, **told})
+    _, link = links.read(dict(parse_qsl(address)), ["tour"])
+    assert tour.linked_to(stop, trip, link) == choice
+    *_, current, linked, _, _ = introduce(link, TINY, None, "", None, 0)
+    assert current == place
+    drawing = tour.drawn(stop, given, choice)
+    shown = enter(place, linked, *given)[2:]
+    at = sum(len(tour.entered(other, given)) for other in STOPS[:place])
+    assert shown[at : at + 3] == drawing[:3]
+    other = (None, "two dogs", key, TINY)  # what is not linked opens as it always does
+    assert (
+        enter(place, linked, *other)[2:][at : at + 3]
+        == tour.drawn(stop, other, begun(stop, journey.travelled(*other)))[:3]
+    )
+
+
 def test_what_follows_says_what_it_followed_and_trouble_leaves_it(demo, tiny, sentence):
     enter = of_the_tour(demo, "build.<locals>.enter")[0].fn
     given = (None, sentence, EXAMPLES[0], TINY)
-    assert enter(0, *given)[:2] == ("", given)
-    told, kept, *_ = enter(0, None, "?!", EXAMPLES[0], TINY)
+    assert enter(0, {}, *given)[:2] == ("", given)
+    told, kept, *_ = enter(0, {}, None, "?!", EXAMPLES[0], TINY)
     assert "at least one letter" in told
     assert kept == gr.skip()
 

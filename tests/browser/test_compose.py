@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from app import composing
+from app import composing, languages
 from vilt_core.world.composing import from_code
 from vilt_core.world.rendering import paint
 
@@ -148,6 +148,34 @@ def test_a_scene_has_an_end_and_may_be_empty(page):
     expect(things(page)).to_have_count(12)
     expect(page.locator(".lc-told")).to_contain_text("room for 12")
     expect(page.locator(".lc-beyond")).to_contain_text("12 stickers", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("code", "typed", "names"),
+    [
+        ("zh", "猫", ["猫", "猫头鹰", "熊猫"]),
+        ("ja", "いぬ", ["犬"]),  # written イヌ in the file
+        ("ja", "動物 象", ["ゾウ"]),
+        ("ja", "elephant", ["ゾウ"]),
+        ("en", "owl", ["owl"]),
+        ("en", "猫", []),
+    ],
+)
+def test_a_sticker_is_found_by_its_name_in_the_language_of_the_page(visit, code, typed, names):
+    page = visit(query=f"tab=compose&lang={code}")
+    expect(page.locator(".lc-thing").first).to_be_visible(timeout=60_000)
+    expect(page.locator("html")).to_have_attribute("lang", code)
+    page.locator(".lc-find [type=search]").fill(typed)
+    tiles = page.locator(".lc-tiles button:visible")
+    expect(tiles).to_have_count(len(names))
+    labels = [tile.get_attribute("aria-label") for tile in tiles.all()]
+    add = "Add {STICKER}" if code == "en" else languages.texts(code)["Add {STICKER}"]
+    said = {add.replace("{STICKER}", name): name for name in names}
+    assert set(labels) == set(said)
+    assert labels == [tile.get_attribute("title") for tile in tiles.all()]
+    if names:
+        tiles.first.click()
+        expect(page.locator(".lc-told")).to_contain_text(said[labels[0]])
 
 
 def test_the_idea_on_the_card_is_carried_out(page):

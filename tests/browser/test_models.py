@@ -106,7 +106,6 @@ def test_the_note_about_a_photo_leads_to_the_photograph_model(visit):
         PHOTOGRAPHS[0].path
     )
     expect(page.locator(".lab-picture img >> visible=true").first).to_be_visible()
-    page.wait_for_timeout(700)  # a hand's: a picture that comes takes the answer before it away
     page.locator("#question textarea").fill("What animal is this?")
     page.get_by_role("button", name="Ask", exact=True).click()
     page.locator(".lab-offer").click()
