@@ -677,7 +677,7 @@ def test_every_event_that_may_wait_for_a_model_shows_its_place_in_the_queue(demo
             "_taken", "_halted", "_freed", "_gone",
         },
         "app.tabs.compose": {"speaks"},
-        "app.tabs.families": {"switched", "pick", "fresh", "brought"},
+        "app.tabs.families": {"switched", "small", "pick", "fresh", "brought"},
         "app.tabs.retrieve": {"<lambda>"},  # what Stop says
         "app.tabs.train": {"<lambda>", "introduced", "stopped", "keep"},
     }  # fmt: skip
