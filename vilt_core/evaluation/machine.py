@@ -33,7 +33,7 @@ def company() -> str:
         return "load of the machine unknown"
     load = os.getloadavg()[0]
     busy = load > 0.3 * (os.cpu_count() or 1)
-    note = ", so other work was slowing this down" if busy else ", idle"
+    note = ", so other work may have slowed this down" if busy else ", idle"
     return f"load average before {load:.2f}{note}"
 
 
