@@ -24,7 +24,7 @@ def test_hardware_names_the_gpu(monkeypatch):
     assert machine.hardware(torch.device("cuda")) == "one NVIDIA Something"
 
 
-@pytest.mark.parametrize(("load", "said"), [(0.0, "idle"), (99.0, "other work was slowing")])
+@pytest.mark.parametrize(("load", "said"), [(0.0, "idle"), (99.0, "other work may have slowed")])
 def test_company_tells_when_the_machine_was_busy(load, said, monkeypatch):
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
     assert said in machine.company()
