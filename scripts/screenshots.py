@@ -29,6 +29,7 @@ SIZE = ViewportSize(width=1280, height=900)
 HIGHEST = 1500  # pixels of a page that is shown
 LARGEST = 250_000  # bytes of a picture
 PATIENCE = 600_000  # milliseconds for what is pressed: a training is the longest
+WORKING = ".meta-text, .progress-text"  # what Gradio shows while a handler is at work
 # A picture is higher than any window: what keeps to a window's edge would lie across its middle.
 UNSTUCK = "#tour-stops .lab-turns { position: static !important; }"
 TABS = (
@@ -85,7 +86,8 @@ def settle(page: Page) -> None:
     while time.monotonic() - since < PATIENCE / 1000:
         page.wait_for_timeout(1500)
         now = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("L")
-        if seen is not None and alike(now, seen):
+        working = page.locator(WORKING).filter(visible=True).count()
+        if not working and seen is not None and alike(now, seen):
             return
         seen = now
 
@@ -105,7 +107,6 @@ def press(page: Page, tab: str) -> None:
     """Ask what a tab waits to be asked; most begin with an answer."""
     if tab == "find":
         page.get_by_text("A boxing glove in the center", exact=True).click()
-        page.get_by_role("button", name="Find", exact=True).click()
     if tab == "train":
         page.locator("#train-start").click()
         page.locator("#train-stop").wait_for(state="visible", timeout=PATIENCE)
