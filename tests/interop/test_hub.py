@@ -575,7 +575,7 @@ def test_an_endpoint_that_may_be_one(monkeypatch, address):
 
 
 ASKED = """
-from vilt_core.interop.address import client
+from vilt_core.interop.client import client
 try:
     print(client().endpoint())
     import huggingface_hub

@@ -32,18 +32,6 @@ def endpoint() -> str:
     return named.rstrip("/")
 
 
-def client():
-    """``hub.py``, imported when it is first needed: that takes long, and needs an address.
-
-    Raises:
-        ValueError: HF_ENDPOINT is no address.
-    """
-    endpoint()
-    from vilt_core.interop import hub
-
-    return hub
-
-
 def _is_address(text: str) -> bool:
     """Whether it has a host that may exist, and nothing after its path."""
     if re.search(r"\s", text):

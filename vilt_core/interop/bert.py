@@ -8,7 +8,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from vilt_core.data.text import SPECIAL, Tokenizer
-from vilt_core.interop.address import client
+from vilt_core.interop.client import client
 from vilt_core.interop.folders import json_text, read_object
 
 PUBLISHED = "google-bert/bert-base-uncased"  # whose vocabulary every published ViLT speaks

@@ -14,9 +14,10 @@ from safetensors.torch import save_file
 
 from vilt_core.config import TASKS, ViltConfig
 from vilt_core.data.image import Processing
-from vilt_core.interop.address import client, is_repo_name
+from vilt_core.interop.address import is_repo_name
 from vilt_core.interop.bert import read_tokenizer, tokenizer_files
 from vilt_core.interop.bundle import Bundle, Progress
+from vilt_core.interop.client import client
 from vilt_core.interop.clip import load_clip
 from vilt_core.interop.described import (
     DEFAULTS,

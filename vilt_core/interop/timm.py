@@ -8,8 +8,9 @@ from pathlib import Path
 from torch import Tensor
 
 from vilt_core.config import ViltConfig
-from vilt_core.interop.address import client, is_repo_name
+from vilt_core.interop.address import is_repo_name
 from vilt_core.interop.bundle import Progress
+from vilt_core.interop.client import client
 from vilt_core.interop.folders import is_file, is_folder
 from vilt_core.interop.pickles import State, read_pickle
 from vilt_core.interop.renames import (
