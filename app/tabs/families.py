@@ -151,14 +151,7 @@ def build(tab: gr.Tab, place: Place) -> None:
     """
     gr.HTML(INTRODUCTION, js_on_load=None, apply_default_css=False)
     with gr.Row(elem_classes="lab-controls"):
-        measure = gr.Radio(
-            comparison.MEASURES,
-            value=comparison.MEASURES[0],
-            show_label=False,
-            container=False,
-            elem_id="measure",
-            elem_classes="lab-switch",
-        )
+        measure = _switch(comparison.MEASURES, elem_id="measure")
         button = gr.Button("Measure on this machine", variant="primary", elem_id="measure-here")
         stop = gr.Button("Stop", visible=False, elem_id="stop-measuring")
     told = plain.html(elem_id="measuring")
@@ -199,14 +192,7 @@ def build(tab: gr.Tab, place: Place) -> None:
         "None of these scenes was shown in a training; one run each.",
     )
     with gr.Row(elem_classes="lab-controls"):
-        view = gr.Radio(
-            learned.VIEWS,
-            value=learned.VIEWS[0],
-            show_label=False,
-            container=False,
-            elem_id="learned-columns",
-            elem_classes="lab-switch",
-        )
+        view = _switch(learned.VIEWS, elem_id="learned-columns")
     first_view = learned.VIEWS[0]
     pupils = _table(learned.headers(first_view), learned.types(first_view), elem_id="learned")
     plain.heading(
@@ -259,6 +245,17 @@ def build(tab: gr.Tab, place: Place) -> None:
         watch, halt, watched, looked, [status, passage], told=status, one_at_a_time="measuring"
     )
     _wire_pictures(chosen, [text, question], quiet)
+
+
+def _switch(choices: Sequence[str], *, elem_id: str) -> gr.Radio:
+    return gr.Radio(
+        choices,
+        value=choices[0],
+        show_label=False,
+        container=False,
+        elem_id=elem_id,
+        elem_classes="lab-switch",
+    )
 
 
 def _table(headers: Iterable[str], types: Sequence[str], *, elem_id: str) -> gr.Dataframe:

@@ -19,8 +19,9 @@ from torch.nn.functional import cosine_similarity
 
 from vilt_core.data.text import Tokenizer
 from vilt_core.evaluation.inference import evaluating
-from vilt_core.evaluation.meeting import heats, meets
+from vilt_core.evaluation.meeting import heats, in_grid, meets
 from vilt_core.evaluation.scoring import judge_of
+from vilt_core.evaluation.sources import Box
 from vilt_core.explain.attention import head_mean
 from vilt_core.layers.reader import PairReader
 from vilt_core.layers.stacked_attention import pooled
@@ -32,7 +33,6 @@ from vilt_core.models.vse import Vse
 from vilt_core.types import ImageBatch, ModelOutput
 
 Side = Literal["text", "image"]
-Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in fractions of the picture's sides
 
 WITH_CLASS = (Vilt, Vilbert)  # whose picture has a token of its own in front of its pieces
 
@@ -94,25 +94,19 @@ def encounter(model: PairReader, tokenizer: Tokenizer, text: str, image: ImageBa
     """
     device = next(model.parameters()).device
     batch = tokenizer.encode([tokenizer.check(text, noun="sentence")]).batch.to(device)
+    image = image.to(device)
     with evaluating(model):
-        output = model(
-            batch, image.to(device), **({"return_attentions": True} if meets(model) else {})
-        )
+        output = model(batch, image, **({"return_attentions": True} if meets(model) else {}))
         return Encounter(
             tokens=tuple(tokenizer.token(one) for one in batch.ids[0].tolist()),
-            grid=output.grid if _is_grid(output) else None,
-            boxes=() if _is_grid(output) else _boxes(output),
+            grid=output.grid if in_grid(output) else None,
+            boxes=() if in_grid(output) else _boxes(output),
             image_class=isinstance(model, WITH_CLASS),
             vectors=_vectors(model, output) if isinstance(model, Vse | Clip) else None,
             looks=_looks(model, output) if meets(model) else None,
             score=float(model.score_all(batch, image)) if model.dual else None,
             matched=_matched(model, output),
         )
-
-
-def _is_grid(output: ModelOutput) -> bool:
-    """Patches and cells lie in a grid, even where they have boxes; regions are a row of one."""
-    return output.boxes is None or output.grid[0] > 1
 
 
 def _boxes(output: ModelOutput) -> tuple[Box, ...]:

@@ -131,6 +131,11 @@ def named_pieces(
             yield tokens, inside[list(mention.objects)].any(dim=0)
 
 
+def in_grid(output: ModelOutput) -> bool:
+    """Patches and cells lie in a grid, even where they have boxes; regions are a row of one."""
+    return output.boxes is None or output.grid[0] > 1
+
+
 def pieces_in_boxes(
     boxes: Float[Tensor, "objects 4"], output: ModelOutput, *, row: int
 ) -> Bool[Tensor, "objects n"]:
@@ -138,8 +143,9 @@ def pieces_in_boxes(
 
     Patches and cells as ``patches_in_boxes`` has it; regions whose own centre lies in the box.
     """
-    if output.boxes is None or output.grid[0] > 1:
+    if in_grid(output):
         return patches_in_boxes(boxes, grid=output.grid)
+    assert output.boxes is not None
     left, top, right, bottom = output.boxes[row].cpu().unbind(dim=-1)
     x, y = (left + right) / 2, (top + bottom) / 2
     x0, y0, x1, y1 = boxes[:, :, None].unbind(dim=1)

@@ -19,9 +19,8 @@ from vilt_core.evaluation.cost import INTERACTION, TEXT, VISUAL, Cost, cost_of
 from vilt_core.evaluation.families import Size, random_model
 from vilt_core.evaluation.inference import evaluating
 from vilt_core.evaluation.papers import FACTS, Facts
+from vilt_core.evaluation.sources import Box
 from vilt_core.types import ImageBatch, TextBatch
-
-Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in fractions of the picture's sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

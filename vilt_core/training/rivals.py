@@ -118,6 +118,31 @@ def vilt_plain_mini(*, scale: float = 1.0) -> Recipe:
     return _recipe("vilt-plain-mini", plain, sees=_NAMES, wpa=True, scale=scale)
 
 
+def _further(
+    of: str,
+    what: str,
+    *,
+    steps: int,
+    mix: dict[str, float],
+    pictures: int,
+    heads: Callable[..., Bundle],
+    scale: float,
+) -> Recipe:
+    """One stage more, from where a rival was compared, under a name of its own."""
+    name = f"{of}-{what}"
+    stage = replace(
+        _TASKS,
+        name=name,
+        steps=steps,
+        mix=mix,
+        batch_size=pictures,
+        learning_rate=5e-4,
+        warmup=0.05,
+    )
+    prepare = partial(heads, name=name)
+    return scaled(Recipe(name=name, stages=(stage,), seed=1, prepare=prepare, start=of), scale)
+
+
 def region_tasks(of: str, *, scale: float = 1.0) -> Recipe:
     """Referring expressions and answers with reasons, for a rival that reads regions.
 
@@ -128,18 +153,15 @@ def region_tasks(of: str, *, scale: float = 1.0) -> Recipe:
         of: the rival's name: its trained model is the start.
         scale: multiplies the steps.
     """
-    name = f"{of}-tasks"
-    stage = replace(
-        _TASKS,
-        name=name,
+    return _further(
+        of,
+        "tasks",
         steps=2 * FURTHER_STEPS,
         mix={"referring": 0.5, "choices": 0.5},
-        batch_size=32,
-        learning_rate=5e-4,
-        warmup=0.05,
+        pictures=32,
+        heads=_with_region_heads,
+        scale=scale,
     )
-    heads = partial(_with_region_heads, name=name)
-    return scaled(Recipe(name=name, stages=(stage,), seed=1, prepare=heads, start=of), scale)
 
 
 def _with_region_heads(bundle: Bundle, *, name: str) -> Bundle:
@@ -171,18 +193,15 @@ def ranking(of: str, *, scale: float = 1.0) -> Recipe:
         of: the rival's name: its trained model is the start.
         scale: multiplies the steps.
     """
-    name = f"{of}-ranking"
-    stage = replace(
-        _TASKS,
-        name=name,
+    return _further(
+        of,
+        "ranking",
         steps=RANKING_STEPS,
         mix={"ranking": 1.0},
-        batch_size=4,
-        learning_rate=5e-4,
-        warmup=0.05,
+        pictures=4,
+        heads=_with_rank_head,
+        scale=scale,
     )
-    head = partial(_with_rank_head, name=name)
-    return scaled(Recipe(name=name, stages=(stage,), seed=1, prepare=head, start=of), scale)
 
 
 def _with_rank_head(bundle: Bundle, *, name: str) -> Bundle:

@@ -3,18 +3,16 @@
 Every patch and every piece carries its number in ``data-place``: a page decides what a click does.
 """
 
-import base64
-import io
 from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
 
 from vilt_core.viz.blend import Box, blend
 from vilt_core.viz.palette import IMAGE, RIGHT, TEXT
 from vilt_core.viz.stepper import data_url
+from vilt_core.viz.stripes import png_url
 
 _SIDE = 448  # pixels of a picture on the page
 _ZOOM = 8  # screen pixels a pixel of one patch, at least
@@ -146,10 +144,7 @@ def cut_sentence(
 def enlarged(pixels: UInt8[np.ndarray, "height width 3"]) -> str:
     """A few pixels as a URL, each of them a square to be seen."""
     zoom = max(_ZOOM, 160 // max(pixels.shape[:2]))
-    picture = Image.fromarray(np.repeat(np.repeat(pixels, zoom, axis=0), zoom, axis=1))
-    held = io.BytesIO()
-    picture.save(held, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode("ascii")
+    return png_url(np.repeat(np.repeat(pixels, zoom, axis=0), zoom, axis=1))
 
 
 def patch_of(

@@ -4,20 +4,18 @@ HTML that needs nothing around it but ``script`` for the clicks on words. Everyt
 on both sides is drawn on one scale.
 """
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
 
 from vilt_core.viz.answers import percent
 from vilt_core.viz.blend import Box, veil
-from vilt_core.viz.palette import IMAGE, rgb
+from vilt_core.viz.palette import IMAGE
 from vilt_core.viz.stepper import STATIC, data_url
+from vilt_core.viz.stripes import png_url, tints
 
 Pairs = Sequence[tuple[int | None, int | None]]  # of words; None where the other has no partner
 
@@ -221,23 +219,13 @@ def _truth(truth: bool | None) -> str:
 
 def _heat(heat: Float[np.ndarray, "rows columns"], top: float) -> str:
     """A veil to lay over the picture, as small as the grid: the browser smooths it."""
-    return _png(veil(heat, top=top))
+    return png_url(veil(heat, top=top))
 
 
 def _matrix(plan: Float[np.ndarray, "m n"], top: float) -> str:
     """Mass as the strength of one colour, on any paper."""
     level = np.clip(plan / max(top, 1e-12), 0, 1)
-    alpha = (255 * np.sqrt(level)).round().astype(np.uint8)
-    pixels = np.empty((*plan.shape, 4), np.uint8)
-    pixels[..., :3] = rgb(IMAGE)
-    pixels[..., 3] = alpha
-    return _png(pixels)
-
-
-def _png(pixels: UInt8[np.ndarray, "height width 4"]) -> str:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    return png_url(tints(np.sqrt(level), IMAGE))
 
 
 # Which words make the difference.

@@ -69,7 +69,7 @@ def dot_product(
     held = np.stack([text, image]).astype("<f4").tobytes()
     return (
         f'<div class="vp-dot" data-vectors="{base64.b64encode(held).decode("ascii")}">{strips}'
-        f'{_says(*said)}<p class="vp-told" aria-live="polite">No word meets any piece of the '
+        f'{sentences(*said)}<p class="vp-told" aria-live="polite">No word meets any piece of the '
         "picture here: only these two vectors meet.</p></div>"
     )
 
@@ -133,7 +133,7 @@ def looks(
         f'<div class="vp-eye">{_under_heat(pixels, heat[chosen], grid, boxes, named)}'
         f'<p class="vp-told" aria-live="polite">{escape(named.told(chosen, heat))}</p></div>'
         f"{_matrix(weights, sizes, named, heat, noun=noun, chosen=chosen, cosines=cosines or {})}"
-        f"</div>{_says(_scale(_top(weights)))}"
+        f"</div>{sentences(_scale(_top(weights)))}"
     )
 
 
@@ -331,6 +331,6 @@ def _share(share: float) -> str:
     return unescape(percent(share))
 
 
-def _says(*sentences: str) -> str:
-    """Each by itself, so that each is translated as one."""
-    return f'<p class="vp-fine">{" ".join(f"<span>{one}</span>" for one in sentences)}</p>'
+def sentences(*said: str) -> str:
+    """Sentences, as HTML already: each by itself, so that each is translated as one."""
+    return f'<p class="vp-fine">{" ".join(f"<span>{one}</span>" for one in said)}</p>'

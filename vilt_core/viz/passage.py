@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vilt_core.viz.families import NAMES
+from vilt_core.viz.meeting import sentences
 from vilt_core.viz.stepper import data_url
 
 _STATIC = Path(__file__).parent / "static"
@@ -154,9 +155,7 @@ def _met(found: Meeting) -> str:
 
 
 def _sentences(said: Sequence[str]) -> str:
-    """Each by itself, so that each is translated as one."""
-    spans = " ".join(f"<span>{escape(one)}</span>" for one in said)
-    return f'<p class="vp-fine">{spans}</p>' if spans else ""
+    return sentences(*map(escape, said)) if said else ""
 
 
 def _stages(lane: Lane) -> str:

@@ -32,7 +32,7 @@ def tints(
     return pixels
 
 
-def png_url(pixels: UInt8[np.ndarray, "rows columns 4"]) -> str:
+def png_url(pixels: UInt8[np.ndarray, "rows columns _channels"]) -> str:
     """A PNG inside a URL."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
