@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app import accelerator, models
+from app import accelerator, importing, models
 from app.library import Library, Progress
 from app.models import Checkpoint, Task
 from app.photographs import PHOTOGRAPHS, Photograph
@@ -111,6 +111,7 @@ def warm_up() -> threading.Thread:
     """Load everything that a first visitor would wait for, beside the server."""
 
     def load() -> None:
+        importing.library()
         # In the order in which the page needs them. Without a model, whoever asks is told why.
         with suppress(ValueError):
             key = examples(LIBRARY.first)[0]

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
+from anyio import to_thread
 from fastapi import Request
 from fastapi.responses import JSONResponse
 from gradio.block_function import BlockFunction
 
-from app import errands
+from app import errands, importing
 
 _LOG = logging.getLogger(__name__)
 _BOUNDS = re.compile(r"Value \S{1,30} is (less|greater) than (minimum|maximum) value \S{1,30}\.")
@@ -74,6 +75,7 @@ class Door(gr.Blocks):
             gr.Error: with one sentence.
         """
         try:
+            await to_thread.run_sync(importing.library)
             return await super().process_api(*args, **kwargs)
         except gr.Error:
             raise
