@@ -23,7 +23,7 @@ import torch  # noqa: E402
 from report import Row, tell  # noqa: E402
 
 import vilt_core  # noqa: E402
-from vilt_core.evaluation.machine import company, hardware, versions  # noqa: E402
+from vilt_core.evaluation.machine import Company, hardware, versions  # noqa: E402
 from vilt_core.world.questions import question  # noqa: E402
 from vilt_core.world.rendering import paint  # noqa: E402
 from vilt_core.world.scenes import scene  # noqa: E402
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--model", default="vilt-mini")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    machine, busy = f"{hardware()}, {versions()}", company()
+    machine, company = f"{hardware()}, {versions()}", Company()
     page_ready()  # fills the caches of the disk and of Python
     warm = min(page_ready() for _ in range(3))
     rows = [
@@ -131,7 +131,7 @@ def main() -> None:
         *answering(chosen.model),
     ]
     command = "python benchmarks/app.py"
-    tell("The app", command, rows, machine=machine, busy=busy, to=chosen.json)
+    tell("The app", command, rows, machine=machine, busy=company.told(), to=chosen.json)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from PIL import Image  # noqa: E402
 from report import Row, tell  # noqa: E402
 
 import vilt_core  # noqa: E402
-from vilt_core.evaluation.machine import company, hardware, versions  # noqa: E402
+from vilt_core.evaluation.machine import Company, hardware, versions  # noqa: E402
 from vilt_core.world.captions import caption  # noqa: E402
 from vilt_core.world.questions import question  # noqa: E402
 from vilt_core.world.rendering import paint  # noqa: E402
@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    busy = company()
+    company = Company()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -272,7 +272,7 @@ def main() -> None:
         "python benchmarks/load.py" + _typed(given),
         rows_of(tally, seconds=seconds),
         machine=f"{hardware()}, {versions()}",
-        busy=busy,
+        busy=company.told(),
         to=given.json,
     )
 

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from report import Row, tell
 
-from vilt_core.evaluation.machine import company, hardware, versions
+from vilt_core.evaluation.machine import Company, hardware, versions
 from vilt_core.world.captions import caption
 from vilt_core.world.questions import questions
 from vilt_core.world.rendering import paint, paint_batch
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128, help="side of the pictures, pixels")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    machine, busy = f"{hardware()}, {versions()}", company()
+    machine, company = f"{hardware()}, {versions()}", Company()
     what = f"scene, picture {chosen.size} x {chosen.size}, caption and two questions"
     rows = [
         Row(
@@ -124,7 +124,7 @@ def main() -> None:
     ]
     rows += parts(chosen.scenes, chosen.size)
     command = "python benchmarks/world.py"
-    tell("The sticker world", command, rows, machine=machine, busy=busy, to=chosen.json)
+    tell("The sticker world", command, rows, machine=machine, busy=company.told(), to=chosen.json)
 
 
 if __name__ == "__main__":

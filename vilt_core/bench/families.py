@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vilt_core.bench.results import Row, machine, result
+from vilt_core.bench.results import Machine, Row, machine, result
 from vilt_core.bench.setting import Setting
 from vilt_core.evaluation.cost import Component
 from vilt_core.evaluation.families import (
@@ -104,7 +104,7 @@ def family_steps(setting: Setting, *, between: Callable[[], None] | None = None)
 
 
 def _result(
-    where: dict[str, Any],
+    where: Machine,
     costs: list[FamilyCost],
     curves: dict[str, list[dict[str, Any]]],
     *,

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vilt_core.evaluation.machine import company, hardware, versions
+from vilt_core.evaluation.machine import Company, hardware, versions
 from vilt_core.evaluation.tables import table
 
 _PEERS = {"transformers": "transformers", "ot": "POT"}  # by the names of their modules
@@ -30,20 +30,30 @@ class Row:
         return self.peer_ms / self.ours_ms
 
 
-def machine(device: torch.device) -> dict[str, Any]:
-    """Where and with what it is raced. Ask before: it tells how busy the machine was until then."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Where and with what it is raced."""
+
+    hardware: str
+    software: str
+    threads: int
+    company: Company
+
+
+def machine(device: torch.device) -> Machine:
+    """The one that this runs on. Ask before the race: its company is watched from then on."""
     peers = [f"{name} {version(name)}" for module, name in _PEERS.items() if find_spec(module)]
-    return {
-        "hardware": hardware(device),
-        "software": ", ".join([versions(), *peers]),
-        "threads": torch.get_num_threads(),
-        "company": company(),
-    }
+    return Machine(
+        hardware=hardware(device),
+        software=", ".join([versions(), *peers]),
+        threads=torch.get_num_threads(),
+        company=Company(),
+    )
 
 
 def result(
     bench: str,
-    where: dict[str, Any],
+    where: Machine,
     rows: Sequence[Row],
     *,
     notes: Sequence[str] = (),
@@ -60,7 +70,10 @@ def result(
     """
     return {
         "bench": bench,
-        **where,
+        "hardware": where.hardware,
+        "software": where.software,
+        "threads": where.threads,
+        "company": where.company.told(),
         "rows": [asdict(row) | {"speedup": row.speedup} for row in rows],
         "notes": list(notes),
         **more,

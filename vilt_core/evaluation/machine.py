@@ -2,13 +2,18 @@
 
 import os
 import platform
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import torch
 
 from vilt_core.layers.packed import has_bfloat16_units
 
 _CPUINFO = Path("/proc/cpuinfo")
+_SLOWS = 0.05  # of all processors, taken by others: less than that is a system's own housekeeping
 
 
 def hardware(device: torch.device | None = None) -> str:
@@ -27,14 +32,47 @@ def versions() -> str:
     return f"Python {platform.python_version()}, torch {torch.__version__}"
 
 
-def company() -> str:
-    """How busy the machine was until now: other work makes every number worse."""
-    if not hasattr(os, "getloadavg"):
-        return "load of the machine unknown"
-    load = os.getloadavg()[0]
-    busy = load > 0.3 * (os.cpu_count() or 1)
-    note = ", so other work may have slowed this down" if busy else ", idle"
-    return f"load average before {load:.2f}{note}"
+class Company:
+    """How busy others keep this machine, from now on: their work makes every number worse.
+
+    Ours is the work of this process and of those that it started. Processes of other containers
+    count where the system shows them.
+    """
+
+    def __init__(self):
+        self._before = _spent()
+        self._began = time.monotonic()
+
+    def told(self) -> str:
+        """What others took of the processors until now, in words."""
+        before, after = self._before, _spent()
+        room = (time.monotonic() - self._began) * (os.cpu_count() or 1)
+        others = (after.machine - before.machine) - (after.ours - before.ours)
+        share = min(max(others / room, 0.0), 1.0)
+        note = ", which may have slowed this down" if share > _SLOWS else ""
+        return f"other work took {100 * share:.0f}% of the processors meanwhile{note}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spent:
+    """Seconds of processors until now."""
+
+    machine: float
+    ours: float
+
+
+def _spent() -> _Spent:
+    whole = psutil.cpu_times()
+    idle = whole.idle + getattr(whole, "iowait", 0.0)
+    # Linux counts what guests take twice: as theirs, and as work of programs.
+    twice = getattr(whole, "guest", 0.0) + getattr(whole, "guest_nice", 0.0)
+    ours = 0.0
+    me = psutil.Process()
+    for process in (me, *me.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # it ended just now
+            took = process.cpu_times()
+            ours += took.user + took.system + took.children_user + took.children_system
+    return _Spent(machine=sum(whole) - idle - twice, ours=ours)
 
 
 def _of_processor(field: str) -> str:
