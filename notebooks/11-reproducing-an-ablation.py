@@ -435,7 +435,8 @@ show(
 #   would be "significant" if nothing were true.
 # - **On which data was chosen?** In the published code the sets that pick the best checkpoint of retrieval and of NLVR2 *are*
 #   the test sets. That raises all rows, perhaps not equally.
-# - **What was not varied?** Word-patch alignment is in every row. The paper's table does not say what it is worth; the lab's has a row for it.
+# - **What was not varied?** Word-patch alignment is in every row. The paper's table does not say what it is worth; the lab's has a row for it
+#   ([docs/ablation.md](../docs/ablation.md)).
 #
 # None of this says that the paper is wrong. It says how large a claim the numbers can carry.
 #
