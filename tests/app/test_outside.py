@@ -23,11 +23,12 @@ import pytest
 from PIL import Image
 
 import app
-from app import encoders, errands, galleries, masks, services
+from app import encoders, endpoints, errands, galleries, masks, services, waiting
 from app.components.events import PARTS, Event
 from app.components.polite import BUSY, OURS
 from app.library import Library
 from app.models import catalogue
+from vilt_core.evaluation.scoring import PAIRS
 
 ROOT = Path(__file__).parents[2]
 
@@ -621,6 +622,85 @@ def test_work_ends_when_its_visitor_leaves(demo, client, monkeypatch):
     events.close()
     assert ended.wait(20)
     assert len(steps) < 1000
+
+
+LONG = {  # what takes many passes of a model where somebody waits
+    "match": ["picture", ["a cat"] * 1000, "tiny"],
+    "retrieve": [None, "picture", ["a cat"] * 64, None, None, 3, 64, "tiny"],
+}
+
+
+@pytest.mark.parametrize("leaves", ["disconnects", "cancels"])
+@pytest.mark.parametrize("name", LONG)
+def test_who_leaves_a_named_endpoint_ends_its_work(
+    demo, client, picture, monkeypatch, name, leaves
+):
+    passes, ended = [], threading.Event()
+    judge = services.predictor("tiny", "match")
+
+    def slow(*_):
+        passes.append(name)
+        time.sleep(0.25)
+
+    score = judge.score
+
+    def scored(*asked):
+        try:
+            return score(*asked)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(encoders, "encoder", lambda world: None)
+    monkeypatch.setattr(judge, "score", scored)
+    before = judge.model.encoder.blocks[0].register_forward_pre_hook(slow)
+    data = [picture if one == "picture" else one for one in LONG[name]]
+    index = next(at for at, function in demo.fns.items() if function.api_name == name)
+    session = f"{name} {leaves}"
+    events = messages(client, session, fn_index=index, data=data)
+    try:
+        starts = next(one for one in events if one["msg"] == "process_starts")
+        while not passes:
+            time.sleep(0.01)
+        if leaves == "cancels":
+            cancelled = {"session_hash": session, "fn_index": index, "event_id": starts["event_id"]}
+            client.post("cancel", json=cancelled).raise_for_status()
+        events.close()
+        assert ended.wait(60)
+    finally:
+        before.remove()
+    pairs = len(data[1 if name == "match" else 2])
+    assert len(passes) < pairs // PAIRS
+    assert called(client, "answer", given("answer", picture))[0]["answers"]
+
+
+def test_who_leaves_while_an_index_is_built_ends_that(demo, client, picture, monkeypatch):
+    steps, ended = [], threading.Event()
+
+    def endless(gallery, model, uploads):
+        try:
+            while True:
+                steps.append(gallery)
+                time.sleep(0.02)
+                yield galleries.Wait(says="", done=1, total=2)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(galleries, "prepare", endless)
+    monkeypatch.setattr(encoders, "encoder", lambda world: None)
+    index = next(at for at, function in demo.fns.items() if function.api_name == "retrieve")
+    data = ["a cat", None, None, "64 scenes", None, 3, 4, "tiny"]
+    events = messages(client, "leaves an index", fn_index=index, data=data)
+    assert any(message["msg"] == "process_starts" for message in events)
+    while not steps:
+        time.sleep(0.01)
+    events.close()
+    assert ended.wait(25)
+
+
+def test_what_stood_in_no_queue_is_always_waited_for(picture):
+    waiting.check()
+    chances = endpoints.match(picture["path"], ["a cat", "a dog"], "tiny")["probabilities"]
+    assert len(chances) == 2
 
 
 def test_a_visitor_who_closes_the_page_waits_for_no_model(demo, client, monkeypatch, tiny_folder):
