@@ -7,6 +7,7 @@ import math
 import random
 import re
 import struct
+import sys
 import threading
 import time
 import zlib
@@ -589,6 +590,37 @@ def test_an_upload_is_refused_where_the_disk_is_nearly_full_and_all_else_goes_on
     assert called(client, "answer", given("answer", picture))[0]["answers"]
     monkeypatch.undo()
     assert uploaded(client, b"x", "a.png")
+
+
+# Visitors of the load test, who do by events alone what a browser does.
+
+
+def test_a_visitor_of_the_page_is_shown_what_the_model_says(demo, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import load
+
+    monkeypatch.setattr(load.truth, "MODEL", "tiny")
+    photograph = load.truth.photograph(tmp_path, 0)
+    known = load.truth.shown([photograph])
+    tally = load.Tally()
+
+    async def visit():
+        url = demo.local_url
+        async with httpx.AsyncClient(base_url=url, timeout=load.PATIENCE) as client:
+            page = load.Page(client, await load.Layout.read(client), session="a guest")
+            someone = load.Guest(page, known, random.Random(7))
+            async with page.alive():
+                await tally.of("page opened", someone.open())
+                for _ in range(24):
+                    await tally.of(*someone.next([photograph]))
+
+    asyncio.run(visit())
+    for name in ("load", "truth", "browsing", "report"):
+        sys.modules.pop(name)
+    assert tally.errors == []
+    assert tally.mistaken == 0
+    assert {name.split()[0] for name in tally.waited} == {"page", "tab", "answer", "alignment"}
+    assert "answer about a photograph" in tally.waited
 
 
 # Work that nobody waits for.
