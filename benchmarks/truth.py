@@ -23,7 +23,7 @@ MODEL = "vilt-mini"
 SCENES = 24
 SIDE = 512  # of their pictures, pixels: as the page shows them
 PHOTOGRAPHS = 3
-PHONE = (3000, 4000)  # rows and columns of a phone's picture
+WIDE, TALL = 4000, 3000  # pixels of a phone's picture
 ASKED = "What is this?"  # of photographs
 ITERATIONS = (10, 50, 200)  # that visitors of the page set; it opens with 50
 TOLERANCE = 1e-3  # between probabilities alone and in company: products round by their threads
@@ -61,8 +61,8 @@ def photograph(folder: Path, at: int) -> Path:
     """As large a file as a phone makes, of some 4 MB: soft shapes under the noise of a sensor."""
     draw = np.random.default_rng(at)
     soft = draw.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    shapes = np.asarray(Image.fromarray(soft).resize(PHONE[::-1], Image.Resampling.BICUBIC))
-    noise = draw.integers(-12, 13, PHONE, dtype=np.int16)[..., None]
+    shapes = np.asarray(Image.fromarray(soft).resize((WIDE, TALL), Image.Resampling.BICUBIC))
+    noise = draw.integers(-12, 13, (TALL, WIDE), dtype=np.int16)[..., None]
     path = folder / f"photograph-{at}.jpg"
     noisy = np.clip(shapes + noise, 0, 255).astype(np.uint8)
     Image.fromarray(noisy).save(path, quality=90)
