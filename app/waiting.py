@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from gradio.context import LocalContext
 
 if TYPE_CHECKING:
+    from gradio.queueing import Queue
     from torch import nn
+
+_SESSIONS = 4000  # of which more are looked through: twice those whose messages Gradio keeps
 
 
 class LeftError(Exception):
@@ -46,3 +49,26 @@ def heed(model: "nn.Module") -> None:
         if isinstance(part, Encoder):
             for block in part.blocks:
                 block.register_forward_pre_hook(look)
+
+
+class Sessions(dict[str, set[str]]):
+    """The events of each session that were not answered, as Gradio's queue writes them down.
+
+    It never forgets a session there, and a program that names none begins one with every call. Here
+    those go to which no message can be brought any more, and for which nothing is at work.
+    """
+
+    def __init__(self, queue: "Queue"):
+        super().__init__(queue.pending_event_ids_session)
+        self._queue = queue
+
+    def __setitem__(self, session: str, events: set[str]) -> None:
+        """Begin a session."""
+        if len(self) >= _SESSIONS:
+            for other in [other for other in self if self._is_over(other)]:
+                del self[other]
+        super().__setitem__(session, events)
+
+    def _is_over(self, session: str) -> bool:
+        reached = session in self._queue.pending_messages_per_session
+        return not reached and self[session].isdisjoint(self._queue.event_ids_to_events)

@@ -16,11 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import gradio as gr
 import httpx as httpx1
 import httpx2 as httpx
 import pytest
+from gradio.utils import LRUCache
 from PIL import Image
 
 import app
@@ -266,6 +268,31 @@ def test_the_page_and_its_scripts_go_out_compressed_and_scripts_may_be_kept(demo
         found = httpx.get(demo.local_url + script, headers=asked)
         assert found.headers["content-encoding"] == "br"
         assert "immutable" in found.headers["cache-control"]
+
+
+def test_sessions_that_are_over_are_not_remembered_for_ever(demo, client, picture, monkeypatch):
+    """A program that names no session begins one with every call."""
+    queue = demo._queue
+    kept = queue.pending_event_ids_session
+    monkeypatch.setattr(waiting, "_SESSIONS", 8)
+    monkeypatch.setattr(queue, "pending_messages_per_session", LRUCache(4))
+    calls = 20
+    for _ in range(calls):
+        assert called(client, "answer", given("answer", picture))[0]["answers"]
+    assert len(kept) < calls
+
+
+def test_a_session_that_may_yet_be_answered_is_remembered():
+    class Queue:
+        pending_event_ids_session: ClassVar = {"over": {"a"}, "at work": {"b"}, "unread": {"c"}}
+        pending_messages_per_session: ClassVar = {"unread": None}
+        event_ids_to_events: ClassVar = {"b": None}
+
+    sessions = waiting.Sessions(Queue())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting, "_SESSIONS", 3)
+        sessions["new"] = set()
+    assert set(sessions) == {"at work", "unread", "new"}
 
 
 # Files.
