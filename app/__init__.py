@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from app import assistants, course, endpoints, errands, parcels, services, theme
+from app import assistants, course, endpoints, errands, parcels, services, theme, waiting
 from app.components import chooser, frame, glossary, linking, polite
 from app.languages import serving
 from app.tabs import (
@@ -120,6 +120,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
     assistants.amend()
     demo.queue(default_concurrency_limit=2, max_size=_QUEUE)
     demo._queue.sleep_when_free = _LOOKS_FOR_CALLS
+    demo._queue.pending_event_ids_session = waiting.Sessions(demo._queue)
     demo.launch(
         theme=theme.lab(),
         head=theme.head(),

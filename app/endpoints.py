@@ -10,13 +10,14 @@ not there yet is loaded first, and the caller waits for it.
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from app import alignments, assistants, galleries, services
+from app import alignments, assistants, galleries, services, waiting
 from app.components.picker import own_picture
 from app.components.polite import polite
 
@@ -210,8 +211,9 @@ def retrieve(
         if chosen == galleries.UPLOADS and not pictures:
             raise ValueError("expected pictures to search, got none")
         galleries.check_text(text or "", chosen, model)
-        for _ in galleries.prepare(chosen, model, pictures or ()):
-            pass
+        with closing(galleries.prepare(chosen, model, pictures or ())) as waits:
+            for _ in waits:
+                waiting.check()
         found = galleries.find(
             text or "",
             chosen,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app import accelerator, importing, models
+from app import accelerator, importing, models, waiting
 from app.library import Library, Progress
 from app.models import Checkpoint, Task
 from app.photographs import PHOTOGRAPHS, Photograph
@@ -67,6 +67,7 @@ def open_checkpoint(checkpoint: Checkpoint, progress: Progress) -> "Predictor":
     import vilt_core
 
     found = vilt_core.load(checkpoint.source, progress=progress)
+    waiting.heed(found.model)
     return accelerator.borrowing(found, checkpoint.source)
 
 

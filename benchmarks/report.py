@@ -15,10 +15,10 @@ from its `--json FILE` by `python benchmarks/published.py FILE`; the others writ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One number."""
+    """One number, or a word that judges some."""
 
     case: str
-    value: float
+    value: float | str
     unit: str
     wanted: str = ""  # what the project promises, where it does: "at least 1,000"
 
@@ -70,5 +70,7 @@ def write_section(name: str, command: str, text: str) -> None:
     DOCS.write_text(f"{before}{begin}{section}{end}{after}", encoding="utf-8")
 
 
-def _number(value: float) -> str:
+def _number(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from gradio.block_function import BlockFunction
 
-from app import errands, importing
+from app import errands, importing, waiting
 
 _LOG = logging.getLogger(__name__)
 _BOUNDS = re.compile(r"Value \S{1,30} is (less|greater) than (minimum|maximum) value \S{1,30}\.")
@@ -79,6 +79,8 @@ class Door(gr.Blocks):
             return await super().process_api(*args, **kwargs)
         except gr.Error:
             raise
+        except waiting.LeftError as error:
+            raise gr.Error("Nobody waits for this any more.", print_exception=False) from error
         except Exception as error:
             _LOG.exception("an event failed")
             raise gr.Error(OURS, print_exception=False) from error

@@ -7,6 +7,7 @@ import math
 import random
 import re
 import struct
+import sys
 import threading
 import time
 import zlib
@@ -15,19 +16,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import gradio as gr
 import httpx as httpx1
 import httpx2 as httpx
 import pytest
+from gradio.utils import LRUCache
 from PIL import Image
 
 import app
-from app import encoders, errands, galleries, masks, services
+from app import encoders, endpoints, errands, galleries, masks, services, waiting
 from app.components.events import PARTS, Event
 from app.components.polite import BUSY, OURS
 from app.library import Library
 from app.models import catalogue
+from vilt_core.evaluation.scoring import PAIRS
 
 ROOT = Path(__file__).parents[2]
 
@@ -264,6 +268,31 @@ def test_the_page_and_its_scripts_go_out_compressed_and_scripts_may_be_kept(demo
         found = httpx.get(demo.local_url + script, headers=asked)
         assert found.headers["content-encoding"] == "br"
         assert "immutable" in found.headers["cache-control"]
+
+
+def test_sessions_that_are_over_are_not_remembered_for_ever(demo, client, picture, monkeypatch):
+    """A program that names no session begins one with every call."""
+    queue = demo._queue
+    kept = queue.pending_event_ids_session
+    monkeypatch.setattr(waiting, "_SESSIONS", 8)
+    monkeypatch.setattr(queue, "pending_messages_per_session", LRUCache(4))
+    calls = 20
+    for _ in range(calls):
+        assert called(client, "answer", given("answer", picture))[0]["answers"]
+    assert len(kept) < calls
+
+
+def test_a_session_that_may_yet_be_answered_is_remembered():
+    class Queue:
+        pending_event_ids_session: ClassVar = {"over": {"a"}, "at work": {"b"}, "unread": {"c"}}
+        pending_messages_per_session: ClassVar = {"unread": None}
+        event_ids_to_events: ClassVar = {"b": None}
+
+    sessions = waiting.Sessions(Queue())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting, "_SESSIONS", 3)
+        sessions["new"] = set()
+    assert set(sessions) == {"at work", "unread", "new"}
 
 
 # Files.
@@ -590,6 +619,37 @@ def test_an_upload_is_refused_where_the_disk_is_nearly_full_and_all_else_goes_on
     assert uploaded(client, b"x", "a.png")
 
 
+# Visitors of the load test, who do by events alone what a browser does.
+
+
+def test_a_visitor_of_the_page_is_shown_what_the_model_says(demo, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import load
+
+    monkeypatch.setattr(load.truth, "MODEL", "tiny")
+    photograph = load.truth.photograph(tmp_path, 0)
+    known = load.truth.shown([photograph])
+    tally = load.Tally()
+
+    async def visit():
+        url = demo.local_url
+        async with httpx.AsyncClient(base_url=url, timeout=load.PATIENCE) as client:
+            page = load.Page(client, await load.Layout.read(client), session="a guest")
+            someone = load.Guest(page, known, random.Random(7))
+            async with page.alive():
+                await tally.of("page opened", someone.open())
+                for _ in range(24):
+                    await tally.of(*someone.next([photograph]))
+
+    asyncio.run(visit())
+    for name in ("load", "truth", "browsing", "report"):
+        sys.modules.pop(name)
+    assert tally.errors == []
+    assert tally.mistaken == 0
+    assert {name.split()[0] for name in tally.waited} == {"page", "tab", "answer", "alignment"}
+    assert "answer about a photograph" in tally.waited
+
+
 # Work that nobody waits for.
 
 
@@ -621,6 +681,85 @@ def test_work_ends_when_its_visitor_leaves(demo, client, monkeypatch):
     events.close()
     assert ended.wait(20)
     assert len(steps) < 1000
+
+
+LONG = {  # what takes many passes of a model where somebody waits
+    "match": ["picture", ["a cat"] * 1000, "tiny"],
+    "retrieve": [None, "picture", ["a cat"] * 64, None, None, 3, 64, "tiny"],
+}
+
+
+@pytest.mark.parametrize("leaves", ["disconnects", "cancels"])
+@pytest.mark.parametrize("name", LONG)
+def test_who_leaves_a_named_endpoint_ends_its_work(
+    demo, client, picture, monkeypatch, name, leaves
+):
+    passes, ended = [], threading.Event()
+    judge = services.predictor("tiny", "match")
+
+    def slow(*_):
+        passes.append(name)
+        time.sleep(0.25)
+
+    score = judge.score
+
+    def scored(*asked):
+        try:
+            return score(*asked)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(encoders, "encoder", lambda world: None)
+    monkeypatch.setattr(judge, "score", scored)
+    before = judge.model.encoder.blocks[0].register_forward_pre_hook(slow)
+    data = [picture if one == "picture" else one for one in LONG[name]]
+    index = next(at for at, function in demo.fns.items() if function.api_name == name)
+    session = f"{name} {leaves}"
+    events = messages(client, session, fn_index=index, data=data)
+    try:
+        starts = next(one for one in events if one["msg"] == "process_starts")
+        while not passes:
+            time.sleep(0.01)
+        if leaves == "cancels":
+            cancelled = {"session_hash": session, "fn_index": index, "event_id": starts["event_id"]}
+            client.post("cancel", json=cancelled).raise_for_status()
+        events.close()
+        assert ended.wait(60)
+    finally:
+        before.remove()
+    pairs = len(data[1 if name == "match" else 2])
+    assert len(passes) < pairs // PAIRS
+    assert called(client, "answer", given("answer", picture))[0]["answers"]
+
+
+def test_who_leaves_while_an_index_is_built_ends_that(demo, client, picture, monkeypatch):
+    steps, ended = [], threading.Event()
+
+    def endless(gallery, model, uploads):
+        try:
+            while True:
+                steps.append(gallery)
+                time.sleep(0.02)
+                yield galleries.Wait(says="", done=1, total=2)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(galleries, "prepare", endless)
+    monkeypatch.setattr(encoders, "encoder", lambda world: None)
+    index = next(at for at, function in demo.fns.items() if function.api_name == "retrieve")
+    data = ["a cat", None, None, "64 scenes", None, 3, 4, "tiny"]
+    events = messages(client, "leaves an index", fn_index=index, data=data)
+    assert any(message["msg"] == "process_starts" for message in events)
+    while not steps:
+        time.sleep(0.01)
+    events.close()
+    assert ended.wait(25)
+
+
+def test_what_stood_in_no_queue_is_always_waited_for(picture):
+    waiting.check()
+    chances = endpoints.match(picture["path"], ["a cat", "a dog"], "tiny")["probabilities"]
+    assert len(chances) == 2
 
 
 def test_a_visitor_who_closes_the_page_waits_for_no_model(demo, client, monkeypatch, tiny_folder):
