@@ -1,16 +1,24 @@
 """What a person asks of a model of regions by name: what is meant, and which text is true."""
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
+from torchvision.ops import box_iou
 
 from vilt_core.config import vilbert_mini
 from vilt_core.data.text import Tokenizer
+from vilt_core.evaluation.reasons import choices_of, world_reasoned
+from vilt_core.evaluation.referring import referring_accuracy, world_referred
 from vilt_core.interop.bundle import Bundle
+from vilt_core.interop.folders import SHIPPED
+from vilt_core.interop.opening import open_bundle
 from vilt_core.models import of_config
+from vilt_core.objectives.referring import IOU
 from vilt_core.predictor import Predictor, load
+from vilt_core.world.rendering import paint
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
 SENTENCES = ["which cat is above the red heart?", "two dogs and a fox: the fox is at the left"]
@@ -85,3 +93,32 @@ def test_a_model_that_did_not_learn_it_says_so():
         model.refer(NOISE, EXPRESSION)
     with pytest.raises(ValueError, match=r"vilt-mini .* no choice head"):
         model.choose(NOISE, QUESTION, ANSWERS)
+
+
+def test_the_model_that_ships_finds_what_the_evaluation_says_it_finds():
+    model = load("vilbert-mini-tasks")
+    asked = list(islice(world_referred("test"), 24))
+    found = []
+    for one in asked:
+        (best,) = model.refer(paint(one.picture, model.image_size).pixels, one.text, top_k=1)
+        found.append(float(box_iou(torch.tensor([best.box]), torch.tensor([one.box]))) >= IOU)
+    bundle = open_bundle(SHIPPED / model.name)
+    measured = referring_accuracy(bundle, limit=len(asked))
+    assert sum(found) / len(asked) == pytest.approx(measured["accuracy"], abs=1e-6)
+    assert measured["accuracy"] > 1.5 * measured["chance"]
+
+
+def test_the_model_that_ships_answers_by_choice():
+    model = load("vilbert-mini-tasks")
+    asked = list(islice(world_reasoned("test"), 24))
+    right = 0
+    for one in asked:
+        image = paint(one.picture, model.image_size).pixels
+        best, *_ = model.choose(image, one.said.question, one.said.answers)
+        right += best.text == one.said.answers[one.said.answer]
+    bundle = open_bundle(SHIPPED / model.name)
+    picks = choices_of(bundle, asked)
+    assert right == sum(
+        pick == one.said.answer for (pick, _), one in zip(picks, asked, strict=True)
+    )
+    assert right > len(asked) / 2

@@ -132,7 +132,8 @@ def test_a_phone_shows_everything_without_sideways_scrolling(turn):
 # Pixels by which the notes of a plot begin before its first number, and by which names are cut.
 EARLY = """(plot) => {
   const left = (one) => one.getBoundingClientRect().left, first = plot.querySelector(".xtick text");
-  return Math.max(...[...plot.querySelectorAll(".annotation-text")].map((one) => left(first) - left(one)));
+  const notes = [...plot.querySelectorAll(".annotation-text")];
+  return Math.max(...notes.map((note) => left(first) - left(note)));
 }"""
 CUT = """(table) => Math.max(
   ...[...table.querySelectorAll(".text")].filter((name) => /-mini$/.test(name.textContent))
