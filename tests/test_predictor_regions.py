@@ -81,7 +81,7 @@ def test_the_order_of_the_candidates_is_nothing_to_the_model(asked):
     assert [one.text for one in found] == [one.text for one in turned]
 
 
-@pytest.mark.parametrize("candidates", [(), ("cat",), "cat"])
+@pytest.mark.parametrize("candidates", [(), ("cat",), "cat", ("cat", " ")])
 def test_who_chooses_needs_a_choice(asked, candidates):
     with pytest.raises(ValueError, match="two texts or more"):
         asked.choose(NOISE, QUESTION, candidates)

@@ -284,7 +284,8 @@ class Predictor:
         """
         if self.model.choice is None:
             raise ValueError(f"{self.name} chooses among no texts: it has no choice head")
-        if isinstance(candidates, str) or len(candidates) < 2:
+        texts = [one for one in candidates if isinstance(one, str) and one.strip()]
+        if isinstance(candidates, str) or len(texts) < max(2, len(candidates)):
             raise ValueError(f"candidates must be two texts or more, got {candidates!r:.60}")
         read = self._read(as_read(question, candidates, answer=answer), noun="candidate")
         seen = self.model.look(self.prepare(image)[1]).take([0] * len(candidates))
