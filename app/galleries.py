@@ -423,6 +423,22 @@ def find(
         return finding.search(index, text, encoder=asked, judge=judge, shortlist=shortlist)
 
 
+def unread(
+    gallery: str, *, uploads: Sequence[str] = (), model: str | None = None
+) -> tuple[str, ...]:
+    """The files of a gallery that no index has, for they cannot be read; after ``prepare``.
+
+    Raises:
+        ValueError: As ``find``.
+    """
+    asked = encoders.encoder(world_of(gallery, model))
+    if asked is None or _scenes(gallery) is not None:
+        return ()
+    read = {entry.key for entry in index_of(gallery, uploads, asked).entries}
+    listed = album_of(gallery, uploads).entries()
+    return tuple(entry.key for entry in listed if entry.key not in read)
+
+
 def find_sentences(
     image: str | None,
     sentences: Sequence[str],

@@ -50,7 +50,9 @@ def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == INTERRUPTED
-    assert capsys.readouterr().err == "stopped; the same command goes on with a training\n"
+    assert (
+        capsys.readouterr().err == "stopped; the same command goes on with a training or an index\n"
+    )
 
 
 @pytest.mark.parametrize("option", ["--json", "--submission"])

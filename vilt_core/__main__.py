@@ -47,7 +47,7 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        print("stopped; the same command goes on with a training", file=sys.stderr)
+        print("stopped; the same command goes on with a training or an index", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
 
 

@@ -22,6 +22,7 @@ from vilt_core.evaluation.scoring import (
     of_one_size,
     score_all,
 )
+from vilt_core.evaluation.sources import Box
 from vilt_core.explain.align import align
 from vilt_core.explain.alignment import Alignment
 from vilt_core.explain.explanation import Explanation, explain
@@ -36,6 +37,7 @@ from vilt_core.layers.packed import has_bfloat16_units, pack
 from vilt_core.models.vilt import Vilt
 from vilt_core.transport.problem import check_count, check_positive
 from vilt_core.types import ImageBatch, TextBatch
+from vilt_core.world.reasons import as_read
 
 HELD = 128  # pictures that ``match`` holds at once
 WIDE = 512  # from this width on, products are so large that bfloat16 units pay
@@ -60,6 +62,14 @@ class Guess:
     truth: Answer  # the piece that stood there
     rank: int  # of the truth, 1 is the likeliest
     likeliest: Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A region of a picture, and how likely an expression means it."""
+
+    box: Box  # left, top, right, bottom, as shares of the picture's sides
+    probability: float  # of this region alone: those of a picture do not sum to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +234,63 @@ class Predictor:
             images=len(sources),
             pairs_at_once=self._pairs,
         )
+
+    @torch.inference_mode()
+    def refer(self, image: ImageSource, expression: str, *, top_k: int = 5) -> list[Region]:
+        """The regions of an image that a referring expression may mean, the likeliest first.
+
+        Args:
+            image: What the expression is about.
+            expression: Such as "the cat above the red heart".
+            top_k: How many regions; all that the detector tells where these are fewer.
+
+        Raises:
+            ValueError: The model was not trained to this.
+        """
+        check_count("top_k", top_k)
+        if self.model.referring is None:
+            raise ValueError(f"{self.name} finds nothing by expressions: it has no referring head")
+        read = self._read([expression], noun="expression")
+        output = self.model(read, self.prepare(image)[1])
+        assert output.boxes is not None
+        there = output.image_mask[0]
+        chances = self.model.referring(output.image)[0, there].double().sigmoid()
+        boxes = output.boxes[0, there].tolist()
+        best = chances.argsort(descending=True, stable=True)[:top_k].tolist()
+        return [Region(box=tuple(boxes[at]), probability=float(chances[at])) for at in best]
+
+    @torch.inference_mode()
+    def choose(
+        self,
+        image: ImageSource,
+        question: str,
+        candidates: Sequence[str],
+        *,
+        answer: str | None = None,
+    ) -> list[Answer]:
+        """Which of a few candidates answers a question about an image, or gives the reason for it.
+
+        Args:
+            image: What the question is about.
+            question: With its question mark.
+            candidates: At least two answers; or, where ``answer`` is given, reasons for that.
+            answer: What was answered.
+
+        Returns:
+            The candidates with probabilities that sum to 1, the likeliest first.
+
+        Raises:
+            ValueError: The model was not trained to this, or there is nothing to choose from.
+        """
+        if self.model.choice is None:
+            raise ValueError(f"{self.name} chooses among no texts: it has no choice head")
+        texts = [one for one in candidates if isinstance(one, str) and one.strip()]
+        if isinstance(candidates, str) or len(texts) < max(2, len(candidates)):
+            raise ValueError(f"candidates must be two texts or more, got {candidates!r:.60}")
+        read = self._read(as_read(question, candidates, answer=answer), noun="candidate")
+        seen = self.model.look(self.prepare(image)[1]).take([0] * len(candidates))
+        scores = self.model.choice(self.model(read, seen).pooled)
+        return _likeliest(scores, candidates.__getitem__, len(candidates))
 
     @torch.inference_mode()
     def fill(self, image: ImageSource | None, text: str, *, top_k: int = 5) -> list[Fill]:

@@ -43,6 +43,7 @@ def pictures(
     places: Sequence[Place],
     truths: Sequence[bool | None],
     *,
+    unread: Sequence[str] = (),
     strange: bool = False,
 ) -> dict[str, Any]:
     """Pictures, in the order of the hits, and whether the sentence is true of each.
@@ -51,6 +52,7 @@ def pictures(
         found: the hits.
         places: of those that are shown.
         truths: where the sentence is one of the world's own.
+        unread: files that were not among those searched.
         strange: whether nobody who judged has ever seen such pictures.
     """
     hits = [
@@ -59,7 +61,7 @@ def pictures(
     ]
     alone = not found.cost.forwards and not found.broken
     says = [_STRANGE] if strange else [_ALONE] if alone else []
-    return nothing(" ".join(filter(None, [*says, _passed_over(found)]))) | {"hits": hits}
+    return nothing(" ".join(filter(None, [*says, _passed_over(found, unread)]))) | {"hits": hits}
 
 
 def sentences(found: "Found") -> dict[str, Any]:
@@ -79,11 +81,12 @@ def _scores(hit: "Hit") -> dict[str, str]:
     }
 
 
-def _passed_over(found: "Found") -> str:
-    if not found.broken:
+def _passed_over(found: "Found", unread: Sequence[str]) -> str:
+    keys = [*unread, *(one.key for one in found.broken)]
+    if not keys:
         return ""
-    named = ", ".join(Path(one.key).name for one in found.broken[:3])
-    more = f" and {len(found.broken) - 3} more" if len(found.broken) > 3 else ""
+    named = ", ".join(Path(key).name for key in keys[:3])
+    more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
     return f"Passed over, for they cannot be read: {named}{more}."
 
 

@@ -108,17 +108,19 @@ const labLanguages = ((kit) => {
     else texts.set(text, { source, shown });
     if (text.nodeValue === shown) return;
     const label = text.parentElement?.closest("text.annotation-text");
-    const before = label?.getComputedTextLength();
+    const before = label?.getBBox().width; // of several lines, the longest
     text.nodeValue = shown;
-    if (label) keepSide(label, label.getComputedTextLength() - before);
+    if (label) keepSide(label, label.getBBox().width - before);
   };
-  // Plotly puts the middle of an annotation where its English text must begin or end.
+  // A label grows about the point where Plotly has put its English text: at its start, its middle or its end, as its
+  // lines are aligned. It must stay where the annotation is held.
+  const SIDES = { start: 0, left: 0, middle: 0.5, center: 0.5, end: 1, right: 1 };
   const shifts = new WeakMap(); // of a label, pixels
   const keepSide = (label, grown) => {
     const place = label.closest(".annotation")?.dataset.index;
-    const side = label.closest(".js-plotly-plot")?.layout?.annotations?.[place]?.xanchor;
-    const by = { left: 1, right: -1 }[side] ?? 0;
-    const shift = (shifts.get(label) ?? 0) + (by * grown) / 2;
+    const put = SIDES[getComputedStyle(label).textAnchor];
+    const held = SIDES[label.closest(".js-plotly-plot")?.layout?.annotations?.[place]?.xanchor] ?? put;
+    const shift = (shifts.get(label) ?? 0) + (put - held) * grown;
     shifts.set(label, shift);
     label.style.translate = Math.abs(shift) < 0.5 ? "" : `${shift}px`;
   };

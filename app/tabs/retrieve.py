@@ -56,7 +56,8 @@ def found_pictures(
         pairs = tuple(Pair(text=text, image=place.file, key=place.key) for place in places)
         truths = galleries.truths(text, gallery, [hit.name for hit in found.hits[: finds.SHOWN]])
         strange = galleries.out_of_its_world(gallery, model)
-        shown = finds.pictures(found, places, truths, strange=strange)
+        unread = galleries.unread(gallery, uploads=uploads, model=model)
+        shown = finds.pictures(found, places, truths, unread=unread, strange=strange)
         yield shown, _meter(found, galleries.reach(gallery, model)), pairs, {}
     except ValueError as error:
         yield finds.trouble(sentence(error)), "", (), {}

@@ -162,7 +162,9 @@ def test_ones_own_pictures_are_a_gallery(encoder, request, uploads):
     assert retrieve.aligned(pairs[0], TINY)["words"] == ["A", "cat"]
 
 
-def test_a_broken_upload_is_named_and_passed_over(alone, uploads, tmp_path):
+@pytest.mark.parametrize("encoder", ["alone", "clip"])
+def test_a_broken_upload_is_named_and_passed_over(encoder, request, uploads, tmp_path):
+    request.getfixturevalue(encoder)
     bad = tmp_path / "bad.png"
     bad.write_text("no picture")
     shown, *_ = last("A cat", galleries.UPLOADS, [*uploads, str(bad)], 32, TINY)
@@ -250,8 +252,9 @@ def test_a_folder_is_read_again_only_where_something_in_it_has_changed(
     last(*asked)
     assert len(built) == first > 0
     Image.new("RGB", (40, 30), (1, 2, 3)).save(folder / "new.png")
-    *_, meter = last(*asked)[:2]
+    shown, meter = last(*asked)[:2]
     assert len(built) > first
+    assert "Passed over, for they cannot be read: broken.png." in shown["says"]
     assert "2 of 4" in meter
 
 

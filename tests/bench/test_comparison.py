@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from vilt_core.bench.comparison import compare_model, in_order, read_comparison, timed_together
+from vilt_core.bench.comparison import (
+    compare_model,
+    compared_models,
+    in_order,
+    read_comparison,
+    timed_together,
+)
 from vilt_core.bench.comparison_page import comparison_markdown, write_comparison
 from vilt_core.bench.live_memory import peak_bytes
 from vilt_core.config import detector_mini
@@ -22,7 +28,7 @@ from vilt_core.interop.detectors import save_detector
 from vilt_core.interop.lab import save_folder
 from vilt_core.training.detecting import fresh_detector
 from vilt_core.training.loop import new_bundle
-from vilt_core.training.rivals import RIVALS
+from vilt_core.training.rivals import FURTHER, RIVALS
 from vilt_core.world.corpus import corpus
 
 LIMITS = {
@@ -62,6 +68,13 @@ def found(folders):
         for folder in folders
     ]
     return {one["model"]: one for one in measured}
+
+
+def test_who_learned_further_tasks_is_not_compared():
+    names = compared_models()
+    assert set(RIVALS) <= set(names)
+    assert not set(FURTHER) & set(names)
+    assert set(names) == set(read_comparison(Path(__file__).parents[2] / "docs"))
 
 
 def test_every_model_is_asked_everything_or_says_why_not(found):

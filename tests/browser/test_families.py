@@ -127,3 +127,25 @@ def test_the_small_models_are_compared_by_scores_types_and_costs(turn):
 def test_a_phone_shows_everything_without_sideways_scrolling(turn):
     page = opened(turn("Compare", PHONE, color_scheme="dark", has_touch=True))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+# Pixels by which the notes of a plot begin before its first number, and by which names are cut.
+EARLY = """(plot) => {
+  const left = (one) => one.getBoundingClientRect().left, first = plot.querySelector(".xtick text");
+  const notes = [...plot.querySelectorAll(".annotation-text")];
+  return Math.max(...notes.map((note) => left(first) - left(note)));
+}"""
+CUT = """(table) => Math.max(
+  ...[...table.querySelectorAll(".text")].filter((name) => /-mini$/.test(name.textContent))
+    .map((name) => name.scrollWidth - name.clientWidth))"""
+
+
+@pytest.mark.parametrize("language", ["zh", "ja"])
+def test_in_other_languages_notes_stay_in_figures_and_names_are_whole(visit, language):
+    page = opened(visit(PHONE, query=f"tab=compare&lang={language}", has_touch=True))
+    note = page.locator("#growth .annotation-text").first
+    expect(note).to_contain_text("300")
+    expect(note).not_to_contain_text("the paper")
+    assert page.locator("#growth").evaluate(EARLY) <= 0
+    expect(page.locator("#learned").get_by_text("vilt-plain-mini").last).to_be_visible()
+    assert page.locator("#learned").evaluate(CUT) == 0

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,16 @@ def counted(name: str) -> float:
 @pytest.mark.parametrize("name", ["vilbert", "pixelbert-x152", "vilt"])
 def test_published_models_hold_what_the_paper_counts_within_a_percent(name):
     assert counted(name) == pytest.approx(FACTS[name].row.parameters, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, facts in FACTS.items() if facts.row is not None and name in families()]
+)
+def test_the_page_tells_what_is_counted_beside_what_the_paper_counts(name):
+    page = (Path(__file__).parents[2] / "docs/families.md").read_text(encoding="utf-8")
+    section = " ".join(page.split("## Against the paper's Table 6")[1].split())
+    told = rf"{counted(name):.1f}( million)? \({FACTS[name].row.parameters}\b"
+    assert re.search(told, section)
 
 
 def test_uniter_holds_what_the_paper_counts_with_two_layers_that_it_never_asks():

@@ -4,11 +4,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from vilt_core.config import clip_mini
 from vilt_core.evaluation.card import card_markdown, read_training, write_card
 from vilt_core.evaluation.pages import publish_results, publish_study
-from vilt_core.evaluation.report import fill_readme, measure, summary_table
+from vilt_core.evaluation.report import LIMITS as USUAL
+from vilt_core.evaluation.report import fill_readme, limits_of, measure, summary_table
 from vilt_core.evaluation.tables import percent, table
 from vilt_core.interop.lab import save_folder
+from vilt_core.models.clip import Clip
 from vilt_core.models.vilt import Vilt
 
 LIMITS = {
@@ -77,6 +80,22 @@ def test_every_task_on_every_set(results):
 def test_a_task_without_a_head_is_left_out_with_a_word(published, results, page):
     assert results["skipped"] == {"nlvr2": "the model has no nlvr2 head"}
     assert "Not measured: the model has no nlvr2 head." in (published[0] / page).read_text()
+
+
+def test_a_model_without_patches_has_pages_without_their_figure(bundle, tmp_path):
+    torch.manual_seed(0)
+    config = clip_mini(vocab_size=len(bundle.tokenizer), answers=len(bundle.answers))
+    dual = replace(bundle, model=Clip(config))
+    published = publish_results(dual, tmp_path / "docs", limits=LIMITS, command="measure it")
+    assert [path.name for path in published] == ["results.json", "results.md"]
+    page = published[1].read_text()
+    assert "![" not in page
+    assert "Not measured: only a ViLT has patches" in page
+
+
+def test_a_report_that_is_cut_short_asks_no_task_for_more_than_usual():
+    assert set(limits_of(7).values()) == {7}
+    assert {**limits_of(10_000), **USUAL} == limits_of(10_000)
 
 
 def test_a_model_for_pairs_and_rankings_alone(bundle, tmp_path):

@@ -25,6 +25,7 @@ from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import SHIPPED
 from vilt_core.interop.opening import open_bundle
 from vilt_core.models import kind_of
+from vilt_core.training.rivals import FURTHER
 from vilt_core.types import ImageBatch, TextBatch
 
 Model = Mapping[str, Any]  # what ``compare_model`` returns
@@ -126,13 +127,14 @@ def memory_of(bundle: Bundle) -> dict[str, int]:
     return {"weights": sum(p.numel() * p.element_size() for p in model.parameters()), "pair": pair}
 
 
-def shipped_models() -> list[str]:
-    """The names of the trained models that are there.
+def compared_models() -> list[str]:
+    """The names of the trained models that ship, but for those that learned further tasks.
 
     Raises:
         ValueError: there is none.
     """
-    names = [path.parent.name for path in sorted(SHIPPED.glob("*/tokenizer.json"))]
+    there = [path.parent.name for path in sorted(SHIPPED.glob("*/tokenizer.json"))]
+    names = [name for name in there if name not in FURTHER]
     if not names:
         raise ValueError(f"expected models in {SHIPPED}, there are none")
     return names

@@ -50,6 +50,7 @@ class Evaluate:
             return
         from vilt_core.evaluation import evaluate
         from vilt_core.evaluation.pages import publish_results, publish_study, publish_task
+        from vilt_core.evaluation.report import limits_of
         from vilt_core.interop.folders import check_place
         from vilt_core.progress import progress_bar
 
@@ -66,7 +67,13 @@ class Evaluate:
                 bar.update(done - bar.n)
 
             if self.report is not None:
-                publish_results(Path(source), self.report, command=typed_command(), progress=show)
+                publish_results(
+                    Path(source),
+                    self.report,
+                    limits=None if self.limit is None else limits_of(self.limit),
+                    command=typed_command(),
+                    progress=show,
+                )
             if self.study is not None:
                 publish_study(Path(source), self.study, command=typed_command(), progress=show)
             if self.fill is not None:
@@ -125,7 +132,8 @@ class Evaluate:
 class Compare:
     """Ask every trained model the same, and draw what it answers against what it costs."""
 
-    models: Positional[tuple[str, ...]] = ()  # names or folders; all that ship otherwise
+    # Names or folders; otherwise all that ship and have learned the same tasks.
+    models: Positional[tuple[str, ...]] = ()
     report: Path = Path("docs")  # for comparison.md, its plot and its numbers; others' are kept
     batch_size: int = 64  # examples read at once; no score depends on it
 
@@ -133,8 +141,8 @@ class Compare:
         """Do it."""
         from vilt_core.bench.comparison import (
             compare_model,
+            compared_models,
             read_comparison,
-            shipped_models,
             timed_together,
         )
         from vilt_core.bench.comparison_page import write_comparison
@@ -149,7 +157,7 @@ class Compare:
                 bar.total = total
                 bar.update(done - bar.n)
 
-            for name in self.models or shipped_models():
+            for name in self.models or compared_models():
                 folder = Path(source_of(name))
                 one = compare_model(
                     folder, command=command, batch_size=self.batch_size, progress=show

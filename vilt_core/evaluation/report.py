@@ -23,6 +23,7 @@ from vilt_core.interop.bundle import Bundle
 from vilt_core.models.vilt import Vilt
 from vilt_core.viz.scores import method_bars
 
+FIGURE = "alignment-methods.png"
 LIMITS = {"retrieval": 100}  # pictures, each read with every caption: hours for 1,000 on two cores
 REPORTED = ("vqa", "matching", "nlvr2", "retrieval", "alignment", "pointing", "places")
 OPTIONAL = ("referring", "reasons")  # of models that were trained to them; else not spoken of
@@ -106,7 +107,7 @@ def _unable(bundle: Bundle, task: str) -> str | None:
 
 
 def write_report(measured: dict[str, Any], folder: str | Path, *, command: str) -> list[Path]:
-    """Write results.json, results.md and alignment-methods.png.
+    """Write results.json, results.md and, of a ViLT, alignment-methods.png.
 
     Args:
         measured: from ``measure``.
@@ -115,16 +116,25 @@ def write_report(measured: dict[str, Any], folder: str | Path, *, command: str) 
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / name for name in ("results.json", "results.md", "alignment-methods.png")]
+    paths = [folder / name for name in ("results.json", "results.md")]
     paths[0].write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     paths[1].write_text(results_markdown(measured, command=command), encoding="utf-8")
-    _alignment_figure(measured).savefig(paths[2], dpi=150)
+    if (figure := _alignment_figure(measured)) is not None:
+        paths.append(folder / FIGURE)
+        figure.savefig(paths[-1], dpi=150)
     return paths
 
 
-def _alignment_figure(measured: dict[str, Any]) -> Figure:
-    """The alignment methods on the first set that was measured."""
-    first = next(r for r in measured["results"] if r["task"] == "alignment")
+def limits_of(most: int) -> dict[str, int]:
+    """Examples at most of every task, where a whole report shall be had sooner."""
+    return {task: min(most, LIMITS.get(task, most)) for task in (*REPORTED, *OPTIONAL)}
+
+
+def _alignment_figure(measured: dict[str, Any]) -> Figure | None:
+    """The alignment methods on the first set that was measured; None where none was."""
+    first = next((r for r in measured["results"] if r["task"] == "alignment"), None)
+    if first is None:
+        return None
     scores = {
         title: {METHOD_NAMES[method]: share for method, share in first[name].items()}
         for name, title in MEASURES.items()
@@ -142,8 +152,9 @@ def results_markdown(measured: dict[str, Any], *, command: str) -> str:
         "scores are in percent. *Held-out style*: an artist's drawings that no training has seen. "
         "*Composition*: pairs of noun and relation, of colour and shape, kept out of training.",
         *score_sections(measured["results"], skipped=measured["skipped"]),
-        "![Pointing, mass and average precision, method by method](alignment-methods.png)",
     ]
+    if "alignment" not in measured["skipped"]:
+        lines.append(f"![Pointing, mass and average precision, method by method]({FIGURE})")
     return "\n\n".join(lines) + "\n"
 
 

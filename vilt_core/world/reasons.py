@@ -65,12 +65,19 @@ class Reasoned:
 
     def answered(self) -> tuple[str, ...]:
         """The question with each of its answers: what a model reads to choose one (Q -> A)."""
-        return tuple(f"{self.question} {answer}" for answer in self.answers)
+        return as_read(self.question, self.answers)
 
     def justified(self) -> tuple[str, ...]:
         """The question with its true answer and each of the reasons (QA -> R)."""
-        true = self.answers[self.answer]
-        return tuple(f"{self.question} {true}: {reason}" for reason in self.reasons)
+        return as_read(self.question, self.reasons, answer=self.answers[self.answer])
+
+
+def as_read(
+    question: str, candidates: Sequence[str], *, answer: str | None = None
+) -> tuple[str, ...]:
+    """A question with each of its answers; or, given one, that answer with each of its reasons."""
+    before = question if answer is None else f"{question} {answer}:"
+    return tuple(f"{before} {candidate}" for candidate in candidates)
 
 
 def reasoned(scene: Scene, draw, *, kind: str | None = None) -> Reasoned | None:
