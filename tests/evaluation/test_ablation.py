@@ -7,6 +7,7 @@ from statistics import stdev
 import pytest
 from scipy import stats
 
+from vilt_core.evaluation import ablation_page
 from vilt_core.evaluation.ablation import (
     CLEAR,
     FINDINGS,
@@ -20,6 +21,7 @@ from vilt_core.evaluation.ablation import (
     verdict,
 )
 from vilt_core.evaluation.ablation_page import ablation_markdown, reading, write_ablation
+from vilt_core.viz.ablation import seed_dots
 
 MORE_STEPS = next(one for one in FINDINGS if one.before == "quarter")
 PATCHES = next(one for one in FINDINGS if one.after == "words-patches")
@@ -203,3 +205,23 @@ def test_the_page_is_written_with_its_numbers_and_its_plot(tmp_path):
     assert "Written by `the command` on a machine" in page
     assert "](ablation.png)" in page
     assert points(QUESTIONS, seen["arms"][3]["runs"]) == [50, 60]
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ({"quarter": [0.5], "whole": [0.6]}, "1 seed an arm"),
+        ({"quarter": [0.5, 0.4], "whole": [0.6, 0.7]}, "2 seeds an arm"),
+        ({"quarter": [0.5, 0.4, 0.6], "whole": [0.6, 0.7]}, "2 to 3 seeds an arm"),
+    ],
+)
+def test_the_plot_says_how_many_seeds_it_shows(scores, said, tmp_path, monkeypatch):
+    titles = []
+
+    def drawn(panels, *, title):
+        titles.append(title)
+        return seed_dots(panels, title=title)
+
+    monkeypatch.setattr(ablation_page, "seed_dots", drawn)
+    write_ablation(found(**scores), tmp_path, command="repeat")
+    assert titles == [f"Table 5 in the sticker world: {said}"]

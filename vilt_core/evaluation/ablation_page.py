@@ -200,6 +200,6 @@ def _panels(found: Mapping[str, Any]) -> list[Dots]:
 
 
 def _title(found: Mapping[str, Any]) -> str:
-    counts = sorted({len(arm["runs"]) for arm in found["arms"]})
+    counts = sorted({len(arm["runs"]) for arm in found["arms"] if arm["runs"]})
     seeds = " to ".join(str(count) for count in {counts[0]: None, counts[-1]: None})
     return f"Table 5 in the sticker world: {seeds} seed{'s' * (counts[-1] != 1)} an arm"
