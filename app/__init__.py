@@ -72,6 +72,7 @@ def build_demo() -> gr.Blocks:
                 families.build(compare_tab, link.place("compare"))
         glossary.introduce(tabs)
         footer = frame.footer()
+        glossary.explain()
         endpoints.build()
         arrived = linking.wire(link, demo=demo, tabs=tabs, visit=chosen.visit)
         chooser.wire(

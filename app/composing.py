@@ -201,9 +201,11 @@ def look(scene: "Scene", sentence: str, model: str) -> Sight:
     from vilt_core.world.reading import truth
 
     matches, aligns = (services.predictor(model, task) for task in ("match", "align"))
+    whole, parted = (_drawn(scene, asked.image_size) for asked in (matches, aligns))
     begun = time.perf_counter()
-    chance = float(matches.match([_drawn(scene, matches.image_size)], [sentence])[0, 0])
-    found = aligns.align(_drawn(scene, aligns.image_size), sentence)
+    chance = float(matches.match([whole], [sentence])[0, 0])
+    found = aligns.align(parted, sentence)
+    milliseconds = 1000 * (time.perf_counter() - begun)
     words = tuple(word.text for word in found.words)
     heats = [found.heatmap(at) for at in range(len(words))]
     return Sight(
@@ -213,7 +215,7 @@ def look(scene: "Scene", sentence: str, model: str) -> Sight:
         layers=tuple(_url(veil(heat)) for heat in heats),
         picture=stepper.data_url(_drawn(scene, _VIEW_SIDE), side=_VIEW_SIDE),
         first=_first_noun(words),
-        milliseconds=1000 * (time.perf_counter() - begun),
+        milliseconds=milliseconds,
         model=model,
     )
 

@@ -119,7 +119,7 @@ def warm_up() -> threading.Thread:
             ask(None, "what is this?", key=key, model=LIBRARY.first)
             aligns = predictor(LIBRARY.first, "align")  # which compiles what it computes with
             seen = seen_by_model(None, key, side=aligns.image_size)
-            aligns.align(seen, captions_of(key)[0], trace=True)
+            aligns.align(seen, captions_of(key)[0])  # with a trace nothing is compiled
         for key in (*EXAMPLES, *PHOTOGRAPHS):
             thumbnail(key)
         import ot  # noqa: F401  the exact optimum's solver

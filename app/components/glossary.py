@@ -1,4 +1,7 @@
-"""On top of a tab: words a visitor may not know, and the notebooks that build what it shows."""
+"""Words a visitor may not know, and the notebooks that build what a tab shows.
+
+They stand on top of the tab; and where one first stands in its texts, the browser explains it.
+"""
 
 import json
 from functools import lru_cache
@@ -16,7 +19,7 @@ FILE = Path(__file__).resolve().parents[1] / "terms.json"
 
 @lru_cache(maxsize=1)
 def glossary() -> dict[str, Any]:
-    """``terms``, what each means; and ``tabs``, which stand on which."""
+    """``terms``, what each means; ``forms``, other ways to write it; ``tabs``, which head which."""
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
@@ -45,6 +48,30 @@ def lessons(tab: str) -> str:
         for lesson in course.lessons_of(tab)
     )
     return f'<div class="lab-lessons"><span>In the course</span>{links}</div>' if links else ""
+
+
+def meanings() -> str:
+    """What every term means, as HTML: unseen until ``meanings.js`` finds one on the page."""
+    return "".join(
+        f'<div role="tooltip" popover="manual" id="means-{at}" data-term="{escape(term)}" '
+        f'data-forms="{escape("|".join(ways(term)))}">{escape(says)}</div>'
+        for at, (term, says) in enumerate(glossary()["terms"].items())
+    )
+
+
+def ways(term: str) -> tuple[str, ...]:
+    """How English texts write a term."""
+    return term, *glossary()["forms"].get(term, ())
+
+
+def explain() -> None:
+    """Let terms be explained where they first stand in a tab."""
+    gr.HTML(
+        meanings(),
+        js_on_load=static("meanings.js"),
+        apply_default_css=False,
+        elem_id="meanings",
+    )
 
 
 def introduce(tabs: gr.Tabs) -> None:

@@ -2,7 +2,8 @@
 const draw = () => {
   const ours = "ours" in element.firstElementChild.dataset;  // words of the page, and not for the model
   const { texts = [], chosen } = props.value ?? {};  // before its tab is opened, the page may say ""
-  element.firstElementChild.replaceChildren(...texts.map((text) => {
+  const row = element.firstElementChild, held = [...row.children].indexOf(document.activeElement);
+  row.replaceChildren(...texts.map((text) => {
     const chip = Object.assign(document.createElement("button"), { type: "button", value: text, translate: ours });
     const [, lead, said] = ours ? /^(\p{Lu}\p{Ll}+: )(.+)$/su.exec(text) ?? ["", text, ""] : ["", text, ""];
     chip.append(lead);  // of the page's own; what is said after it is for the model
@@ -10,6 +11,7 @@ const draw = () => {
     chip.setAttribute("aria-pressed", text === chosen);
     return chip;
   }));
+  row.children[held]?.focus({ preventScroll: true });  // who picks with the keyboard stays where they were
 };
 element.addEventListener("click", (event) => {
   const chip = event.target.closest("button");

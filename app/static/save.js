@@ -7,7 +7,7 @@ window.labSave ??= (() => {
   const FORMATS = { svg: "Drawing (SVG)", png: "Picture (PNG)", html: "Page (HTML)", csv: "Table (CSV)" };
   const SCALE = 2;  // pixels of a PNG for one of the page
   const MARGIN = 12;
-  const TOOLS = ".lab-save, .ve-play, .ve-keep, .ve-bar input";  // of no use in what is kept
+  const TOOLS = ".lab-save, .lab-met, .ve-play, .ve-keep, .ve-bar input";  // of no use in what is kept
 
   // Names and files.
 

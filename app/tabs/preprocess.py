@@ -139,7 +139,11 @@ def _opened(one: Prepared) -> str:
     if one.mode.startswith("I"):
         says.append("Its levels are scaled to 0 … 255; a careless reader cuts them off.")
     if one.same:
-        says.append("It is upright RGB already: nothing has to be done.")
+        says.append(
+            "It is upright RGB already: nothing has to be done."
+            if one.mode == "RGB"
+            else "It becomes 8-bit RGB, and looks as before."
+        )
         return _step(1, "Open", says, _picture(one.upright, "as it is"))
     figures = "" if one.careless is None else _picture(one.careless, "as a careless reader sees it")
     return _step(1, "Open", says, figures + _picture(one.upright, "upright, 8-bit RGB"))

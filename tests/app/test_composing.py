@@ -5,6 +5,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from urllib.parse import parse_qsl
 
 import gradio as gr
@@ -74,6 +75,21 @@ def test_truth_follows_the_scene(tiny):
     assert composing.look(scene, "a fox and a dog", TINY).truth is True
     assert composing.look(scene, "a cat and a dog", TINY).truth is False
     assert composing.look(scene, "what a lovely dog", TINY).truth is None
+
+
+def test_the_time_of_a_look_is_the_models_alone(tiny, monkeypatch):
+    clock = {"now": 0.0}
+
+    def drawn(draw, *given):
+        clock["now"] += 5
+        return draw(*given)
+
+    monkeypatch.setattr(composing.time, "perf_counter", lambda: clock["now"])
+    for name in ("_drawn", "_url"):
+        monkeypatch.setattr(composing, name, partial(drawn, getattr(composing, name)))
+    sight = composing.look(composing.opening(), "a cat and a dog", TINY)
+    assert clock["now"] > 0
+    assert sight.milliseconds == 0
 
 
 def test_an_idea_is_carried_out_and_another_one_shown(example):

@@ -6,7 +6,7 @@ import re
 import gradio as gr
 import pytest
 
-from app import build_demo
+from app import build_demo, languages
 from app.components import glossary
 
 KNOWN = glossary.glossary()
@@ -22,6 +22,23 @@ def test_an_explanation_is_one_or_two_sentences(says):
     assert says.endswith((".", "?"))
     assert len(re.findall(r"[.?](?: [A-Z]|$)", says)) <= 2
     assert len(says) < 200
+
+
+def test_no_text_says_two_words_at_once():
+    written = [way.lower() for term in KNOWN["terms"] for way in glossary.ways(term)]
+    assert set(KNOWN["forms"]) <= set(KNOWN["terms"])
+    assert sorted(written) == sorted(set(written))
+    assert not any("|" in way for way in written)
+
+
+@pytest.mark.parametrize("code", languages.codes())
+def test_other_languages_tell_the_words_apart_too(code):
+    texts = languages.texts(code)
+    marked = {key.removeprefix("(term) ") for key in texts if key.startswith("(term) ")}
+    assert marked <= set(KNOWN["terms"])
+    ways = [texts.get(f"(term) {term}", texts[term]).split(" | ") for term in KNOWN["terms"]]
+    written = [way.lower() for several in ways for way in several]
+    assert sorted(written) == sorted(set(written))
 
 
 def test_each_word_names_its_explanation():

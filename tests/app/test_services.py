@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import pytest
 
 from app import services
@@ -36,6 +38,19 @@ def test_a_scene_is_asked_about_without_a_file(tiny):
     assert len(reply.answers) == 5
     assert not reply.stranger
     assert reply.milliseconds > 0
+
+
+def test_a_first_visitor_waits_for_no_compiler(tiny, monkeypatch):
+    compiled, used = import_module("vilt_core.transport.compiled").solve, []
+
+    def solve(*given, **settings):
+        used.append(given)
+        return compiled(*given, **settings)
+
+    roads = {"cpu": solve}
+    monkeypatch.setattr(import_module("vilt_core.transport.ipot"), "_fast_road", roads.get)
+    services.warm_up().join()
+    assert used
 
 
 def test_no_picture_is_said_in_one_sentence(tiny):

@@ -49,7 +49,7 @@ def test_a_question_of_ones_own_shows_no_truth(page):
 
 def test_scenes_change_with_their_suggestions(page):
     before = page.locator(".lab-chips >> visible=true").first.inner_text()
-    page.locator(".lab-strip button >> visible=true").nth(2).click()
+    page.locator(".lab-strip button[data-place] >> visible=true").nth(2).click()
     expect(page.locator(".lab-chips >> visible=true").first).not_to_have_text(before)
     expect(page.locator(".lab-strip button[aria-pressed=true] >> visible=true")).to_have_count(1)
     picture = page.locator(".lab-picture img >> visible=true").first.get_attribute("src")
@@ -147,7 +147,7 @@ def test_a_damaged_picture_gets_one_sentence_and_the_next_works(page, tmp_path):
     expect(page.locator(".lab-picture img >> visible=true").first).to_be_attached()
     ask(page, "what is this?")
     expect(page.locator(".lab-trouble")).to_contain_text("image")
-    page.locator(".lab-strip button >> visible=true").nth(1).click()
+    page.locator(".lab-strip button[data-place] >> visible=true").nth(1).click()
     expect(page.locator("#reply .vl-bars li")).to_have_count(5)
 
 

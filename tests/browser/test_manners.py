@@ -446,3 +446,21 @@ def test_nothing_below_moves_when_a_figure_can_be_kept(follow):
         with_it = box.evaluate(own)
         box.locator(".lab-save").evaluate("menu => { menu.hidden = true; }")
         assert box.evaluate(own) == pytest.approx(with_it, abs=1)
+
+
+def test_who_picks_with_the_keyboard_stays_where_they_were(follow):
+    page = follow("tab=masks")
+    tiles, chips = page.locator(TILES), page.locator(CHIPS)
+    expect(tiles.nth(2)).to_be_visible(timeout=WAITED)
+    for buttons in (tiles, chips):
+        expect(buttons.nth(2)).to_be_visible(timeout=WAITED)
+        buttons.nth(2).focus()
+        page.keyboard.press("Enter")
+        expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true", timeout=WAITED)
+        expect(buttons.nth(2)).to_be_focused()
+    first = page.locator(".lab-strip button >> visible=true").first
+    expect(first).to_have_text("New scene")
+    box, tile = first.bounding_box(), tiles.first.bounding_box()
+    assert box is not None
+    assert tile is not None
+    assert box["x"] < tile["x"]

@@ -68,7 +68,7 @@ def test_photographs_are_asked_about_and_aligned(visit):
     expect(page.locator(".lab-panel")).to_be_hidden()
     strip = page.locator(".lab-strip >> visible=true").first
     expect(strip.locator("button:visible")).to_have_count(len(PHOTOGRAPHS))
-    strip.locator("button").nth(1).click()
+    strip.locator("button[data-place]").nth(1).click()
     expect(page.locator(".lab-credit >> visible=true").first).to_contain_text(PHOTOGRAPHS[1].credit)
     expect(page.locator("#question textarea")).to_have_value(PHOTOGRAPHS[1].questions[0])
     expect(page.locator(".lab-took")).to_contain_text("ViLT-B/32 took")

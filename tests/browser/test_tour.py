@@ -117,7 +117,7 @@ def test_another_scene_and_sentence_keep_the_stop(turn):
     pieces = page.locator("#stop-1-picture .vc-pieces")
     expect(pieces).to_be_visible(timeout=WAIT)
     before = pieces.text_content()
-    page.locator(".lab-strip button >> visible=true").nth(2).click()
+    page.locator(".lab-strip button[data-place] >> visible=true").nth(2).click()
     expect(pieces).not_to_have_text(before)
     box = page.locator("#tour-sentence textarea")
     box.fill("one red heart")

@@ -19,6 +19,7 @@ TERMS = [entry[0] for entry in ENTRIES]
 # What the app calls otherwise than the glossary.
 ELSEWHERE = {
     "piece": "word piece",
+    "layer": "block",
     "type embedding": "modal-type embedding",
     "β": "beta",
     "P(match)": "ITM",

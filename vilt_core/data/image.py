@@ -330,7 +330,7 @@ def _decode(file: Path | BytesIO, *, name: str) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise ValueError(f"{name} must have at most {MAX_PIXELS:,} pixels: {error}") from error
+        raise ValueError(f"{name} must have at most {MAX_PIXELS:,} pixels, got far more") from error
     except Image.UnidentifiedImageError as error:
         raise ValueError(f"{name} is no image of a known kind ({', '.join(FORMATS)})") from error
     except _DAMAGED as error:
