@@ -8,7 +8,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -246,7 +246,9 @@ def bring(world: str) -> Iterator[Wait]:
         yield Wait(says=f"{percent} % of {name} are here", done=percent, total=100)
 
 
-def prepare(gallery: str, model: str | None = None, uploads: Sequence[str] = ()) -> Iterator[Wait]:
+def prepare(
+    gallery: str, model: str | None = None, uploads: Sequence[str] = ()
+) -> Generator[Wait, None, None]:
     """Bring the dual encoder and the index of a gallery; it may be stopped at any step.
 
     Raises:
