@@ -2,6 +2,7 @@ import ast
 import asyncio
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import vilt_core
@@ -43,5 +44,8 @@ def test_an_event_waits_for_the_library(monkeypatch):
             door.load(lambda: happened.append("answered"))
         await door.process_api(0, [], request=None)
 
-    asyncio.run(answered())
+    with ThreadPoolExecutor(
+        1
+    ) as elsewhere:  # this thread may have a loop, which run would leave open
+        elsewhere.submit(asyncio.run, answered()).result()
     assert happened == ["imported", "answered"]
