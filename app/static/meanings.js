@@ -129,9 +129,14 @@ if (CSS.highlights && element.showPopover) (() => {
     learn();
     later();
   });
-  new MutationObserver(later).observe(document.querySelector(".lab-tabs"), {
-    subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["class", "style", "hidden", "open"],
-  });
-  learn();
-  later();
+  const begin = () => {
+    const tabs = document.querySelector(".lab-tabs");
+    if (!tabs) return setTimeout(begin, REST); // they may come after this
+    new MutationObserver(later).observe(tabs, {
+      subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["class", "style", "hidden", "open"],
+    });
+    learn();
+    later();
+  };
+  begin();
 })();
