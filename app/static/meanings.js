@@ -43,6 +43,8 @@ if (CSS.highlights && element.showPopover) (() => {
       if (range.getClientRects().length) found.set(meaning, { meaning, range, place });
     }
   };
+  const isWhere = ({ range }, other) => range.startContainer === other?.range.startContainer && range.startOffset === other.range.startOffset
+    && range.endOffset === other.range.endOffset;
   const passing = (node) => {
     if (node.nodeType === Node.TEXT_NODE) return NodeFilter.FILTER_ACCEPT;
     return node.matches(PASSED) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_SKIP;
@@ -55,8 +57,9 @@ if (CSS.highlights && element.showPopover) (() => {
     }
     for (const [meaning, mark] of found) mark.key = keyOf(mark, marks.get(meaning)?.key);
     for (const [meaning, { key }] of marks) if (found.get(meaning)?.key !== key) key.remove();
+    const moved = found.size !== marks.size || [...found].some(([meaning, mark]) => !isWhere(mark, marks.get(meaning)));
     marks = found;
-    paint("lab-met", [...marks.values()].map(({ range }) => range));
+    if (moved) paint("lab-met", [...marks.values()].map(({ range }) => range)); // the browser draws the page anew for it
     if (open) marks.has(open.meaning) ? show(marks.get(open.meaning)) : close();
   };
   // For the keyboard and for voices: a button, unseen, at the end of the block that the word stands in.
@@ -122,7 +125,7 @@ if (CSS.highlights && element.showPopover) (() => {
   const later = () => {
     due ||= setTimeout(() => {
       due = 0;
-      look();
+      requestIdleCallback(look, { timeout: REST });
     }, REST);
   };
   document.addEventListener("lab-language", () => {
