@@ -12,20 +12,20 @@ import threading
 from importlib import import_module
 
 _TURN = threading.Lock()
+_HERE = threading.Event()
 
 
-class _Library:
-    here = False
+def is_here() -> bool:
+    """Whether all of it is imported."""
+    return _HERE.is_set()
 
 
 def library() -> None:
     """Have every package of ``vilt_core`` imported; waits where another thread is at it."""
-    if _Library.here:
-        return
     import vilt_core
 
     with _TURN:
         for package in pkgutil.iter_modules(vilt_core.__path__, "vilt_core."):
             if package.ispkg:
                 import_module(package.name)
-        _Library.here = True
+        _HERE.set()

@@ -75,7 +75,8 @@ class Door(gr.Blocks):
             gr.Error: with one sentence.
         """
         try:
-            await to_thread.run_sync(importing.library)
+            if not importing.is_here():
+                await to_thread.run_sync(importing.library)
             return await super().process_api(*args, **kwargs)
         except gr.Error:
             raise
