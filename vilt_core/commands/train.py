@@ -43,6 +43,7 @@ class Train:
         "vilt-mini",
         "vilt-mini-pairs",
         "vilt-mini-places",
+        "vilt-mini-longer",
         "vilt-mini-gpu",
         "vse-mini",
         "clip-mini",
