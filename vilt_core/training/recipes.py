@@ -187,8 +187,8 @@ def vilt_mini_places(*, scale: float = 1.0) -> Recipe:
 def vilt_mini_longer(*, scale: float = 1.0) -> Recipe:
     """The shipped model trained on: all its scores were still rising as the places ended.
 
-    Starts from ``vilt_mini_places``' end (``--from``). Half the patches first, which takes half the
-    time, then whole pictures at a rate that ends at nothing, as its last two stages did.
+    Starts from the model as it ships (``--from``), whose heads of training begin anew. Half the
+    patches first, which takes half the time, then whole pictures at a rate that ends at nothing.
 
     Args:
         scale: multiplies the steps of every stage.
@@ -196,7 +196,8 @@ def vilt_mini_longer(*, scale: float = 1.0) -> Recipe:
     _, differences, whole = vilt_mini_places().stages
     longer = replace(differences, name="longer", steps=7000, horizon=10000)
     settled = replace(whole, name="settled", steps=3000)
-    return scaled(Recipe(name="vilt-mini", stages=(longer, settled), seed=4), scale)
+    stages = (longer, settled)
+    return scaled(Recipe(name="vilt-mini", stages=stages, seed=4, prepare=_with_pairs), scale)
 
 
 def _with_places(bundle: Bundle) -> Bundle:
