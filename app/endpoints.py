@@ -125,7 +125,7 @@ def align(
     Args:
         image: The picture.
         text: In English.
-        beta: Step size of IPOT: smaller goes to the optimum in bolder steps.
+        beta: Of IPOT, the inverse of a step size: smaller goes to the optimum in bolder steps.
         iterations: Of IPOT, at most 1000; ViLT trains with 50.
         model: A name that the page offers, such as vilt-mini (stickers) or ViLT-B/32 (photographs).
 

@@ -84,8 +84,9 @@ def comparison_markdown(found: Mapping[str, Model], *, command: str) -> str:
         "## How well",
         scores_table(found),
         "*Without looking*: the best guess from the words alone, or chance. A dash: the model has "
-        "no such head, or no word of it meets any piece of the picture. Dual encoders rank by the "
-        "product of vectors, the others by the head that tells whether a pair matches.",
+        "no such head, or no word of it meets any piece of the picture. VSE++ and CLIP rank by the "
+        "product of vectors, SCAN by what its words and regions find in each other, the others by "
+        "the head that tells whether a pair matches.",
         "![Accuracy against cost](comparison.png)",
         "## Question by question",
         types_table(found),

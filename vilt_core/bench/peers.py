@@ -21,7 +21,7 @@ def need(module: str) -> ModuleType:
     if find_spec(module) is None:
         raise ValueError(
             f"this race is against {_PACKAGES[module]}, which is not installed: "
-            "pip install 'vilt-lab[dev]'"
+            "pip install -e '.[dev]'"
         )
     return import_module(module)
 

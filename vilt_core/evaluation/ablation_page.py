@@ -82,6 +82,7 @@ def ablation_markdown(found: dict[str, Any], *, command: str) -> str:
         "true pair being right, and among 1,000 photographs there.*",
         _own_table(found),
         "![Every seed of every arm, measure by measure](ablation.png)",
+        "*Orange: the highest mean of each measure.*",
         "## Reading",
         f"A difference counts where it is larger than {CLEAR:g} pooled spreads; of two arms that "
         "are the same, three seeds each, one comparison in fourteen is. *At the baseline*: neither "

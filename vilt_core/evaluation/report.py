@@ -155,6 +155,7 @@ def results_markdown(measured: dict[str, Any], *, command: str) -> str:
     ]
     if "alignment" not in measured["skipped"]:
         lines.append(f"![Pointing, mass and average precision, method by method]({FIGURE})")
+        lines.append("*Orange: the highest of each measure.*")
     return "\n\n".join(lines) + "\n"
 
 

@@ -110,7 +110,7 @@ def _retrieval(sets: dict[str, dict[str, Any]]) -> list[str]:
     heads = {
         "rank": "the retrieval head",
         "itm": "the ITM head, zero-shot",
-        "vectors": "the product of their vectors",
+        "vectors": "its two encoders, without a head",
     }
     return [
         f"{_counted(sets, 'scenes')} Each has one caption, and every pair is scored by "

@@ -193,7 +193,8 @@ def study_markdown(study: dict[str, Any], *, command: str) -> str:
     lines = [
         "# Where the alignment points, and why",
         f"Model `{study['model']}`, {study['examples']:,} nouns of {study['captions']:,} captions "
-        f"of `{study['data']}`. Written by `{command}`; no number is typed in by hand.",
+        f"of `{study['data']}`. Written by `{command}`; no number is typed in by hand. "
+        "[alignment-study.json](alignment-study.json) has them with all digits.",
         "One thing is changed at a time. The rest stays as in the paper's training: the mass of "
         f"IPOT's plan, beta {BETA} and {ITERATIONS} iterations on the cosine cost of the final "
         "states, over all words but [CLS] and [SEP]. All scores are in percent. *Pointing*: the "
