@@ -194,8 +194,8 @@ def vilt_mini_longer(*, scale: float = 1.0) -> Recipe:
         scale: multiplies the steps of every stage.
     """
     _, differences, whole = vilt_mini_places().stages
-    longer = replace(differences, name="longer", steps=7000, horizon=10000)
-    settled = replace(whole, name="settled", steps=3000)
+    longer = replace(differences, name="longer", steps=4000, horizon=10000)
+    settled = replace(whole, name="settled", steps=2500)
     stages = (longer, settled)
     return scaled(Recipe(name="vilt-mini", stages=stages, seed=4, prepare=_with_pairs), scale)
 
