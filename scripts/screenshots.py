@@ -26,10 +26,16 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SIZE = ViewportSize(width=1280, height=900)
-HIGHEST = 1500  # pixels of a page that is shown
+HIGHEST = 2000  # pixels of a page that is shown, up to where a block ends
+MARGIN = 16  # pixels below that
 LARGEST = 250_000  # bytes of a picture
 PATIENCE = 600_000  # milliseconds for what is pressed: a training is the longest
 WORKING = ".meta-text, .progress-text"  # what Gradio shows while a handler is at work
+# From where to where the blocks go that hold no other, in pixels from the top of the page.
+BLOCKS = """() => [...document.querySelectorAll(".block")]
+  .filter((block) => block.checkVisibility() && !block.querySelector(".block"))
+  .map((block) => block.getBoundingClientRect())
+  .map(({ top, bottom }) => [Math.floor(top + scrollY), Math.ceil(bottom + scrollY)])"""
 # A picture is higher than any window: what keeps to a window's edge would lie across its middle.
 UNSTUCK = "#tour-stops .lab-turns { position: static !important; }"
 TABS = (
@@ -113,6 +119,14 @@ def press(page: Page, tab: str) -> None:
         page.locator("#train-stop").wait_for(state="hidden", timeout=PATIENCE)
 
 
+def ending(blocks: list[tuple[int, int]], height: int) -> int:
+    """Where a picture ends: its page does, or the last block that can be shown whole."""
+    if height <= HIGHEST:
+        return height
+    uncut = [end for _, end in blocks if not any(start < end < stop for start, stop in blocks)]
+    return max((end for end in uncut if end <= HIGHEST - MARGIN), default=HIGHEST - MARGIN) + MARGIN
+
+
 def shoot(page: Page, address: str, tab: str) -> Image.Image:
     """A tab with its first example."""
     page.goto(f"{address}?tab={tab}")
@@ -121,7 +135,7 @@ def shoot(page: Page, address: str, tab: str) -> Image.Image:
     press(page, tab)
     settle(page)
     shot = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    shot = shot.crop((0, 0, shot.width, min(shot.height, HIGHEST)))
+    shot = shot.crop((0, 0, shot.width, ending(page.evaluate(BLOCKS), shot.height)))
     return shot.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
 
 
