@@ -11,6 +11,7 @@ from anyio import to_thread
 from fastapi import Request
 from fastapi.responses import JSONResponse
 from gradio.block_function import BlockFunction
+from gradio.processing_utils import check_all_files_in_cache
 
 from app import errands, importing, waiting
 
@@ -47,19 +48,22 @@ class Door(gr.Blocks):
     goes to the log, with its traceback, instead of to the caller.
     """
 
-    async def preprocess_data(self, block_fn: BlockFunction, *args: Any, **kwargs: Any) -> list:
-        """What was sent, as the event's function takes it.
+    async def preprocess_data(
+        self, block_fn: BlockFunction, inputs: list[Any], *args: Any, **kwargs: Any
+    ) -> list[Any]:
+        """What was sent, as the event's function takes it; no file but an uploaded one.
 
         Raises:
             gr.Error: it does not fit the components that it is for.
         """
-        if errands.addresses(args) > errands.AT_ONCE:
+        if errands.addresses(inputs) > errands.AT_ONCE:
             raise gr.Error(
                 f"At most {errands.AT_ONCE} files are fetched from addresses at once.",
                 print_exception=False,
             )
         try:
-            return await super().preprocess_data(block_fn, *args, **kwargs)
+            check_all_files_in_cache(inputs)  # Gradio looks only at those that say they are files
+            return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
         except errands.FetchError as error:
             raise gr.Error(str(error), print_exception=False) from error
         except Exception as error:

@@ -59,6 +59,11 @@ EVIL = (
     {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}},
     {"path": "../../etc/passwd", "meta": {"_type": "gradio.FileData"}},
     {"path": "file:///etc/passwd", "meta": {"_type": "gradio.FileData"}},
+    {"path": "/etc/passwd"},
+    {"path": "/dev/zero"},
+    {"path": "file:///etc/passwd"},
+    {"path": "http://127.0.0.1:9/"},
+    [{"path": "/etc/passwd"}],
     {"url": "http://127.0.0.1:9/", "path": "x", "meta": {"_type": "gradio.FileData"}},
     {"path": "http://127.0.0.1:9/", "meta": {"_type": "gradio.FileData"}},
     {"__type__": "update", "visible": False},
@@ -174,6 +179,16 @@ def test_whatever_a_program_sends_is_answered_in_one_sentence(client, picture, n
     for case, (found, said) in zip(cases, replies, strict=True):
         assert isinstance(found, dict) or (polite(said) and said != OURS), (case, said)
     assert called(client, name, given(name, picture))[0] is not None
+
+
+@pytest.mark.parametrize("said", [{}, {"meta": {"_type": "gradio.FileData"}}])
+def test_nobody_is_told_of_a_picture_that_was_not_uploaded(client, tmp_path, said):
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (64, 64), "red").save(secret)
+    for name, data in VALID.items():
+        wanted = [{"path": str(secret), **said} if one == "picture" else one for one in data]
+        found, why = called(client, name, wanted)
+        assert found is None and polite(why) and "does not fit" in why, (name, found, why)
 
 
 def told_to(function, draw):
