@@ -192,14 +192,15 @@ def retrieve(
         shortlist: how many the model might read
         forwards: how many it read
         milliseconds: of each part of the search
-        everything_seconds: that reading all would take, of this gallery and of a million
+        everything_seconds: that reading all would take, of this gallery and of a million; null
+            where the model read none
         passed_over: what could not be read, and why
     """
     with polite():
-        if image is not None and pictures:
+        if image is not None and (pictures or text):
             raise ValueError(
                 "expected a text and pictures to search, or an image whose texts are looked for, "
-                "got an image and pictures"
+                f"got an image and {'pictures' if pictures else 'a text'}"
             )
         chosen = gallery or (galleries.UPLOADS if pictures else _gallery(model))
         count = _whole("top_k", top_k)

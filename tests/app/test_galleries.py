@@ -312,6 +312,8 @@ def test_the_endpoint_finds_pictures_and_texts(clip, uploads):
 
 
 def test_an_image_is_not_looked_for_in_pictures(clip, uploads):
+    with pytest.raises(gr.Error, match="got an image and a text"):
+        endpoints.retrieve("A cat", uploads[0])
     with pytest.raises(gr.Error, match="got an image and pictures"):
         endpoints.retrieve(None, uploads[0], ["a cat"], None, uploads)
     found = endpoints.retrieve(None, uploads[0], ["a cat", "two dogs"], galleries.UPLOADS)

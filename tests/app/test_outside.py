@@ -188,7 +188,9 @@ def test_nobody_is_told_of_a_picture_that_was_not_uploaded(client, tmp_path, sai
     for name, data in VALID.items():
         wanted = [{"path": str(secret), **said} if one == "picture" else one for one in data]
         found, why = called(client, name, wanted)
-        assert found is None and polite(why) and "does not fit" in why, (name, found, why)
+        assert found is None, (name, found)
+        assert polite(why), (name, why)
+        assert "does not fit" in why, (name, why)
 
 
 def told_to(function, draw):

@@ -55,6 +55,7 @@ def test_without_a_judge_the_cosines_rank(index, encoder):
     assert cosines == sorted(cosines, reverse=True)
     assert found.hits[0].probability is None
     assert found.cost.forwards == 0
+    assert found.json()["everything_seconds"] is None
 
 
 def test_a_query_draws_the_shortlist_alone(index, encoder, judge, monkeypatch):

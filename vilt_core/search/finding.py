@@ -85,10 +85,13 @@ class Found:
             "milliseconds": {
                 part: round(1000 * spent, 1) for part, spent in self.cost.seconds.items()
             },
+            # Where the encoder alone has ranked, nobody knows how long the judge would take.
             "everything_seconds": {
                 "this": round(self.cost.everything(self.cost.gallery), 3),
                 "million": round(self.cost.everything(), 1),
-            },
+            }
+            if self.cost.forwards
+            else None,
             "passed_over": [asdict(one) for one in self.broken],
         }
 
