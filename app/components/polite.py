@@ -62,7 +62,8 @@ class Door(gr.Blocks):
                 print_exception=False,
             )
         try:
-            check_all_files_in_cache(inputs)  # Gradio looks only at those that say they are files
+            for sent in inputs:  # Gradio looks at those alone that say they are files
+                check_all_files_in_cache(sent)
             return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
         except errands.FetchError as error:
             raise gr.Error(str(error), print_exception=False) from error
