@@ -346,8 +346,3 @@ def _side(
 
 def _rows(found: "Alignment", what: str) -> np.ndarray:
     return np.stack([getattr(found, what)(at).ravel() for at in range(len(found.words))])
-
-
-def stranger(key: Key | None, model: str) -> bool:
-    """Whether a model of stickers is shown something that is none."""
-    return key is None and not services.knows_photographs(model)

@@ -38,7 +38,7 @@ def compared(
             scene = foils.swapped_scene(key, sticker, thing)
             assert isinstance(key, SceneKey)
             return foils.pictures(true, scene, key=key, model=model)
-        note = reply.strange() if foils.stranger(key, model) else ""
+        note = reply.strange() if services.stranger(key, model) else ""
         return note + foils.sentences(image, true, false, key=key, model=model)
     except ValueError as error:
         return reply.trouble(sentence(error))

@@ -39,7 +39,7 @@ def hidden_from(
     if not hidden:
         return shown, (), _WAITING
     try:
-        note = reply.strange() if masks.stranger(key, model) else ""
+        note = reply.strange() if services.stranger(key, model) else ""
         return shown, hidden, note + masks.look(image, text, hidden, key=key, model=model)
     except ValueError as error:
         return shown, hidden, reply.trouble(sentence(error))
