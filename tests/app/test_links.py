@@ -197,9 +197,9 @@ def test_masks_hide_what_the_link_says_or_say_why_not(tiny):
     link = {"sentence": "a cat and a dog", "hidden": (1,)}
     found = mask.introduced(TINY, None, "", mask.WORDS, None, link)
     assert found[4] == "a cat and a dog"
-    assert found[7] == (1,)
+    assert found[8] == (1,)
     found = mask.introduced(TINY, None, "", mask.WORDS, None, link | {"hidden": (999,)})
-    assert "lab-trouble" in found[8]
+    assert "lab-trouble" in found[9]
 
 
 def test_pairs_open_as_the_link_says(tiny):
