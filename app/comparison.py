@@ -7,7 +7,7 @@ import json
 import os
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -400,6 +400,19 @@ def answered(
         pairs = tuple((answer.text, answer.probability) for answer in found)
         said.append(Answered(by=name, answers=pairs, longer=bool(said)))
     return tuple(said)
+
+
+def check_question(question: str, families: Iterable[str]) -> None:
+    """Refuse a question that the trained small models of some families could not read.
+
+    Raises:
+        ValueError: one sentence on what is wrong with it.
+    """
+    if not question.strip():
+        return
+    for family in families:
+        for name in trained().get(family, ()):
+            _sister(name).tokenizer.check(question, noun="question")
 
 
 def met(image: str | None, sentence: str, key: Key | None, family: str) -> tuple["Meeting", ...]:

@@ -312,7 +312,7 @@ def _given(image: str | None) -> str:
 
 
 def _bytes(image: str | None) -> bytes:
-    return Path(_given(image)).read_bytes()
+    return services.bytes_of(_given(image))
 
 
 def _short(rows: list[list[float]]) -> list[list[float]]:

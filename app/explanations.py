@@ -210,7 +210,7 @@ def _reply(desk: Desk, logits: "Tensor", *, milliseconds: float) -> Reply:
         milliseconds=milliseconds,
         model=subject.model,
         truth=services.true_answer(subject.key, subject.question),
-        stranger=subject.key is None and desk.asked.domain == "stickers",
+        stranger=services.stranger(subject.key, subject.model),
     )
 
 

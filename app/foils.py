@@ -83,7 +83,7 @@ OF_PHOTOGRAPHS = {
     ),
 }
 _ROUNDS = 8  # true sentences to choose the one from that can be changed in most ways
-_TURNS = 12  # sentences about a scene: of all of them the truth is looked up
+TURNS = 12  # sentences about a scene: of all of them the truth is looked up
 _LONGEST = 72  # letters of a sentence that is offered, where shorter ones can be had
 
 
@@ -101,7 +101,7 @@ class Foil:
 
 def near_misses(key: SceneKey, turn: int = 0) -> tuple["HardNegative", ...]:
     """One true sentence about a scene with its foils; another one each turn, until all were."""
-    return _near_misses(key, turn % _TURNS)
+    return _near_misses(key, turn % TURNS)
 
 
 @lru_cache(maxsize=128)
@@ -162,7 +162,7 @@ def truth_of(key: Key | None, sentence: str, scene: "Scene | None" = None) -> bo
 
 def _claims(key: SceneKey) -> dict[str, Any]:
     found = {_plain(one.text): one.program for one in services.captions_with_truth(key)}
-    for turn in range(_TURNS):
+    for turn in range(TURNS):
         for one in near_misses(key, turn):
             found[_plain(one.positive.text)] = one.positive.program
             found[_plain(one.text)] = one.program
@@ -346,8 +346,3 @@ def _side(
 
 def _rows(found: "Alignment", what: str) -> np.ndarray:
     return np.stack([getattr(found, what)(at).ravel() for at in range(len(found.words))])
-
-
-def stranger(key: Key | None, model: str) -> bool:
-    """Whether a model of stickers is shown something that is none."""
-    return key is None and not services.knows_photographs(model)

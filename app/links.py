@@ -9,7 +9,16 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
-from app import alignments, comparison, galleries, learned, peculiar, training
+from app import (
+    alignments,
+    comparison,
+    foils,
+    galleries,
+    learned,
+    peculiar,
+    preparing,
+    training,
+)
 from app.pairs import Ours, SceneOfPair
 from app.photographs import PHOTOGRAPHS, Photograph
 from app.services import Key, SceneKey
@@ -188,6 +197,11 @@ def rival(text: str) -> str:
     return one_of(*(name for _, name in comparison.choices()))(text)
 
 
+def prepared_for(text: str) -> str:
+    """The name of a model whose preparation of a picture can be looked at."""
+    return one_of(*preparing.names())(text)
+
+
 # What each tab's address may carry, beside ``tab`` and ``model``. Compose reads its own.
 CARRIED: Mapping[str, Mapping[str, Reader]] = {
     "tour": {
@@ -215,6 +229,7 @@ CARRIED: Mapping[str, Mapping[str, Reader]] = {
         "foil": words,
         "sticker": words,
         "thing": words,
+        "turn": whole(0, foils.TURNS - 1),
     },
     "masks": {
         "picture": picture,
@@ -226,7 +241,9 @@ CARRIED: Mapping[str, Mapping[str, Reader]] = {
     "pixels": {
         "picture": picture,
         "file": one_of(*(one.name for one in (*peculiar.PECULIAR, *peculiar.BROKEN))),
+        "for": prepared_for,
         "number": whole(1, 2048),
+        "kept": whole(1, _LAST),
     },
     "find": {
         "among": gallery,

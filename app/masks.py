@@ -167,11 +167,6 @@ def _shown(
     return {"with": picture, "blurred": blurred(picture), "without": None}
 
 
-def stranger(key: Key | None, model: str) -> bool:
-    """Whether a model of stickers is shown something that is none."""
-    return key is None and not services.knows_photographs(model)
-
-
 # The giraffe.
 
 

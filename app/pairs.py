@@ -4,7 +4,6 @@ import random
 import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -238,12 +237,12 @@ def _seen(asked: "Predictor", image: str | None, key: Ours | None, name: str) ->
         return key.path.read_bytes()
     if image is None:
         raise ValueError(f"choose a pair, or add a {name} picture of your own, first")
-    return Path(image).read_bytes()
+    return services.bytes_of(image)
 
 
 def stranger(keys: tuple[Ours | None, Ours | None], model: str) -> bool:
     """Whether a model of stickers is shown something that is none."""
-    return None in keys and not services.knows_photographs(model)
+    return any(services.stranger(key, model) for key in keys)
 
 
 def credit(both: Pair | None) -> str:

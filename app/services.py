@@ -103,6 +103,16 @@ def knows_photographs(model: str) -> bool:
     return False
 
 
+def stranger(key: object, model: str) -> bool:
+    """Whether a model of stickers is shown something that is none.
+
+    Args:
+        key: of a scene, of one of a pair, or a photograph; None for the visitor's own picture.
+        model: by its name.
+    """
+    return (key is None or isinstance(key, Photograph)) and not knows_photographs(model)
+
+
 def examples(model: str) -> tuple[Key, ...]:
     """Pictures of the world that a model knows."""
     return PHOTOGRAPHS if knows_photographs(model) else EXAMPLES
@@ -165,7 +175,19 @@ def pixels_of(file: str) -> np.ndarray:
     """
     from vilt_core.data.image import open_image
 
-    return np.asarray(open_image(Path(file).read_bytes()))
+    return np.asarray(open_image(bytes_of(file)))
+
+
+def bytes_of(file: str) -> bytes:
+    """Those of a visitor's own picture; its file is deleted a day after it was added.
+
+    Raises:
+        ValueError: it is there no longer.
+    """
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise ValueError("this picture is kept no longer: add it again") from error
 
 
 @lru_cache(maxsize=256)
@@ -304,7 +326,7 @@ def ask(
         milliseconds=milliseconds,
         model=name,
         truth=true_answer(key, question),
-        stranger=key is None and asked.domain == "stickers",
+        stranger=stranger(key, name),
     )
 
 
@@ -319,4 +341,4 @@ def seen_by_model(image: str | None, key: Key | None, *, side: int) -> "ImageSou
         return key.path.read_bytes()
     if image is None:
         raise ValueError("choose a picture, or add one of your own, first")
-    return Path(image).read_bytes()
+    return bytes_of(image)

@@ -50,7 +50,11 @@ const fill = (image, kind, ...given) => {
   const key = JSON.stringify([kind, ...given]);
   if (image.dataset.key === key) return;
   image.dataset.key = key;
-  picture(kind, ...given).then((url) => { if (url && image.dataset.key === key) image.src = url; });
+  picture(kind, ...given).then((url) => {
+    if (image.dataset.key !== key) return;
+    if (url) image.src = url;
+    else delete image.dataset.key;  // asked for again when it is drawn next
+  });
 };
 
 // Drawing.

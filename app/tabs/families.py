@@ -95,6 +95,7 @@ def watched(
         names = [name for name in (first, second) if name]
         if not names:
             raise ValueError("choose a model, or two to compare")
+        comparison.check_question(question, names)  # before minutes of work, and not after them
         for done, name in enumerate(names):
             says = f"Building {comparison.title_of(name)} with random weights"
             bar = progress.bar(says, done, len(names))

@@ -38,7 +38,7 @@ def compared(
             scene = foils.swapped_scene(key, sticker, thing)
             assert isinstance(key, SceneKey)
             return foils.pictures(true, scene, key=key, model=model)
-        note = reply.strange() if foils.stranger(key, model) else ""
+        note = reply.strange() if services.stranger(key, model) else ""
         return note + foils.sentences(image, true, false, key=key, model=model)
     except ValueError as error:
         return reply.trouble(sentence(error))
@@ -80,7 +80,7 @@ def opened(
     keys: tuple[Key, ...], key: Key, how: str, model: str, link: Fields = NOTHING
 ) -> tuple[Any, ...]:
     """A picture of ours put on show with a sentence and its foil."""
-    return *picker.shown(keys, key), *turned(key, 0, how, model, link)
+    return *picker.shown(keys, key), *turned(key, link.get("turn", 0), how, model, link)
 
 
 def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
@@ -144,6 +144,24 @@ def shown(
     board = compared(how, image, true, false, sticker, thing, key, model)
     kept = (true, false) if late else (gr.skip(), gr.skip())
     return *kept, offers(key, turn, model, false), gr.skip(), gr.skip(), gr.skip(), board
+
+
+def carried(
+    key: Key | None,
+    image: str | None,
+    how: str,
+    true: str,
+    false: str,
+    sticker: str,
+    thing: str,
+    turn: int,
+) -> Fields:
+    """What a link carries: what is filled in for the change that is chosen."""
+    turn %= foils.TURNS
+    found = {"picture": links.shown(key, image), "sentence": true, "turn": turn or None}
+    if how == WORD:
+        return found | {"foil": false}
+    return found | {"change": "sticker", "sticker": sticker, "thing": thing}
 
 
 def columns(how: str) -> tuple[gr.Column, gr.Column]:
@@ -225,12 +243,6 @@ def build(speaker: gr.State, place: Place) -> None:
         shown = introduced(model, how, image, true, false, key, link)
         return *shown, gr.Radio(value=how), *columns(how)
 
-    def carry(key, image, how, true, false, sticker, thing) -> Fields:
-        found = {"picture": links.shown(key, image), "sentence": true}
-        if how == WORD:
-            return found | {"foil": false}
-        return found | {"change": "sticker", "sticker": sticker, "thing": thing}
-
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
     counted = progress.answering(view)
     line = Line(name="foils", seen=suggestions)
@@ -241,7 +253,7 @@ def build(speaker: gr.State, place: Place) -> None:
         [*everything, how, by_word, by_sticker],
         **quiet,
     )
-    place.carries([chosen.key, chosen.image, how, true, false, sticker, thing], carry)
+    place.carries([chosen.key, chosen.image, how, true, false, sticker, thing, turn], carried)
     line.on(chosen.strip.pick, pick, [chosen.keys, how, speaker], everything, **counted)
     line.on(chosen.strip.fresh, fresh, [chosen.keys, how, speaker], everything, **counted)
     line.on(

@@ -9,7 +9,7 @@ import gradio as gr
 from app import links, masks, services
 from app.components import chips, cloze, picker, plain, progress, reply, stoppable
 from app.components.events import Event
-from app.components.line import Line, Row, standing
+from app.components.line import Line, Row
 from app.components.linking import Place
 from app.components.polite import sentence
 from app.links import NOTHING, Fields
@@ -21,6 +21,7 @@ _WAITING = (
     '<div class="lab-reply lab-waiting"><p>Write a sentence about the picture and click on a word '
     "to hide it.</p></div>"
 )
+_NO_ROW: tuple[Any, ...] = "", cloze.value(()), ()
 GENERAL = {
     "stickers": ("A cat next to a red heart", "Two dogs above an apple"),
     "photographs": ("A person in front of a building", "A dog on green grass"),
@@ -30,19 +31,23 @@ GENERAL = {
 def hidden_from(
     image: str | None, text: str, hidden: tuple[int, ...], unit: str, key: Key | None, model: str
 ) -> tuple[Any, ...]:
-    """The sentence with its hidden words, and what the model says of them."""
+    """A sentence as a row, which words of it are hidden, and what the model says of them.
+
+    Returns:
+        The sentence of the row, empty without one; the row; what is hidden; the answer.
+    """
     try:
         words = masks.words_of(text, model)
     except ValueError as error:
-        return cloze.value(()), (), reply.trouble(sentence(error))
-    shown = cloze.value(words, hidden, unit=UNITS[unit])
+        return *_NO_ROW, reply.trouble(sentence(error))
+    shown = text, cloze.value(words, hidden, unit=UNITS[unit])
     if not hidden:
-        return shown, (), _WAITING
+        return *shown, (), _WAITING
     try:
-        note = reply.strange() if masks.stranger(key, model) else ""
-        return shown, hidden, note + masks.look(image, text, hidden, key=key, model=model)
+        note = reply.strange() if services.stranger(key, model) else ""
+        return *shown, hidden, note + masks.look(image, text, hidden, key=key, model=model)
     except ValueError as error:
-        return shown, hidden, reply.trouble(sentence(error))
+        return *shown, hidden, reply.trouble(sentence(error))
 
 
 def written(
@@ -52,7 +57,7 @@ def written(
     try:
         hidden = masks.first_hidden(key, text, model, unit=UNITS[unit])
     except ValueError as error:
-        return _suggested(key, model, text), cloze.value(()), (), reply.trouble(sentence(error))
+        return _suggested(key, model, text), *_NO_ROW, reply.trouble(sentence(error))
     return _suggested(key, model, text), *hidden_from(image, text, hidden, unit, key, model)
 
 
@@ -71,22 +76,21 @@ def written_here(
 
 def counted_in(
     image: str | None,
-    text: str,
+    read: str,
     hidden: tuple[int, ...],
     unit: str,
     key: Key | None,
     model: str,
-    *,
-    late: Row | None = None,
 ) -> tuple[Any, ...]:
-    """Words or pieces to hide from now on, of the sentence that is there by now."""
-    text = standing(text, late)
-    return hidden_from(image, text, hidden, unit, key, model)
+    """Words or pieces to hide from now on, of the sentence of the row if there is one."""
+    if not read:
+        return tuple(gr.skip() for _ in range(4))
+    return hidden_from(image, read, hidden, unit, key, model)
 
 
 def clicked(
     image: str | None,
-    text: str,
+    read: str,
     hidden: tuple[int, ...],
     unit: str,
     key: Key | None,
@@ -95,14 +99,14 @@ def clicked(
     *,
     late: Row | None = None,
 ) -> tuple[Any, ...]:
-    """A word or a piece hidden, or shown again, unless its sentence is gone."""
+    """A word or a piece of the row hidden, or shown again, unless its sentence is gone."""
     if late:
-        return gr.skip(), gr.skip(), gr.skip()
+        return tuple(gr.skip() for _ in range(4))
     try:
-        hidden = masks.toggled(text, hidden, at, unit=UNITS[unit], model=model)
+        hidden = masks.toggled(read, hidden, at, unit=UNITS[unit], model=model)
     except ValueError as error:
-        return gr.skip(), gr.skip(), reply.trouble(sentence(error))
-    return hidden_from(image, text, hidden, unit, key, model)
+        return *(gr.skip() for _ in range(3)), reply.trouble(sentence(error))
+    return hidden_from(image, read, hidden, unit, key, model)
 
 
 def opened(
@@ -119,7 +123,7 @@ def opened(
 
 def brought(keys: tuple[Key, ...], model: str) -> tuple[Any, ...]:
     """The user's own picture, or none."""
-    return picker.strip_value(keys, None), None, _suggested(None, model), cloze.value(()), _WAITING
+    return picker.strip_value(keys, None), None, _suggested(None, model), *_NO_ROW, _WAITING
 
 
 def introduced(
@@ -173,6 +177,18 @@ def _summary(found: dict[str, Any], words: int, model: str) -> str:
         f"{100 * share['blurred']:.0f} % when it is out of focus and {100 * share['without']:.0f} "
         f"% without it.{stranger}"
     )
+
+
+def carried(
+    key: Key | None, image: str | None, text: str, read: str, hidden: tuple[int, ...], unit: str
+) -> Fields:
+    """What a link carries: the sentence of the row, whatever else was typed since."""
+    return {
+        "picture": links.shown(key, image),
+        "sentence": read or text,
+        "hidden": tuple(hidden),
+        "unit": UNITS[unit],
+    }
 
 
 def _suggested(key: Key | None, model: str, chosen: str | None = None) -> dict[str, Any]:
@@ -241,8 +257,8 @@ def build(speaker: gr.State, place: Place) -> None:
         elem_classes="lab-plot",
     )
 
-    hidden = gr.State(())
-    looked = [row, hidden, view]
+    read, hidden = gr.State(""), gr.State(())  # the sentence of the row, whatever is typed since
+    looked = [read, row, hidden, view]
     everything = [*chosen.outputs, text, suggestions, *looked]
     asked = [chosen.image, text, unit, chosen.key, speaker]
 
@@ -256,9 +272,9 @@ def build(speaker: gr.State, place: Place) -> None:
         return event.text, *written(image, event.text, unit, key, model)
 
     def click(
-        image, text, hidden, unit, key, model, event: Event, *, late: Row | None = None
+        image, read, hidden, unit, key, model, event: Event, *, late: Row | None = None
     ) -> tuple[Any, ...]:
-        return clicked(image, text, hidden, unit, key, model, event.at, late=late)
+        return clicked(image, read, hidden, unit, key, model, event.at, late=late)
 
     def teach(model, event: Event) -> tuple[Any, ...]:
         return taught(model, event.text)
@@ -279,15 +295,7 @@ def build(speaker: gr.State, place: Place) -> None:
         [*everything, broken, giraffe, unit],
         **quiet,
     )
-    place.carries(
-        [chosen.key, chosen.image, text, hidden, unit],
-        lambda key, image, text, hidden, unit: {
-            "picture": links.shown(key, image),
-            "sentence": text,
-            "hidden": tuple(hidden),
-            "unit": UNITS[unit],
-        },
-    )
+    place.carries([chosen.key, chosen.image, text, read, hidden, unit], carried)
     broken.pick(teach, speaker, [broken, giraffe], **progress.answering(giraffe))
     line.on(chosen.strip.pick, pick, [chosen.keys, unit, speaker], everything, **counted)
     line.on(chosen.strip.fresh, fresh, [chosen.keys, unit, speaker], everything, **counted)
@@ -295,7 +303,7 @@ def build(speaker: gr.State, place: Place) -> None:
         chosen.image.input,
         brought,
         [chosen.keys, speaker],
-        [chosen.strip, chosen.key, suggestions, row, view],
+        [chosen.strip, chosen.key, suggestions, *looked],
         **quiet,
     )
     line.on(
@@ -312,7 +320,7 @@ def build(speaker: gr.State, place: Place) -> None:
         [text, suggestions, *looked],
         **counted,
     )
-    shown = [chosen.image, text, hidden, unit, chosen.key, speaker]
+    shown = [chosen.image, read, hidden, unit, chosen.key, speaker]
     line.on(row.pick, click, shown, looked, **counted)
     line.on(unit.input, counted_in, shown, looked, **quiet)
     stoppable.wire(

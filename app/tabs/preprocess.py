@@ -91,6 +91,45 @@ def shown(source: Source, name: str, number: float, limit: float | None, seed: i
     )
 
 
+def put(keys: tuple[Key, ...], key: Key) -> tuple[Any, ...]:
+    """A picture of ours put on show, and no button pressed."""
+    return *picker.shown(keys, key), None, *_pressed(None)
+
+
+def opened(
+    image: str | None,
+    key: Key | None,
+    button: str | None,
+    name: str,
+    number: float,
+    seed: int,
+    link: Fields = NOTHING,
+) -> tuple[Any, ...]:
+    """The tab put on show, with a photograph or as a link says, unless something is there."""
+    if image is not None or key is not None or button is not None:
+        return (gr.skip(),) * 19
+    name, number, file = link.get("for", name), link.get("number", number), link.get("file")
+    key = None if file is not None else link.get("picture", PHOTOGRAPHS[1])
+    steps = shown((None, key, file), name, number, link.get("kept"), seed)
+    if key is not None:
+        return name, *put(PHOTOGRAPHS, key), *steps
+    strip = picker.strip_value(PHOTOGRAPHS, None)
+    return name, strip, None, None, PHOTOGRAPHS, file, *_pressed(file), *steps
+
+
+def carried(
+    key: Key | None, image: str | None, button: str | None, name: str, number: float, kept: float
+) -> Fields:
+    """What a link carries; for the model at hand it is prepared anyway."""
+    return {
+        "picture": None if button is not None else links.shown(key, image),
+        "file": button,
+        "for": name if name != preparing.names()[0] else None,
+        "number": int(number),
+        "kept": int(kept),
+    }
+
+
 def resampled(source: Source, name: str, limit: float, seed: int) -> str:
     """Another draw of the patches of a training step."""
     try:
@@ -308,7 +347,7 @@ def build(tab: gr.Tab, place: Place) -> None:
             broken = chips.build(label="Broken files", ours=True)
         with gr.Column(min_width=320):
             told = touch.html(elem_id="pixels-told")
-            opened, resized, cut, places = (touch.html() for _ in range(4))
+            stored, resized, cut, places = (touch.html() for _ in range(4))
             with gr.Row(elem_classes="lab-stage"):
                 before, after = (
                     plain.plot(f"table-{when}", "lab-fit") for when in ("before", "after")
@@ -325,31 +364,13 @@ def build(tab: gr.Tab, place: Place) -> None:
             again = gr.Button("Draw others", elem_id="draw-others")
     button, seed = gr.State(None), gr.State(0)
     source = [chosen.image, chosen.key, button]
-    steps = [told, opened, resized, cut, places, before, after, padded, sampled, number, limit]
+    steps = [told, stored, resized, cut, places, before, after, padded, sampled, number, limit]
     pressed = [odd, broken]
     quiet = progress.waiting(told)
     counted = quiet | progress.in_order()
 
     def draw(image, key, button, name, number, seed) -> Any:
         return shown((image, key, button), name, number, None, seed)
-
-    def begin(image, key, button, name, number, seed, link: Fields = NOTHING) -> tuple[Any, ...]:
-        if image is not None or key is not None or button is not None:
-            return tuple(gr.skip() for _ in range(7 + len(steps)))
-        number, file = link.get("number", number), link.get("file")
-        if file is not None:
-            found = draw(None, None, file, name, number, seed)
-            strip = picker.strip_value(PHOTOGRAPHS, None)
-            return strip, None, None, PHOTOGRAPHS, file, *_pressed(file), *found
-        first = link.get("picture", PHOTOGRAPHS[1])
-        return *put(PHOTOGRAPHS, first), *draw(None, first, None, name, number, seed)
-
-    def carry(key, image, button, number) -> Fields:
-        shown = None if button is not None else links.shown(key, image)
-        return {"picture": shown, "file": button, "number": int(number)}
-
-    def put(keys: tuple[Key, ...], key: Key) -> tuple[Any, ...]:
-        return *picker.shown(keys, key), None, *_pressed(None)
 
     def pick(keys, name, number, seed, event: Event) -> tuple[Any, ...]:
         key = event.among(keys)
@@ -370,12 +391,12 @@ def build(tab: gr.Tab, place: Place) -> None:
     settings = [name, number, seed]
     place.opens(
         tab.select,
-        begin,
+        opened,
         [*source, *settings],
-        [*chosen.outputs, button, *pressed, *steps],
+        [name, *chosen.outputs, button, *pressed, *steps],
         **quiet,
     )
-    place.carries([chosen.key, chosen.image, button, number], carry)
+    place.carries([chosen.key, chosen.image, button, name, number, limit], carried)
     chosen.strip.pick(
         pick, [chosen.keys, *settings], [*chosen.outputs, button, *pressed, *steps], **counted
     )
@@ -392,7 +413,7 @@ def build(tab: gr.Tab, place: Place) -> None:
             [chosen.strip, chosen.image, chosen.key, button, *pressed, *steps],
             **counted,
         )
-    gr.on([name.change, number.release], draw, [*source, *settings], steps, **quiet)
+    gr.on([name.input, number.release], draw, [*source, *settings], steps, **quiet)
     again.click(redraw, [*source, name, limit, seed], [seed, sampled], **quiet)
     limit.release(
         lambda image, key, button, name, limit, seed: resampled(

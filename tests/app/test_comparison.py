@@ -333,6 +333,27 @@ def test_what_cannot_be_watched_is_one_sentence(tiny, rehearsal, text, names, sa
     assert view == gr.skip()
 
 
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("?!", "question must have at least one letter"),
+        ("кошка", "none of these words"),
+        ("is there a cat " * 30, "question must have at most"),
+    ],
+)
+def test_a_bad_question_is_told_before_any_model_is_at_work(tiny, monkeypatch, question, said):
+    def attended(*given):
+        raise AssertionError("a model was built for nothing")
+
+    monkeypatch.setattr(comparison, "attended", attended)
+    ((says, view),) = tab.watched(None, "a cat", question, EXAMPLES[0], "clip", "vilt")
+    assert "lab-wrong" in says
+    assert said in says
+    assert view == gr.skip()
+    comparison.check_question(question, ["gpt"])  # nobody there would read it
+    comparison.check_question(" ", ["vilt"])
+
+
 def test_without_a_picture_there_is_a_sentence(tiny, rehearsal):
     *_, (says, _) = tab.watched(None, "a cat", "", None, "clip", "vilt")
     assert "add one of your own" in says

@@ -78,6 +78,11 @@ def test_a_picture_of_ones_own_and_of_any_shape(tiny, tmp_path):
     assert steps[0].reply.stranger
 
 
+def test_of_a_photograph_of_ours_a_model_of_stickers_says_what_it_knows(tiny):
+    assert next(explanations.steps(subject(key=PHOTOGRAPHS[0]))).reply.stranger
+    assert not next(explanations.steps(subject())).reply.stranger
+
+
 def test_a_photograph_is_explained_on_the_grid_of_its_shape(hub):
     hub.go.set()
     asked = subject(key=PHOTOGRAPHS[0], model="ViLT-B/32", question=PHOTOGRAPHS[0].questions[0])

@@ -1,14 +1,20 @@
+import io
 import json
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from app import languages
+from app import languages, masks, services
+from app.components import polite
 from app.languages import serving
+from app.services import EXAMPLES
+from vilt_core.data.image import open_image
 from vilt_core.world.sprites import sprites
 
 CODES = languages.codes()
@@ -69,6 +75,41 @@ def test_what_is_wrong_is_told(source, target, said):
 def test_an_unknown_language_is_refused_in_one_sentence():
     with pytest.raises(ValueError, match=r"must be one of .*zh.*, got 'xx'"):
         languages.texts("xx")
+
+
+def reads(source, sentence):
+    """Whether a text of a language is about a sentence: holes of one letter hold a number."""
+    literal, holes = re.split(r"\{\w+\}", source), re.findall(r"\{(\w+)\}", source)
+    number, words = r"-?\d[\d,.]*", r"[^<]+?"
+    filled = [number if re.fullmatch(r"[a-z]\d?", hole) else words for hole in holes]
+    parts = [re.escape(literal[0])]
+    for hole, rest in zip(filled, literal[1:], strict=True):
+        parts += hole, re.escape(rest)
+    return re.fullmatch("".join(parts), sentence) is not None
+
+
+def refused(function):
+    with pytest.raises(ValueError, match=r".+") as caught:
+        function()
+    return polite.sentence(caught.value)
+
+
+@pytest.mark.parametrize("values", [np.int32([[-7, 9]]), np.float32([[-1e9, np.inf]])])
+@pytest.mark.parametrize("code", CODES)
+def test_what_is_said_of_a_file_of_unknown_greys_is_translated(code, values):
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "TIFF")
+    said = refused(lambda: open_image(file.getvalue()))
+    assert [one for one in languages.texts(code) if reads(one, said)]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_what_is_said_of_a_link_or_a_page_of_yesterday_is_translated(tiny, code):
+    for said in (
+        refused(lambda: masks.look(None, "a cat", (9,), key=EXAMPLES[0], model="tiny")),
+        refused(lambda: services.bytes_of("gone.png")),
+    ):
+        assert [one for one in languages.texts(code) if reads(one, said)]
 
 
 def page(_):

@@ -102,11 +102,25 @@ def test_a_slider_that_comes_late_is_about_the_sentence_that_came(tiny, late):
 
 def test_a_word_that_is_gone_is_not_hidden(tiny, late):
     given = None, "a red heart", (), mask.WORDS, EXAMPLES[0], TINY
-    _, hidden, _ = mask.clicked(*given, 2)
+    *_, hidden, _ = mask.clicked(*given, 2)
     assert hidden
-    assert mask.clicked(*given, 2, late=late("a cat")) == (gr.skip(),) * 3
-    row, *_ = mask.counted_in(*given, late=late("a blue cat"))
+    assert mask.clicked(*given, 2, late=late("a cat")) == (gr.skip(),) * 4
+    read, *_ = mask.hidden_from(None, "a blue cat", *given[2:])
+    _, row, *_ = mask.counted_in(None, read, *given[2:])
     assert [word["text"] for word in row["words"]] == ["a", "blue", "cat"]
+
+
+def test_what_stands_in_the_box_of_masks_is_no_matter_of_the_row(demo):
+    """A click on the row, or its unit, is about the sentence that the session keeps for it."""
+    (box,) = (one for one in demo.blocks.values() if one.elem_id == "mask-sentence")
+    asks = {
+        fn.name: box in fn.inputs
+        for fn in demo.fns.values()
+        if fn.concurrency_id == "line of masks"
+    }
+    assert asks["written_here"]
+    assert not asks["click"]
+    assert not asks["counted_in"]
 
 
 def test_foils_that_come_late(tiny, late):

@@ -6,12 +6,12 @@ from urllib.parse import parse_qsl
 import gradio as gr
 import pytest
 
-from app import composing, galleries, links, services
+from app import composing, foils, galleries, links, preparing, services
 from app.components import chooser, linking
 from app.pairs import SceneOfPair
 from app.photographs import PHOTOGRAPHS
 from app.services import EXAMPLES, SceneKey
-from app.tabs import align, ask, explain, foil, mask, pair, retrieve, tour, train
+from app.tabs import align, ask, explain, foil, mask, pair, preprocess, retrieve, tour, train
 
 TABS = tuple(links.CARRIED)
 TINY = "tiny"
@@ -47,6 +47,8 @@ def test_a_scene_of_a_pair_has_a_name_that_leads_back(right):
         ("masks", {"sentence": "a & b = c", "hidden": (2, 3), "unit": "piece"}),
         ("pairs", {"left": SceneOfPair(index=1, right=False), "right": PHOTOGRAPHS[1]}),
         ("pixels", {"file": "Four inks", "number": 4}),
+        ("pixels", {"for": "ViLT-B/32", "kept": 60}),
+        ("foils", {"picture": EXAMPLES[1], "sentence": "a cat", "turn": 3}),
         ("train", {"steps": 250, "objectives": ("mlm", "wpa"), "unit": "piece", "kinds": 10}),
         ("train", {"rate": 5e-4, "batch": 32, "weight": 0.1, "seed": 2**31 - 1}),
         ("compare", {"measure": "FLOPs", "one": "scan", "other": "vilt"}),
@@ -100,6 +102,10 @@ def test_an_old_link_to_a_scene_leads_to_compose():
         "tab=pairs&left=test.0.4",
         "tab=pairs&left=test.0.4.up",
         "tab=pixels&file=<script>",
+        "tab=pixels&for=clip",
+        "tab=pixels&kept=0",
+        "tab=foils&turn=-1",
+        "tab=foils&turn=12",
         "tab=find&among=Your pictures",
         "tab=compare&one=rm",
         "tab=ask&question=" + "a" * 2000,
@@ -193,13 +199,46 @@ def test_foils_open_as_the_link_says_and_pass_over_what_is_not_there(tiny):
     assert "vf-side" in board
 
 
+@pytest.mark.parametrize("how", [foil.WORD, foil.STICKER])
+def test_foils_of_one_click_are_those_of_the_sentence_of_the_link(tiny, how):
+    key = EXAMPLES[1]
+    for turn in (0, 3, foils.TURNS + 3):
+        true, false, offers, sticker, thing, turn, _ = foil.turned(key, turn, how, TINY)
+        told = foil.carried(key, None, how, true, false, sticker.value, thing.value, turn)
+        tab, fields = read(links.write("foils", told))
+        found = foil.introduced(TINY, how, None, "", "", None, fields)[4:]
+        assert tab == "foils"
+        assert found[0] == true
+        assert found[2]["texts"] == offers["texts"]
+        assert (found[3].value, found[4].value) == (sticker.value, thing.value)
+    assert foil.introduced(TINY, how, None, "", "", None, {"picture": key})[4:][5] == 0
+
+
+@pytest.mark.parametrize("name", [TINY, "ViLT-B/32"])
+@pytest.mark.parametrize("button", [None, "Four inks"])
+def test_pixels_are_prepared_as_the_link_says(tiny, name, button):
+    key = None if button else PHOTOGRAPHS[0]
+    tab, fields = read(links.write("pixels", preprocess.carried(key, None, button, name, 3, 7)))
+    assert tab == "pixels"
+    fresh = None, None, None, preparing.names()[0], 1, 0
+    found = preprocess.opened(*fresh, fields)
+    assert (found[0], found[3], found[5]) == (name, key, button)
+    assert list(found[8:16]) == list(preprocess.shown((None, key, button), name, 3, 7, 0))[:8]
+    assert [slider.value for slider in found[-2:]] == [3, 7]
+    assert "a limit of 7:" in found[-3]
+    old = preprocess.opened(*fresh, {"picture": PHOTOGRAPHS[0], "number": 3})
+    kept = preparing.geometry(TINY).limit
+    assert (old[0], old[-1].value) == (TINY, min(kept, old[-1].maximum))
+    assert len(preprocess.opened("own.png", *fresh[1:])) == len(found)
+
+
 def test_masks_hide_what_the_link_says_or_say_why_not(tiny):
     link = {"sentence": "a cat and a dog", "hidden": (1,)}
     found = mask.introduced(TINY, None, "", mask.WORDS, None, link)
     assert found[4] == "a cat and a dog"
-    assert found[7] == (1,)
+    assert found[8] == (1,)
     found = mask.introduced(TINY, None, "", mask.WORDS, None, link | {"hidden": (999,)})
-    assert "lab-trouble" in found[8]
+    assert "lab-trouble" in found[9]
 
 
 def test_pairs_open_as_the_link_says(tiny):

@@ -2,6 +2,7 @@
 
 import re
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -55,6 +56,26 @@ def test_a_click_on_what_is_gone(tiny):
         masks.toggled("a cat", (), 30, unit="word", model=TINY)
     *_, trouble = tab.clicked(None, "a cat", (), tab.WORDS, KEY, TINY, 30)
     assert "choose a word of it again." in trouble
+
+
+def test_row_hidden_words_and_link_are_of_one_sentence(tiny):
+    _, read, row, hidden, _ = tab.written(None, TEXT, tab.WORDS, KEY, TINY)
+    first = [piece["at"] for piece in row["words"][0]["pieces"]]
+    for unit in tab.UNITS:
+        read, row, hidden, view = tab.counted_in(None, read, hidden, unit, KEY, TINY)
+        assert "vm-cell" in view
+    read, row, hidden, view = tab.clicked(None, read, hidden, tab.WORDS, KEY, TINY, first[0])
+    pressed = [p["at"] for word in row["words"] for p in word["pieces"] if p["hidden"]]
+    assert [word["text"] for word in row["words"]] == TEXT.split()
+    assert set(first) < set(pressed) == set(hidden)
+    typed = "so"  # and not used: shorter than what is hidden, which it could not hold
+    fields = tab.carried(KEY, None, typed, read, hidden, tab.WORDS)
+    assert (fields["sentence"], fields["hidden"]) == (TEXT, hidden)
+    assert tab.carried(KEY, None, typed, "", (), tab.WORDS)["sentence"] == typed
+
+
+def test_without_a_row_nothing_is_hidden(tiny):
+    assert tab.counted_in(None, "", (), tab.PIECES, None, TINY) == (gr.skip(),) * 4
 
 
 def test_a_noun_of_the_scene_is_hidden_first(tiny):
@@ -128,16 +149,16 @@ def test_too_few_or_too_many_captions(tiny, captions):
 
 
 def test_the_tab_opens_with_a_word_hidden(tiny):
-    *shown, text, suggestions, row, hidden, view = tab.opened(EXAMPLES, KEY, tab.WORDS, TINY)
+    *shown, text, suggestions, read, row, hidden, view = tab.opened(EXAMPLES, KEY, tab.WORDS, TINY)
     assert shown[0]["chosen"] == 1
-    assert suggestions["chosen"] == text
+    assert suggestions["chosen"] == text == read
     pressed = [p["at"] for word in row["words"] for p in word["pieces"] if p["hidden"]]
     assert tuple(pressed) == hidden != ()
     assert "vm-cell" in view
 
 
 def test_with_nothing_hidden_the_page_waits(tiny):
-    row, hidden, view = tab.hidden_from(None, TEXT, (), tab.WORDS, KEY, TINY)
+    _, row, hidden, view = tab.hidden_from(None, TEXT, (), tab.WORDS, KEY, TINY)
     assert hidden == ()
     assert "lab-waiting" in view
     assert len(row["words"]) == len(TEXT.split())
@@ -145,18 +166,18 @@ def test_with_nothing_hidden_the_page_waits(tiny):
 
 @pytest.mark.parametrize("text", ["", "?!", "кошка", "cat " * 60])
 def test_bad_sentences_get_one_sentence(tiny, text):
-    _, row, hidden, view = tab.written(None, text, tab.WORDS, KEY, TINY)
+    _, read, row, hidden, view = tab.written(None, text, tab.WORDS, KEY, TINY)
     assert "lab-trouble" in view
-    assert (row["words"], hidden) == ([], ())
+    assert (read, row["words"], hidden) == ("", [], ())
 
 
 def test_an_own_picture_gets_a_note(tiny, photo):
     *_, view = tab.written(photo, "a cat", tab.WORDS, None, TINY)
     assert "only knows stickers" in view
     assert "vm-cell" in view
-    strip, key, suggestions, row, waiting = tab.brought(EXAMPLES, TINY)
+    strip, key, suggestions, *read, waiting = tab.brought(EXAMPLES, TINY)
     assert "lab-waiting" in waiting
-    assert (strip["chosen"], key, row["words"]) == (None, None, [])
+    assert (strip["chosen"], key, read) == (None, None, ["", cloze.value(()), ()])
     assert suggestions["texts"] == list(tab.GENERAL["stickers"])
 
 

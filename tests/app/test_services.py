@@ -1,10 +1,15 @@
+from functools import partial
 from importlib import import_module
 
+import gradio as gr
 import pytest
 
-from app import services
+from app import endpoints, pairs, services
+from app.components.reply import card
+from app.pairs import pair_of
 from app.photographs import PHOTOGRAPHS
 from app.services import EXAMPLES, SceneKey
+from app.tabs import foil, mask, pair
 from vilt_core.world.questions import answers
 
 KEYS = (*EXAMPLES, SceneKey(index=123), SceneKey(index=7, split="composition"))
@@ -70,6 +75,40 @@ def test_a_photograph_is_asked_about_without_a_file(hub):
     assert reply.model == "ViLT-B/32"
     assert reply.truth is None
     assert not reply.stranger
+
+
+@pytest.mark.parametrize("photograph", [None, *PHOTOGRAPHS[:2]])
+def test_a_model_of_stickers_knows_scenes_alone(hub, photograph):
+    both = pair_of(0)
+    assert services.stranger(photograph, "vilt-mini")
+    assert not services.stranger(photograph, "ViLT-B/32")
+    assert pairs.stranger((both[0], photograph), "vilt-mini")
+    assert not pairs.stranger((both[0], photograph), "ViLT-B/32")
+    for scene in (EXAMPLES[0], *both):
+        assert not services.stranger(scene, "vilt-mini")
+    assert not pairs.stranger(both, "vilt-mini")
+
+
+def test_of_a_photograph_of_ours_a_model_of_stickers_says_what_it_knows(tiny):
+    photograph, said = PHOTOGRAPHS[0], "only knows stickers"
+    reply = services.ask(None, photograph.questions[0], key=photograph)
+    assert said in card(reply)
+    assert said in foil.compared(foil.WORD, None, "a cat", "a dog", "", "", photograph, "tiny")
+    assert said in mask.hidden_from(None, "a cat", (1,), mask.WORDS, photograph, "tiny")[-1]
+    assert said in pair.compared(None, None, "a cat", pair_of(0)[0], photograph, "tiny")
+
+
+def test_a_picture_that_is_kept_no_longer_is_told_of_in_one_sentence(tiny, tmp_path):
+    gone, told = str(tmp_path / "a day ago.png"), "kept no longer: add it again"
+    for ask in (
+        partial(services.pixels_of, gone),
+        partial(services.ask, gone, "is there a cat?"),
+        partial(pairs.compare, (gone, gone), "both show a cat", model="tiny"),
+    ):
+        with pytest.raises(ValueError, match=rf"^this picture is {told}$"):
+            ask()
+    with pytest.raises(gr.Error, match=rf"This picture is {told}\."):
+        endpoints.match(gone, "a cat")
 
 
 def test_each_model_has_examples_of_its_world(hub):

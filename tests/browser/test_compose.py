@@ -251,6 +251,20 @@ def test_a_picture_that_the_server_does_not_send_is_told_of(page):
     )
 
 
+def test_a_sticker_that_the_server_did_not_send_is_there_at_the_next_change(page):
+    page.route(re.compile("component_server"), lambda route: route.fulfill(body="gone"))
+    page.get_by_role("button", name="Add fox").click()
+    expect(page.locator(".lc-told")).to_have_text(
+        "The server does not answer. What you see here is kept."
+    )
+    expect(things(page)).to_have_count(4)
+    unseen = page.locator(".lc-thing img:not([src])")
+    expect(unseen).to_have_count(1)
+    page.unroute(re.compile("component_server"))
+    things(page).last.press("ArrowLeft")
+    expect(unseen).to_have_count(0)
+
+
 def test_the_address_keeps_the_language_and_the_colours(visit):
     page = ready(visit(query="tab=compose&lang=zh&__theme=dark"))
     things(page).first.focus()

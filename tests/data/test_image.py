@@ -222,6 +222,20 @@ def test_sixteen_bits_are_scaled_and_not_clipped():
     assert same(open_image(Image.fromarray(np.float32(shallow / 255))), expected)
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.int32([[-7, 65535]]), "of int32 must lie in 0 to 65535, got -7 to 65535"),
+        (np.int32([[0, 70000]]), "of int32 must lie in 0 to 65535, got 0 to 70000"),
+        (np.float32([[0, 1.5]]), "of float32 must lie in 0 to 1, got 0.0 to 1.5"),
+        (np.float32([[0, "nan"]]), "of float32 must lie in 0 to 1, got nan to nan"),
+    ],
+)
+def test_a_file_of_greys_without_a_known_scale_is_refused_as_a_file(values, said):
+    file = file_of(Image.fromarray(values), "TIFF")
+    assert refusal(file) == f"the image ({len(file)} bytes) {said}"
+
+
 def test_transparency_is_laid_on_white():
     clear_red = Image.new("RGBA", (4, 4), (*RED, 0))
     half = Image.new("LA", (4, 4), (0, 128))

@@ -347,11 +347,12 @@ def _upright_rgb(image: Image.Image, *, name: str, ours: bool = False) -> Image.
     except _DAMAGED as error:
         raise ValueError(f"{name} is damaged or cut short: {error}") from error
     if upright.mode.startswith("I;16"):
-        return _array_to_rgb(np.asarray(upright))
+        return _array_to_rgb(np.asarray(upright), name=name)
     if upright.mode == "I":  # 32 bits in which Pillow keeps 16-bit greys
-        return _array_to_rgb(_fits(np.asarray(upright), 0, 65535, name=name).astype(np.uint16))
+        greys = _fits(np.asarray(upright), 0, 65535, name=name).astype(np.uint16)
+        return _array_to_rgb(greys, name=name)
     if upright.mode == "F":
-        return _array_to_rgb(np.asarray(upright))
+        return _array_to_rgb(np.asarray(upright), name=name)
     try:
         if upright.has_transparency_data:
             return _on_white(upright)
@@ -372,23 +373,22 @@ def _on_white(image: Image.Image) -> Image.Image:
     return laid
 
 
-def _array_to_rgb(array: np.ndarray) -> Image.Image:
+def _array_to_rgb(array: np.ndarray, *, name: str = "the image array") -> Image.Image:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise ValueError(
             "an image array must be height x width, or height x width x 1, 3 or 4, "
             f"got shape {array.shape}"
         )
-    _check_size(array.shape[1], array.shape[0], name="the image array")
-    pixels = _bytes_of(array)
+    _check_size(array.shape[1], array.shape[0], name=name)
+    pixels = _bytes_of(array, name=name)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    return _upright_rgb(image, name="the image array", ours=True)
+    return _upright_rgb(image, name=name, ours=True)
 
 
-def _bytes_of(array: np.ndarray) -> UInt8[np.ndarray, "..."]:
+def _bytes_of(array: np.ndarray, *, name: str) -> UInt8[np.ndarray, "..."]:
     """Whole numbers 0 to 255 from whatever counts as brightness in an array of this dtype."""
-    name = "the image array"
     if array.dtype == np.uint8:
         return array
     if array.dtype == np.bool_:
