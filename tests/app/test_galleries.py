@@ -11,6 +11,7 @@ from PIL import Image
 
 from app import encoders, endpoints, galleries, services
 from app.components import finds
+from app.components.wishes import Wishes
 from app.library import Shelf
 from app.tabs import retrieve
 from vilt_core.config import ClipConfig
@@ -135,6 +136,49 @@ def test_a_building_that_is_stopped_goes_on_and_stands_in_nobodys_way(clip, monk
     steps = list(retrieve.found_pictures("A cat", SCENES, None, 8, TINY))
     assert [step[0]["done"] for step in steps[:-1]] == [64]
     assert len(steps[-1][0]["hits"]) == 8
+
+
+def test_the_last_wish_counts_and_the_work_for_an_older_one_ends(clip, monkeypatch):
+    monkeypatch.setattr(galleries, "_span", lambda setup: 0.0)
+    wishes = Wishes()
+    older = wishes.follow(retrieve.found_pictures("A red heart", "1,000 scenes", None, 8, TINY))
+    assert next(older)[0]["total"] == 1000
+    *_, answer = wishes.follow(retrieve.found_pictures("A cat", SCENES, None, 8, TINY))
+    assert list(older) == [answer]  # the page shows once more what a work has handed out last
+    assert len(list(clip.rglob("index.json"))) == 1
+    assert wishes.last.known is None  # and nobody is left who would show it
+
+
+def test_another_gallery_ends_what_is_under_way(clip, monkeypatch):
+    monkeypatch.setattr(galleries, "_span", lambda setup: 0.0)
+    wishes, nothing = Wishes(), (finds.nothing(), "", (), {})
+    under_way = wishes.follow(retrieve.found_pictures("A cat", "1,000 scenes", None, 8, TINY))
+    next(under_way)
+    assert wishes.take(nothing) == nothing
+    assert list(under_way) == [nothing]
+    assert not list(clip.rglob("index.json"))
+
+
+def test_a_wish_that_has_shown_nothing_yet_counts_too():
+    ended = []
+
+    def work():
+        try:
+            yield 1
+            yield 2
+        finally:
+            ended.append(True)
+
+    wishes = Wishes()
+    older = wishes.follow(work())
+    next(older)
+    newer = wishes.follow(work())
+    assert next(newer) == 1
+    assert next(older) == 1
+    assert ended == [True]
+    assert list(newer) == [2]
+    assert list(older) == []
+    assert list(wishes.follow(work())) == [1, 2]
 
 
 def test_a_sentence_of_the_world_is_shown_with_its_truth(alone):
