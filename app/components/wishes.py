@@ -3,24 +3,24 @@
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True, eq=False)
-class Wish(Generic[Answer]):
+class Wish:
     """One of them."""
 
-    known: Answer | None = None  # what it has shown last
+    known: Any = None  # what it has shown last
 
 
 @dataclass(slots=True, eq=False)
-class Wishes(Generic[Answer]):
+class Wishes:
     """All of one visitor in one tab, shared with the threads that work for them."""
 
-    last: Wish[Answer] = field(default_factory=Wish)
-    alive: set[Wish[Answer]] = field(default_factory=set)  # whose work has not ended
+    last: Wish = field(default_factory=Wish)
+    alive: set[Wish] = field(default_factory=set)  # whose work has not ended
 
     def take(self, answer: Answer) -> Answer:
         """Another wish, with its answer."""
@@ -33,7 +33,7 @@ class Wishes(Generic[Answer]):
         With the end, Gradio shows once more what was handed out last: of a wish that has been
         overtaken that is what came instead of it.
         """
-        mine: Wish[Answer] = Wish()
+        mine = Wish()
         self.alive.add(mine)
         self.last = mine
         try:

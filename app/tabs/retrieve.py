@@ -243,22 +243,22 @@ def build(speaker: gr.State, place: Place) -> None:
     asked = [text, gallery, uploads, shortlist, speaker]
     looked = [chosen.image, chosen.key, lines, gallery, shortlist, speaker]
 
-    def search(wishes: Wishes[Answer], *given: Any) -> Iterator[tuple[Any, ...]]:
+    def search(wishes: Wishes, *given: Any) -> Iterator[tuple[Any, ...]]:
         for found in wishes.follow(found_pictures(*given)):
             yield *found, gr.Button(visible=found[0]["total"] > 0)
 
-    def look(wishes: Wishes[Answer], *given: Any) -> Iterator[tuple[Any, ...]]:
+    def look(wishes: Wishes, *given: Any) -> Iterator[tuple[Any, ...]]:
         for found in wishes.follow(found_sentences(*given)):
             yield *found, gr.Button(visible=found[0]["total"] > 0)
 
     def suggest(gallery: str, event: Event) -> tuple[Any, ...]:
         return event.text, _suggestions(gallery, event.text)
 
-    def turn(wishes: Wishes[Answer]) -> tuple[Any, ...]:
+    def turn(wishes: Wishes) -> tuple[Any, ...]:
         return *wishes.take(_none()), gr.Button(visible=False), gr.Button(visible=False)
 
     def pick(
-        wishes: Wishes[Answer],
+        wishes: Wishes,
         keys: tuple[Key, ...],
         lines: str,
         gallery: str,
@@ -271,7 +271,7 @@ def build(speaker: gr.State, place: Place) -> None:
         return *picker.shown(keys, key), *wishes.take(answer)
 
     def fresh(
-        wishes: Wishes[Answer],
+        wishes: Wishes,
         keys: tuple[Key, ...],
         lines: str,
         gallery: str,
@@ -282,7 +282,7 @@ def build(speaker: gr.State, place: Place) -> None:
         answer = sentences_at_once(None, key, lines, gallery, shortlist, model)
         return *picker.shown(keys, key), *wishes.take(answer)
 
-    def bring(wishes: Wishes[Answer], keys: tuple[Key, ...]) -> tuple[Any, ...]:
+    def bring(wishes: Wishes, keys: tuple[Key, ...]) -> tuple[Any, ...]:
         return picker.strip_value(keys, None), None, *wishes.take(_none())
 
     def explain(pairs: tuple[Pair, ...], model: str, event: Event) -> dict[str, Any]:
@@ -293,7 +293,7 @@ def build(speaker: gr.State, place: Place) -> None:
     patient = quiet | {"concurrency_limit": _PATIENT, "concurrency_id": "find"}
 
     def introduce(
-        wishes: Wishes[Answer], model, gallery, text, shortlist, link: Fields = NOTHING
+        wishes: Wishes, model, gallery, text, shortlist, link: Fields = NOTHING
     ) -> tuple[Any, ...]:
         wanted = "sentence" in link or "picture" in link
         wishes.take(_none())
@@ -305,9 +305,7 @@ def build(speaker: gr.State, place: Place) -> None:
             wanted,
         )
 
-    def follow(
-        wishes: Wishes[Answer], wanted: bool, way: str, *given: Any
-    ) -> Iterator[tuple[Any, ...]]:
+    def follow(wishes: Wishes, wanted: bool, way: str, *given: Any) -> Iterator[tuple[Any, ...]]:
         """What a link asks for, once it was put into the boxes."""
         if wanted and way == SENTENCES:
             image, key, lines, *rest = given[5:]  # a box that was never on show has no text
