@@ -3,6 +3,8 @@
 import json
 import threading
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -18,6 +20,7 @@ from vilt_core.config import ClipConfig
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import save_folder
 from vilt_core.models.clip import Clip
+from vilt_core.search.albums import Files
 
 TINY = "tiny"
 SCENES = "64 scenes"
@@ -258,8 +261,6 @@ def test_too_much_for_one_by_one_is_refused(alone):
 
 
 def test_a_folder_on_this_machine_is_offered_where_it_is_named(alone, uploads, monkeypatch):
-    from pathlib import Path
-
     folder = Path(uploads[0]).parents[1]
     monkeypatch.setenv("HOME", str(folder.parent))
     for named in (str(folder), f"~/{folder.name}"):
@@ -289,7 +290,9 @@ def test_a_folder_is_read_again_only_where_something_in_it_has_changed(
     monkeypatch.setenv("VILT_LAB_PICTURES", str(folder))
     built = []
     build = store.build_index
-    monkeypatch.setattr(store, "build_index", lambda *given: built.append(1) or build(*given))
+    monkeypatch.setattr(
+        store, "build_index", lambda *given, **some: built.append(1) or build(*given, **some)
+    )
     asked = ("A red cup", "Your folder", None, 2, "ViLT-B/32")
     last(*asked)
     first = len(built)
@@ -300,6 +303,60 @@ def test_a_folder_is_read_again_only_where_something_in_it_has_changed(
     assert len(built) > first
     assert "Passed over, for they cannot be read: broken.png." in shown["says"]
     assert "2 of 4" in meter
+
+
+def test_many_broken_files_keep_nobody_waiting_for_ever(brought, tmp_path, monkeypatch):
+    brought.go.set()
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for at in range(36):
+        (folder / f"{at:02}.jpg").write_bytes(b"no picture")
+    for at in range(8):
+        Image.new("RGB", (40, 30), (30 * at, 90, 30)).save(folder / f"good {at}.png")
+    monkeypatch.setenv("VILT_LAB_PICTURES", str(folder))
+    monkeypatch.setattr(galleries, "_span", lambda setup: 0.0)
+    waits = list(islice(galleries.prepare("Your folder", "ViLT-B/32"), 50))
+    assert [wait.done for wait in waits] == [8, 16, 24, 32, 40, 44]
+    assert [wait.says.split()[0] for wait in waits] == ["0", "0", "0", "0", "4", "8"]
+    assert {wait.total for wait in waits} == {44}
+    assert galleries.find("A cat", "Your folder", model="ViLT-B/32").cost.gallery == 8
+    assert len(galleries.unread("Your folder", model="ViLT-B/32")) == 36
+
+
+def test_of_files_few_are_read_between_two_looks_at_the_page(brought, tmp_path, monkeypatch):
+    brought.go.set()
+    sent = []
+    for at in range(20):
+        path = tmp_path / f"{at:02}.png"
+        Image.new("RGB", (40, 30), (10 * at, 90, 30)).save(path)
+        sent.append(str(path))
+    Path(sent[0]).write_bytes(b"no picture")
+    opened, read = [], Files.open
+    monkeypatch.setattr(
+        Files, "open", lambda album, key, side: opened.append(key) or read(album, key, side=side)
+    )
+    steps = galleries.prepare(galleries.UPLOADS, "ViLT-B/32", sent)
+    told = [(wait.done, wait.total, wait.says.split()[0], len(opened)) for wait in steps]
+    assert told == [(8, 20, "7", 8), (16, 20, "15", 16), (20, 20, "19", 20)]
+    again = list(galleries.prepare(galleries.UPLOADS, "ViLT-B/32", sent))
+    assert again[-1].done == 20
+    assert len(opened) == 20
+    assert list(galleries.prepare(galleries.UPLOADS, "ViLT-B/32", sent[:8])) == []
+
+
+def test_what_is_shown_of_a_file_is_made_once(clip, uploads, monkeypatch):
+    read, pixels = [], services.pixels_of
+    monkeypatch.setattr(services, "pixels_of", lambda file: read.append(file) or pixels(file))
+    asked = ("A cat", galleries.UPLOADS, uploads, 8, TINY)
+    shown, *_ = last(*asked)
+    assert sorted(read) == sorted(uploads)
+    assert last(*asked)[0]["hits"] == shown["hits"]
+    assert len(read) == 3
+    Image.new("RGB", (60, 60), "red").save(uploads[0])
+    again, *_ = last(*asked)
+    assert read[3:] == [uploads[0]]
+    pictures = [{hit["says"]: hit["picture"] for hit in one["hits"]} for one in (shown, again)]
+    assert {name for name in pictures[0] if pictures[0][name] != pictures[1][name]} == {"0.png"}
 
 
 def test_a_model_that_makes_no_vectors_gets_one_sentence(tiny_folder, tiny, monkeypatch):
