@@ -1,6 +1,7 @@
 """What was found: pictures or sentences to click, the best first; or how far an index is."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,13 @@ def _thumbnail(place: Place) -> str:
     if place.key is not None:
         return services.thumbnail(place.key)
     assert place.file is not None
-    return stepper.data_url(services.pixels_of(place.file), side=services.THUMBNAIL_SIDE)
+    return _thumbnail_of(place.file, Path(place.file).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _thumbnail_of(file: str, changed: int) -> str:
+    del changed  # tells one state of the file from another
+    return stepper.data_url(services.pixels_of(file), side=services.THUMBNAIL_SIDE)
 
 
 def build() -> gr.HTML:

@@ -1,6 +1,6 @@
 """Find: the pictures of a sentence, and the sentences of a picture."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from app.components import chips, finds, picker, plan, progress, stoppable
 from app.components.events import Event
 from app.components.linking import Place
 from app.components.polite import sentence
+from app.components.wishes import Wishes
 from app.links import NOTHING, Fields
 from app.services import Key
 from vilt_core.viz.meter import search_meter
@@ -41,7 +42,7 @@ Answer = tuple[dict[str, Any], str, tuple[Pair, ...], dict[str, Any]]  # finds, 
 
 def found_pictures(
     text: str, gallery: str, uploads: Sequence[str] | None, shortlist: float, model: str
-) -> Iterator[Answer]:
+) -> Generator[Answer, None, None]:
     """How far the index is, and then the pictures; or why there are none, in one sentence."""
     uploads = tuple(uploads or ())
     try:
@@ -65,7 +66,7 @@ def found_pictures(
 
 def found_sentences(
     image: str | None, key: Key | None, lines: str, gallery: str, shortlist: float, model: str
-) -> Iterator[Answer]:
+) -> Generator[Answer, None, None]:
     """How far the dual encoder is, and then the sentences of a picture; or why there are none."""
     try:
         for wait in galleries.bring(services.domain(model)):
@@ -107,7 +108,7 @@ def _suggestions(gallery: str, chosen: str | None = None) -> dict[str, Any]:
 
 def turned(gallery: str) -> tuple[Any, ...]:
     """Another gallery: its suggestions, and a box for pictures where they are the user's own."""
-    return gr.File(visible=gallery == galleries.UPLOADS), _suggestions(gallery), *_none()
+    return gr.File(visible=gallery == galleries.UPLOADS), _suggestions(gallery)
 
 
 def introduced(model: str, gallery: str, link: Fields = NOTHING) -> tuple[Any, ...]:
@@ -237,26 +238,27 @@ def build(speaker: gr.State, place: Place) -> None:
             meter = gr.HTML("", js_on_load=None, apply_default_css=False, elem_id="meter")
             view = plan.build(elem_id="why", empty=CLICK)
     pairs = gr.State(())
+    wishes = gr.State(Wishes())
     answer = [shown, meter, pairs, view]
     asked = [text, gallery, uploads, shortlist, speaker]
     looked = [chosen.image, chosen.key, lines, gallery, shortlist, speaker]
 
-    def search(*given: Any) -> Iterator[tuple[Any, ...]]:
-        for found in found_pictures(*given):
+    def search(wishes: Wishes, *given: Any) -> Iterator[tuple[Any, ...]]:
+        for found in wishes.follow(found_pictures(*given)):
             yield *found, gr.Button(visible=found[0]["total"] > 0)
 
-    def look(*given: Any) -> Iterator[tuple[Any, ...]]:
-        for found in found_sentences(*given):
+    def look(wishes: Wishes, *given: Any) -> Iterator[tuple[Any, ...]]:
+        for found in wishes.follow(found_sentences(*given)):
             yield *found, gr.Button(visible=found[0]["total"] > 0)
 
-    def suggest(
-        gallery: str, uploads: list[str] | None, shortlist: float, model: str, event: Event
-    ) -> Iterator[tuple[Any, ...]]:
-        taken = _suggestions(gallery, event.text)
-        for found in search(event.text, gallery, uploads, shortlist, model):
-            yield event.text, taken, *found
+    def suggest(gallery: str, event: Event) -> tuple[Any, ...]:
+        return event.text, _suggestions(gallery, event.text)
+
+    def turn(wishes: Wishes) -> tuple[Any, ...]:
+        return *wishes.take(_none()), gr.Button(visible=False), gr.Button(visible=False)
 
     def pick(
+        wishes: Wishes,
         keys: tuple[Key, ...],
         lines: str,
         gallery: str,
@@ -266,14 +268,22 @@ def build(speaker: gr.State, place: Place) -> None:
     ) -> tuple[Any, ...]:
         key = event.among(keys)
         answer = sentences_at_once(None, key, lines, gallery, shortlist, model)
-        return *picker.shown(keys, key), *answer
+        return *picker.shown(keys, key), *wishes.take(answer)
 
     def fresh(
-        keys: tuple[Key, ...], lines: str, gallery: str, shortlist: float, model: str
+        wishes: Wishes,
+        keys: tuple[Key, ...],
+        lines: str,
+        gallery: str,
+        shortlist: float,
+        model: str,
     ) -> tuple[Any, ...]:
         key = services.another()
         answer = sentences_at_once(None, key, lines, gallery, shortlist, model)
-        return *picker.shown(keys, key), *answer
+        return *picker.shown(keys, key), *wishes.take(answer)
+
+    def bring(wishes: Wishes, keys: tuple[Key, ...]) -> tuple[Any, ...]:
+        return picker.strip_value(keys, None), None, *wishes.take(_none())
 
     def explain(pairs: tuple[Pair, ...], model: str, event: Event) -> dict[str, Any]:
         return aligned(event.among(pairs), model)
@@ -282,8 +292,11 @@ def build(speaker: gr.State, place: Place) -> None:
     # Most of these wait for an index; how many search at once ``galleries`` says.
     patient = quiet | {"concurrency_limit": _PATIENT, "concurrency_id": "find"}
 
-    def introduce(model, gallery, text, shortlist, link: Fields = NOTHING) -> tuple[Any, ...]:
+    def introduce(
+        wishes: Wishes, model, gallery, text, shortlist, link: Fields = NOTHING
+    ) -> tuple[Any, ...]:
         wanted = "sentence" in link or "picture" in link
+        wishes.take(_none())
         return (
             *introduced(model, gallery, link),
             SENTENCES if "picture" in link else gr.skip(),
@@ -292,13 +305,14 @@ def build(speaker: gr.State, place: Place) -> None:
             wanted,
         )
 
-    def follow(wanted: bool, way: str, *given: Any) -> Iterator[tuple[Any, ...]]:
+    def follow(wishes: Wishes, wanted: bool, way: str, *given: Any) -> Iterator[tuple[Any, ...]]:
         """What a link asks for, once it was put into the boxes."""
         if wanted and way == SENTENCES:
             image, key, lines, *rest = given[5:]  # a box that was never on show has no text
-            yield *sentences_at_once(image, key, lines or "", *rest), gr.Button(visible=False)
+            found = sentences_at_once(image, key, lines or "", *rest)
+            yield *wishes.take(found), gr.Button(visible=False)
         elif wanted:
-            yield from search(*given[:5])
+            yield from search(wishes, *given[:5])
         else:  # a page that is handed nothing at all hears no later word about the button
             yield *(gr.skip() for _ in answer), gr.Button(visible=False)
 
@@ -306,7 +320,7 @@ def build(speaker: gr.State, place: Place) -> None:
     begun = place.opens(
         speaker.change,
         introduce,
-        [speaker, gallery, text, shortlist],
+        [wishes, speaker, gallery, text, shortlist],
         [gallery, suggestions, *chosen.outputs, *answer, way, text, shortlist, wanted],
         **quiet,
     )
@@ -315,45 +329,41 @@ def build(speaker: gr.State, place: Place) -> None:
         lambda way: (
             gr.Column(visible=way == PICTURES),
             gr.Row(visible=way == SENTENCES),
-            *_none(),
         ),
         way,
-        [words_side, picture_side, *answer],
+        [words_side, picture_side],
         **quiet,
     )
-    gallery.change(turned, gallery, [uploads, suggestions, *answer], **quiet)
-    # "multiple": a query that was stopped must not stand in the way of the next.
+    gallery.change(turned, gallery, [uploads, suggestions], **quiet)
+    # By the visitor's hand: what a link turns is no other wish than the link's.
+    gr.on([gallery.input, way.input], turn, wishes, [*answer, stop, halt], **quiet)
+    counted = progress.answering(shown)
+    suggested = suggestions.pick(suggest, gallery, [text, suggestions], **counted)
+    # "multiple": a query that was stopped, or overtaken, must not stand in the way of the next.
     queries = [
         gr.on(
             [button.click, text.submit, shortlist.release],
             search,
-            asked,
+            [wishes, *asked],
             [*answer, stop],
             trigger_mode="multiple",
             **patient,
         ),
-        suggestions.pick(
-            suggest,
-            asked[1:],
-            [text, suggestions, *answer, stop],
-            trigger_mode="multiple",
-            **patient,
+        suggested.then(
+            search, [wishes, *asked], [*answer, stop], trigger_mode="multiple", **patient
         ),
-        begun.then(follow, [wanted, way, *asked, *looked], [*answer, stop], **patient),
+        begun.then(follow, [wishes, wanted, way, *asked, *looked], [*answer, stop], **patient),
     ]
     stoppable.halts(
         stop, queries, lambda: (finds.nothing(STOPPED), gr.Button(visible=False)), [shown, stop]
     )
-    counted = progress.answering(shown)
-    chosen.strip.pick(pick, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **counted)
-    chosen.strip.fresh(fresh, [chosen.keys, *looked[2:]], [*chosen.outputs, *answer], **counted)
-    chosen.image.input(
-        lambda keys: (picker.strip_value(keys, None), None, *_none()),
-        chosen.keys,
-        [chosen.strip, chosen.key, *answer],
-        **quiet,
+    ours = [wishes, chosen.keys, *looked[2:]]
+    chosen.strip.pick(pick, ours, [*chosen.outputs, *answer], **counted)
+    chosen.strip.fresh(fresh, ours, [*chosen.outputs, *answer], **counted)
+    chosen.image.input(bring, [wishes, chosen.keys], [chosen.strip, chosen.key, *answer], **quiet)
+    ranking = rank.click(
+        look, [wishes, *looked], [*answer, halt], trigger_mode="multiple", **patient
     )
-    ranking = rank.click(look, looked, [*answer, halt], trigger_mode="multiple", **patient)
     stoppable.halts(
         halt, [ranking], lambda: (finds.nothing(STOPPED), gr.Button(visible=False)), [shown, halt]
     )

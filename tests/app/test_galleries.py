@@ -3,6 +3,8 @@
 import json
 import threading
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -11,12 +13,14 @@ from PIL import Image
 
 from app import encoders, endpoints, galleries, services
 from app.components import finds
+from app.components.wishes import Wishes
 from app.library import Shelf
 from app.tabs import retrieve
 from vilt_core.config import ClipConfig
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import save_folder
 from vilt_core.models.clip import Clip
+from vilt_core.search.albums import Files
 
 TINY = "tiny"
 SCENES = "64 scenes"
@@ -137,6 +141,49 @@ def test_a_building_that_is_stopped_goes_on_and_stands_in_nobodys_way(clip, monk
     assert len(steps[-1][0]["hits"]) == 8
 
 
+def test_the_last_wish_counts_and_the_work_for_an_older_one_ends(clip, monkeypatch):
+    monkeypatch.setattr(galleries, "_span", lambda setup: 0.0)
+    wishes = Wishes()
+    older = wishes.follow(retrieve.found_pictures("A red heart", "1,000 scenes", None, 8, TINY))
+    assert next(older)[0]["total"] == 1000
+    *_, answer = wishes.follow(retrieve.found_pictures("A cat", SCENES, None, 8, TINY))
+    assert list(older) == [answer]  # the page shows once more what a work has handed out last
+    assert len(list(clip.rglob("index.json"))) == 1
+    assert wishes.last.known is None  # and nobody is left who would show it
+
+
+def test_another_gallery_ends_what_is_under_way(clip, monkeypatch):
+    monkeypatch.setattr(galleries, "_span", lambda setup: 0.0)
+    wishes, nothing = Wishes(), (finds.nothing(), "", (), {})
+    under_way = wishes.follow(retrieve.found_pictures("A cat", "1,000 scenes", None, 8, TINY))
+    next(under_way)
+    assert wishes.take(nothing) == nothing
+    assert list(under_way) == [nothing]
+    assert not list(clip.rglob("index.json"))
+
+
+def test_a_wish_that_has_shown_nothing_yet_counts_too():
+    ended = []
+
+    def work():
+        try:
+            yield 1
+            yield 2
+        finally:
+            ended.append(True)
+
+    wishes = Wishes()
+    older = wishes.follow(work())
+    next(older)
+    newer = wishes.follow(work())
+    assert next(newer) == 1
+    assert next(older) == 1
+    assert ended == [True]
+    assert list(newer) == [2]
+    assert list(older) == []
+    assert list(wishes.follow(work())) == [1, 2]
+
+
 def test_a_sentence_of_the_world_is_shown_with_its_truth(alone):
     text, *_ = galleries.suggestions(SCENES)
     shown, *_ = last(text, SCENES, None, 32, TINY)
@@ -214,8 +261,6 @@ def test_too_much_for_one_by_one_is_refused(alone):
 
 
 def test_a_folder_on_this_machine_is_offered_where_it_is_named(alone, uploads, monkeypatch):
-    from pathlib import Path
-
     folder = Path(uploads[0]).parents[1]
     monkeypatch.setenv("HOME", str(folder.parent))
     for named in (str(folder), f"~/{folder.name}"):
@@ -245,7 +290,9 @@ def test_a_folder_is_read_again_only_where_something_in_it_has_changed(
     monkeypatch.setenv("VILT_LAB_PICTURES", str(folder))
     built = []
     build = store.build_index
-    monkeypatch.setattr(store, "build_index", lambda *given: built.append(1) or build(*given))
+    monkeypatch.setattr(
+        store, "build_index", lambda *given, **some: built.append(1) or build(*given, **some)
+    )
     asked = ("A red cup", "Your folder", None, 2, "ViLT-B/32")
     last(*asked)
     first = len(built)
@@ -256,6 +303,60 @@ def test_a_folder_is_read_again_only_where_something_in_it_has_changed(
     assert len(built) > first
     assert "Passed over, for they cannot be read: broken.png." in shown["says"]
     assert "2 of 4" in meter
+
+
+def test_many_broken_files_keep_nobody_waiting_for_ever(brought, tmp_path, monkeypatch):
+    brought.go.set()
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for at in range(36):
+        (folder / f"{at:02}.jpg").write_bytes(b"no picture")
+    for at in range(8):
+        Image.new("RGB", (40, 30), (30 * at, 90, 30)).save(folder / f"good {at}.png")
+    monkeypatch.setenv("VILT_LAB_PICTURES", str(folder))
+    monkeypatch.setattr(galleries, "_span", lambda setup: 0.0)
+    waits = list(islice(galleries.prepare("Your folder", "ViLT-B/32"), 50))
+    assert [wait.done for wait in waits] == [8, 16, 24, 32, 40, 44]
+    assert [wait.says.split()[0] for wait in waits] == ["0", "0", "0", "0", "4", "8"]
+    assert {wait.total for wait in waits} == {44}
+    assert galleries.find("A cat", "Your folder", model="ViLT-B/32").cost.gallery == 8
+    assert len(galleries.unread("Your folder", model="ViLT-B/32")) == 36
+
+
+def test_of_files_few_are_read_between_two_looks_at_the_page(brought, tmp_path, monkeypatch):
+    brought.go.set()
+    sent = []
+    for at in range(20):
+        path = tmp_path / f"{at:02}.png"
+        Image.new("RGB", (40, 30), (10 * at, 90, 30)).save(path)
+        sent.append(str(path))
+    Path(sent[0]).write_bytes(b"no picture")
+    opened, read = [], Files.open
+    monkeypatch.setattr(
+        Files, "open", lambda album, key, side: opened.append(key) or read(album, key, side=side)
+    )
+    steps = galleries.prepare(galleries.UPLOADS, "ViLT-B/32", sent)
+    told = [(wait.done, wait.total, wait.says.split()[0], len(opened)) for wait in steps]
+    assert told == [(8, 20, "7", 8), (16, 20, "15", 16), (20, 20, "19", 20)]
+    again = list(galleries.prepare(galleries.UPLOADS, "ViLT-B/32", sent))
+    assert again[-1].done == 20
+    assert len(opened) == 20
+    assert list(galleries.prepare(galleries.UPLOADS, "ViLT-B/32", sent[:8])) == []
+
+
+def test_what_is_shown_of_a_file_is_made_once(clip, uploads, monkeypatch):
+    read, pixels = [], services.pixels_of
+    monkeypatch.setattr(services, "pixels_of", lambda file: read.append(file) or pixels(file))
+    asked = ("A cat", galleries.UPLOADS, uploads, 8, TINY)
+    shown, *_ = last(*asked)
+    assert sorted(read) == sorted(uploads)
+    assert last(*asked)[0]["hits"] == shown["hits"]
+    assert len(read) == 3
+    Image.new("RGB", (60, 60), "red").save(uploads[0])
+    again, *_ = last(*asked)
+    assert read[3:] == [uploads[0]]
+    pictures = [{hit["says"]: hit["picture"] for hit in one["hits"]} for one in (shown, again)]
+    assert {name for name in pictures[0] if pictures[0][name] != pictures[1][name]} == {"0.png"}
 
 
 def test_a_model_that_makes_no_vectors_gets_one_sentence(tiny_folder, tiny, monkeypatch):

@@ -808,7 +808,7 @@ def test_who_waits_for_an_index_keeps_nobody_from_searching(demo, client, monkey
 
     def asked(session, gallery):
         return list(
-            messages(client, session, fn_index=search, data=["A cat", gallery, None, 8, None])
+            messages(client, session, fn_index=search, data=[None, "A cat", gallery, None, 8, None])
         )
 
     with ThreadPoolExecutor(5) as people:
@@ -820,6 +820,49 @@ def test_who_waits_for_an_index_keeps_nobody_from_searching(demo, client, monkey
             assert not any(one.done() for one in waiting)
         finally:
             built.set()
+
+
+@pytest.mark.parametrize("newer", [("search", "A cat", "64 scenes", None, 8, None), ("turn",)])
+def test_an_older_search_never_overwrites_what_came_after_it(demo, client, monkeypatch, newer):
+    go, steps = threading.Event(), []
+
+    def prepare(gallery, model, uploads):
+        for done in range(3 if gallery == "Photographs" else 0):
+            steps.append(done)
+            yield galleries.Wait(says="", done=done, total=3)
+            go.wait(30)
+
+    monkeypatch.setattr(galleries, "prepare", prepare)
+    monkeypatch.setattr(encoders, "encoder", lambda world: None)
+    session = f"asks and then {newer}"
+
+    def begin(name, *given):
+        index = next(
+            at
+            for at, function in demo.fns.items()
+            if getattr(function.fn, "__module__", "") == "app.tabs.retrieve"
+            and function.fn.__name__ == name
+        )
+        event = {"session_hash": session, "fn_index": index, "data": [None, *given]}
+        return client.post("queue/join", **typed(event)).json()["event_id"]
+
+    first, second = begin("search", "A red heart", "Photographs", None, 8, None), None
+    shown = {}  # at the end of each
+    with client.stream("GET", "queue/data", params={"session_hash": session}) as stream:
+        for line in stream.iter_lines():
+            message = json.loads(line.removeprefix("data: ") or "{}")
+            if message.get("msg") == "process_generating" and second is None:
+                second = begin(*newer)
+            if message.get("msg") == "process_completed":
+                shown[message["event_id"]] = message["output"]["data"][0]
+                if second in shown:
+                    go.set()
+                if len(shown) == 2:
+                    break
+    assert list(shown) == [second, first]
+    assert shown[first] == shown[second]
+    assert len(shown[second]["hits"]) == (12 if newer[0] == "search" else 0)
+    assert steps == [0, 1]  # the step that was under way was the last one
 
 
 def test_every_event_that_may_wait_for_a_model_shows_its_place_in_the_queue(demo):

@@ -109,6 +109,25 @@ def test_an_index_that_is_stopped_goes_on(page):
     expect(says).to_contain_text("Stopped", timeout=PATIENCE)
 
 
+def test_the_last_wish_counts(page):
+    page.get_by_label("10,000 scenes").click()
+    find(page, "a red heart")
+    bar, hits = page.locator("#found .lab-bar"), page.locator(".lab-hits button")
+    stop = page.get_by_role("button", name="Stop")
+    expect(bar).to_be_visible(timeout=PATIENCE)
+    expect(stop).to_be_visible(timeout=PATIENCE)
+    find(page, "a cat next to a dog")  # the same gallery: the index goes on for it
+    page.get_by_label("64 scenes").click()
+    expect(bar).to_have_count(0, timeout=PATIENCE)
+    expect(stop).to_be_hidden(timeout=PATIENCE)
+    find(page, "a cat")
+    expect(hits).to_have_count(12, timeout=PATIENCE)
+    page.wait_for_timeout(3000)  # the older ones would have told of their index by now
+    expect(hits).to_have_count(12)
+    expect(page.locator("#meter")).to_contain_text("of 64")
+    expect(stop).to_be_hidden()
+
+
 def test_the_sentences_of_a_picture(page):
     page.get_by_label("Sentences of a picture").click()
     page.locator("#sentences textarea").fill("a cat\ntwo dogs\na red heart")

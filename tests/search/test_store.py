@@ -4,15 +4,18 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import faiss
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from vilt_core.interop.lab import save_folder
-from vilt_core.search.albums import album_of
+from vilt_core.search.albums import Files, album_of
 from vilt_core.search.index import nearest
 from vilt_core.search.store import Busy, build_index, is_index, load_index
 
@@ -135,6 +138,86 @@ def test_a_broken_picture_is_named_and_passed_over(tmp_path, pictures, encoder):
     assert all(one.why for one in broken)
     assert steps[-1].done == steps[-1].total == 9
     assert len(rows(tmp_path / "i")) == 7
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Which files were read since one has last looked."""
+    found, read = [], Files.open
+
+    def counted(album, key, *, side):
+        found.append(key)
+        return read(album, key, side=side)
+
+    monkeypatch.setattr(Files, "open", counted)
+    return lambda: (sorted(found), found.clear())[0]
+
+
+def stopped(folder, source, encoder, *, steps):
+    """The last step of a building of two pictures a step that goes no further."""
+    building = build_index(folder, album_of(source), encoder, batch_size=2)
+    *_, last = islice(building, steps)
+    building.close()
+    return last
+
+
+def test_what_is_broken_is_read_once_a_building_however_often_it_is_stopped(
+    tmp_path, pictures, encoder, opened
+):
+    broken = [f"#{at}.png" for at in range(4)]  # before all others
+    for name in broken:
+        (pictures / name).write_text("no picture")
+    last = stopped(tmp_path / "i", pictures, encoder, steps=3)
+    assert (last.done, last.passed) == (4, 4)
+    assert opened() == broken
+    first, *rest = run(tmp_path / "i", pictures, encoder, batch_size=2)
+    assert (first.done, first.passed) == (4, 4)
+    assert [one.key for one in first.broken] == broken
+    assert all(one.why for one in first.broken)
+    assert not any(step.broken for step in rest)
+    assert (rest[-1].done, rest[-1].passed) == (11, 4)
+    assert opened() == [f"{at}.png" for at in range(7)]
+    assert len(rows(tmp_path / "i")) == 7
+    # The next building tries again: a file may be readable by then and look the same.
+    again = run(tmp_path / "i", pictures, encoder)
+    assert [one.key for step in again for one in step.broken] == broken
+    assert opened() == broken
+
+
+def test_a_broken_file_that_has_changed_is_read_again(tmp_path, pictures, encoder, opened):
+    for name in ("#0.png", "#1.png"):
+        (pictures / name).write_text("no picture")
+    stopped(tmp_path / "i", pictures, encoder, steps=2)
+    opened()
+    Image.new("RGB", (64, 64), "red").save(pictures / "#0.png")
+    (pictures / "#1.png").unlink()
+    steps = run(tmp_path / "i", pictures, encoder)
+    assert not any(step.broken for step in steps)
+    assert "#0.png" in opened()
+    assert len(rows(tmp_path / "i")) == 8
+
+
+def test_a_part_that_says_nothing_of_broken_files_is_read(tmp_path, pictures, encoder, counting):
+    stopped(tmp_path / "i", pictures, encoder, steps=2)
+    [part] = (tmp_path / "i").glob("part-*")
+    with safe_open(part, framework="numpy") as file:
+        said, vectors = file.metadata(), file.get_tensor("vectors")
+    save_file({"vectors": vectors}, part, {key: said[key] for key in ("fingerprint", "pictures")})
+    assert counting() == 2
+    run(tmp_path / "i", pictures, encoder)
+    assert counting() == 5
+
+
+def test_where_all_is_broken_nothing_of_it_is_remembered(tmp_path, encoder, opened):
+    (tmp_path / "p").mkdir()
+    for at in range(4):
+        (tmp_path / "p" / f"{at}.png").write_text("no picture")
+    stopped(tmp_path / "i", tmp_path / "p", encoder, steps=2)
+    for expected in (["2.png", "3.png"], [f"{at}.png" for at in range(4)]):
+        opened()
+        with pytest.raises(ValueError, match=r"found none; 0\.png"):
+            run(tmp_path / "i", tmp_path / "p", encoder, batch_size=2)
+        assert opened() == expected
 
 
 def test_nothing_that_can_be_read_is_refused(tmp_path, encoder):

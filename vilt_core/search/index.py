@@ -62,6 +62,7 @@ class Embedded:
     entries: tuple[Entry, ...]
     vectors: Float[np.ndarray, "n e"]
     broken: tuple[Broken, ...] = ()
+    passed: tuple[Entry, ...] = ()  # the broken ones' entries, in their order
 
 
 def embed(
@@ -69,14 +70,20 @@ def embed(
 ) -> Iterator[Embedded]:
     """Vectors of pictures, a batch at a time; one that cannot be read is named and passed over."""
     for first in range(0, len(entries), batch_size):
-        readable, seen, broken = [], [], []
+        readable, seen, broken, passed = [], [], [], []
         for entry in entries[first : first + batch_size]:
             try:
                 seen.append(encoder.seen(album.open(entry.key, side=encoder.image_size)))
                 readable.append(entry)
             except ValueError as error:
                 broken.append(Broken(key=entry.key, why=str(error)))
-        yield Embedded(entries=tuple(readable), vectors=encoder.vectors(seen), broken=tuple(broken))
+                passed.append(entry)
+        yield Embedded(
+            entries=tuple(readable),
+            vectors=encoder.vectors(seen),
+            broken=tuple(broken),
+            passed=tuple(passed),
+        )
 
 
 def index_of(album: Album, encoder: DualEncoder) -> Index:

@@ -4,7 +4,8 @@ index.json               what it is, and which of the files below belong to it: 
                          from the moment when this one names them
 vectors-NAME.faiss       the vectors, as FAISS writes them
 pictures-NAME.jsonl      key and stamp of each picture, in the same order
-part-NAME.safetensors    vectors of a building that is not over, or was interrupted
+part-NAME.safetensors    vectors of a building that is not over, or was interrupted, and what it
+                         could not read
 """
 
 import json
@@ -51,15 +52,21 @@ class Step:
 
     done: int  # pictures looked at, those of earlier buildings included
     total: int
-    broken: tuple[Broken, ...] = ()  # passed over since the step before
+    passed: int = 0  # of those looked at, the ones that cannot be read
+    broken: tuple[Broken, ...] = ()  # passed over since the step before; at first, until then
 
 
 @dataclass(slots=True)
 class _Kept:
-    """What is known already: vectors in pieces, and the row of each picture in all of them."""
+    """What is known already: vectors in pieces, and the row of each picture in all of them.
+
+    What an interrupted building could not read is known too, and is not read again as long as the
+    file is the same.
+    """
 
     pieces: list[Float[np.ndarray, "_n e"]] = field(default_factory=list)
     rows: dict[Entry, int] = field(default_factory=dict)
+    broken: dict[Entry, Broken] = field(default_factory=dict)
     total: int = 0
 
     def take(self, entries: Sequence[Entry], vectors: Float[np.ndarray, "_n e"]) -> None:
@@ -133,25 +140,31 @@ def _build(
     if old is not None:
         kept.take(old.entries, old.vectors.reconstruct_n(0, len(old.entries)))
     parts = _read_parts(folder, encoder, into=kept)
-    missing = [entry for entry in listed if entry not in kept.rows]
-    step = Step(done=len(listed) - len(missing), total=len(listed))
+    missing = [entry for entry in listed if entry not in kept.rows and entry not in kept.broken]
+    unreadable = [kept.broken[entry] for entry in listed if entry in kept.broken]
+    step = Step(
+        done=len(listed) - len(missing),
+        total=len(listed),
+        passed=len(unreadable),
+        broken=tuple(unreadable),
+    )
     if missing:
         yield step
-    unreadable: list[Broken] = []
     embedding = embed(album, missing, encoder, batch_size=batch_size)
     with closing(_saved(embedding, folder, encoder, parts, every=save_every)) as batches:
         for batch in batches:
             kept.take(batch.entries, batch.vectors)
             unreadable += batch.broken
             done = step.done + len(batch.entries) + len(batch.broken)
-            step = Step(done=done, total=step.total, broken=batch.broken)
+            step = Step(done=done, total=step.total, passed=len(unreadable), broken=batch.broken)
             if done < step.total:
                 yield step
     entries = _in_order(listed, kept, old)
-    check_any(entries, unreadable)
-    _write(folder, entries, kept, album=album, encoder=encoder, kind=kind, old=old)
-    for part in parts:
+    if entries:
+        _write(folder, entries, kept, album=album, encoder=encoder, kind=kind, old=old)
+    for part in parts:  # what could not be read is tried again by the next building
         part.unlink(missing_ok=True)
+    check_any(entries, unreadable)
     yield step
 
 
@@ -236,7 +249,16 @@ def _saved(
 def _write_part(folder: Path, batches: Sequence[Embedded], encoder: DualEncoder) -> Path:
     path = folder / f"part-{uuid4().hex}.safetensors"
     pictures = [[entry.key, *entry.stamp] for batch in batches for entry in batch.entries]
-    said = {"fingerprint": encoder.fingerprint, "pictures": json.dumps(pictures)}
+    broken = [
+        [one.why, entry.key, *entry.stamp]
+        for batch in batches
+        for one, entry in zip(batch.broken, batch.passed, strict=True)
+    ]
+    said = {
+        "fingerprint": encoder.fingerprint,
+        "pictures": json.dumps(pictures),
+        "broken": json.dumps(broken),
+    }
     vectors = np.concatenate([batch.vectors for batch in batches])
     write_together({path: lambda part: save_file({"vectors": vectors}, part, metadata=said)})
     return path
@@ -256,6 +278,8 @@ def _read_parts(folder: Path, encoder: DualEncoder, *, into: _Kept) -> list[Path
             pictures = json.loads(said["pictures"])
             entries = [Entry(key=key, stamp=tuple(stamp)) for key, *stamp in pictures]
             into.take(entries, file.get_tensor("vectors"))
+            for why, key, *stamp in json.loads(said.get("broken", "[]")):
+                into.broken[Entry(key=key, stamp=tuple(stamp))] = Broken(key=key, why=why)
     return found
 
 
