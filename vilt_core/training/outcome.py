@@ -75,6 +75,8 @@ def summary(found: dict[str, Any] | None) -> list[str]:
         f"{name:>24} {value:7.1%}{told.get(name, '')}" for name, value in headline(found).items()
     ]
     lines += [
-        f"{kind:>24} {value:7.1%}" for kind, value in found.get("by_type", {}).items() if value
+        f"{kind:>24} {value:7.1%}"
+        for kind, value in found.get("by_type", {}).items()
+        if value is not None
     ]
     return lines
