@@ -164,6 +164,30 @@ def test_the_command_compares_as_it_is_told(bundle, folder, capsys):
         Evaluate(model=str(folder / "model"), vqa_rules=True).run()
 
 
+def test_what_the_words_tell_is_known_before_anything_is_asked(spare, folder):
+    """And no file but the one that is scored can take its score away."""
+    lines = [json.dumps(GOOD | {"image": f"images/{name}.png"}) for name in "ab"]
+    for split in ("train", "val"):
+        (folder / f"{split}.jsonl").write_text("\n".join(lines))
+    (folder / "train.jsonl").write_text("\n".join([*lines, "no JSON"]))
+    yes = spare.answers.index("yes")
+
+    def said_by(on, progress=None):
+        spare.model.vqa = Told([yes] * 2, classes=len(spare.answers))
+        return vqa_accuracy(spare, on=on, progress=progress)
+
+    found = said_by(f"{folder}:val")
+    assert found["text_only_from"].startswith("the other half of these, as ")
+    assert "train.jsonl line 3 is not readable JSON" in found["text_only_from"]
+    assert found["accuracy"] == found["text_only"] == 1.0
+
+    def spoil(_done, _total):  # once the model has answered
+        (folder / "train.jsonl").unlink()
+
+    (folder / "train.jsonl").write_text("\n".join(lines))
+    assert said_by(f"{folder}:val", spoil)["text_only_from"].endswith(":train")
+
+
 @pytest.fixture
 def pictures(folder):
     """The two pictures as files, and the second inside a shard."""
