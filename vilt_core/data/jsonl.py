@@ -4,8 +4,9 @@
     {"image": "images/1.png", "caption": "a black cat on a bed"}
     {"images": ["a.png", "b.png"], "statement": "both images show dogs", "label": true}
 
-Paths are relative to the file. ``python -m vilt_core world`` writes the same lines with their truth
-beside. Here a file becomes lines for evaluation; jsonl_sets.py makes data sets of it.
+Paths are relative to the file, and a field that is null is as good as none: tables are exported
+with nulls where a line has nothing. ``python -m vilt_core world`` writes the same lines with their
+truth beside. Here a file becomes lines for evaluation; jsonl_sets.py makes data sets of it.
 """
 
 import json
@@ -164,7 +165,12 @@ def _line(path: Path, number: int, raw: bytes) -> Line:
     if _PERHAPS_HALF.search(raw):
         written = json.dumps(fields, ensure_ascii=False)
         check_unicode(written, what=f"{path.name} line {number}")
-    return Line(path, number, fields)
+    return Line(path, number, _said(fields))
+
+
+def _said(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields less those that are null; a label that is null is there, and kept secret."""
+    return {name: value for name, value in fields.items() if value is not None or name == "label"}
 
 
 def _question(line: Line) -> QuestionLine:
@@ -183,6 +189,8 @@ def _is_answer(value: Any) -> bool:
 def _in_words(answer: Any) -> str:
     if isinstance(answer, bool):
         return "yes" if answer else "no"
+    if isinstance(answer, float) and answer.is_integer():
+        return str(int(answer))
     return str(answer).strip()
 
 
