@@ -303,6 +303,19 @@ def test_half_a_character_is_told_with_its_line(tmp_path, half):
     assert read_file(file).examples[0].captions == (r"🐱 is a cat, \ud800 is none",)
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_file_that_is_one_array_is_told_so_once(tmp_path, indent):
+    asked = {"image": "a.png", "question": "is it?", "answer": "yes"}
+    file = tmp_path / "train.jsonl"
+    file.write_text("\n" + json.dumps([asked] * 4, indent=indent))
+    told = r"train\.jsonl line 2.*; the file begins as one JSON array, where one object \{"
+    with pytest.raises(ValueError, match=told):
+        read_file(file)
+    text = check_data(tmp_path).text()
+    assert text.count("one JSON array") == 1
+    assert "lines are bad" not in text
+
+
 def test_a_file_that_ends_within_a_line(tmp_path):
     file = tmp_path / "train.jsonl"
     file.write_text('{"image": "a.png", "caption": "one"}\n{"image": "b.p')

@@ -21,6 +21,8 @@ from vilt_core.data.json_files import shown
 from vilt_core.data.text import check_unicode
 from vilt_core.world.grammar import Mention
 
+_NO_ARRAY = "the file begins as one JSON array, where one object {...} a line is expected"
+
 # Halves of characters beyond 65,535, escaped or not: most are pairs, which make a whole one.
 _PERHAPS_HALF = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
@@ -138,6 +140,8 @@ def read_lines(path: str | Path) -> Iterator[Line]:
 def try_lines(path: str | Path) -> Iterator[Line | ValueError]:
     """The lines of a file that are not blank; in the place of a bad one, what is wrong with it.
 
+    Of a file that is one array over many lines that is all: its lines are no lines of ours.
+
     Raises:
         ValueError: no such file.
     """
@@ -145,12 +149,15 @@ def try_lines(path: str | Path) -> Iterator[Line | ValueError]:
     if not path.is_file():
         raise ValueError(f"expected a file of JSON lines at {path}, found none")
     with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            if raw.strip():
-                try:
-                    yield _line(path, number, raw)
-                except ValueError as error:
-                    yield error
+        lines = ((number, raw) for number, raw in enumerate(file, start=1) if raw.strip())
+        for at, (number, raw) in enumerate(lines):
+            try:
+                yield _line(path, number, raw)
+            except ValueError as error:
+                array = at == 0 and raw.lstrip().startswith(b"[")
+                yield ValueError(f"{error}; {_NO_ARRAY}") if array else error
+                if array and isinstance(error.__cause__, json.JSONDecodeError):
+                    return
 
 
 def _line(path: Path, number: int, raw: bytes) -> Line:
