@@ -305,6 +305,24 @@ def test_a_submission_into_no_folder_is_refused_before_anything_is_asked(spare, 
         evaluate(spare, on=data_set(pictures, [()] * 3), submission="none/sent.json")
 
 
+def test_questions_that_are_too_long_are_counted(bundle, folder):
+    room = bundle.tokenizer.max_tokens - 2  # [CLS] and [SEP]
+    longest = " ".join(["red"] * room)
+    assert bundle.tokenizer.count(longest) == bundle.tokenizer.max_tokens
+    texts = [longest, *[f"red {longest}"] * 2, f"red red {longest}"]
+    path = write(folder, *[GOOD | {"question": text} for text in texts])
+    assert vqa_accuracy(bundle, on=path)["cut"] == 3
+    assert "cut" not in vqa_accuracy(bundle, on=path, limit=1)
+    shown = [f"images/{name}.png" for name in "abab"]
+    path = write(
+        folder,
+        *[{"caption": text, "image": image} for text, image in zip(texts, shown, strict=True)],
+    )
+    for task in ("matching", "retrieval"):
+        found = evaluate(bundle, task=task, on=path)
+        assert found["cut"] == {"matching": 6, "retrieval": 3}[task]  # both of each true and false
+
+
 def test_types_are_means_over_their_questions():
     asked = questions_of("world:test", limit=16)
     scores = [float(at % 2) for at in range(16)]

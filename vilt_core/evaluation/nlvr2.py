@@ -11,6 +11,7 @@ from typing import Any
 from vilt_core.evaluation.inference import (
     Precision,
     Progress,
+    cut_texts,
     evaluating,
     image_of,
     levels_ahead,
@@ -55,7 +56,8 @@ def nlvr2_accuracy(
         "text_only_from". All in [0, 1], over the statements whose label is known, None where none
         is. Of the world also the accuracy "by_type" of statement. Statements about pictures that
         cannot be read are not judged: "unreadable" counts these, "named" has what is wrong with the
-        first.
+        first. "cut" counts the statements that the model reads the beginning of alone, where any is
+        too long for it.
 
     Raises:
         ValueError: a model without an NLVR2 head, a set that cannot be read, or too many pictures
@@ -82,6 +84,7 @@ def nlvr2_accuracy(
         "text_only": _share(guessed_right(told, blind)),
         "text_only_from": OTHER_HALF if blind is None else blind.source,
         **seen.told(),
+        **cut_texts(bundle, [one.text for one in stated]),
     }
     return found | {"by_type": _by_form(told, right)} if is_world(on) else found
 

@@ -18,6 +18,7 @@ from vilt_core.evaluation.galleries import Gallery, gallery_of
 from vilt_core.evaluation.inference import (
     Precision,
     Progress,
+    cut_texts,
     evaluating,
     image_of,
     levels_ahead,
@@ -69,7 +70,8 @@ def retrieval_recall(
         one of the same words. Of several thousand pictures "folds" has the mean over folds of 1,000
         (COCO's second number), or "no_folds" says why there are none. Pictures that cannot be read
         are passed over with their captions: "unreadable" counts these, "named" has what is wrong
-        with the first.
+        with the first. "cut" counts the captions that the model reads the beginning of alone, where
+        any is too long for it.
 
         A sentence of the world is true of other scenes as well, and its program says of which:
         there, every pair that is true is right.
@@ -101,7 +103,7 @@ def retrieval_recall(
         **recalls(scores, right),
         "chance": chance(right),
     }
-    result |= gallery.passed_over
+    result |= gallery.passed_over | cut_texts(bundle, gallery.captions)
     more = not torch.equal(own, right)
     if gallery.programs or more:
         result |= {"own": recalls(scores, own), "ceiling": ceiling(own, right)}

@@ -10,6 +10,7 @@ from vilt_core.evaluation.answers import answer_worth, comparison
 from vilt_core.evaluation.inference import (
     Precision,
     Progress,
+    cut_texts,
     evaluating,
     read_batches,
     said_first,
@@ -60,7 +61,8 @@ def vqa_accuracy(
         all questions and, under "by_type" and "text_only_by_type", over each kind. Shares in
         [0, 1]. Questions whose answers are kept secret do not count; None where all are. Questions
         about pictures that cannot be read are not asked: "unreadable" counts these, "named" has
-        what is wrong with the first.
+        what is wrong with the first. "cut" counts the questions that the model reads the beginning
+        of alone, where any is too long for it.
 
     Raises:
         ValueError: a model without a VQA head, a set that cannot be read, too many pictures that
@@ -95,6 +97,7 @@ def vqa_accuracy(
         "by_type": by_type(told, scores),
         "text_only_by_type": by_type(told, guessed),
         **seen.told(),
+        **cut_texts(bundle, [one.text for one in asked]),
     }
 
 
