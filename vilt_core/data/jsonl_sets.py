@@ -12,10 +12,11 @@ count as "train") or in folders named by the split:
         train/captions.jsonl, questions.jsonl, pairs.jsonl
         test/captions.jsonl, questions.jsonl, pairs.jsonl
 
-The lines are those of jsonl.py. "captions" may list several; lines of the same picture are one
-example. A "caption" with a "label" is a statement about one picture, as Visual Spatial Reasoning
-(Liu et al., TACL 2023) has them; "filename" names a picture too. Statements with one "group" count
-together for consistency; one without a group is a group of its own.
+Two files of one kind for one split are refused. The lines are those of jsonl.py. "captions" may
+list several; lines of the same picture are one example. A "caption" with a "label" is a statement
+about one picture, as Visual Spatial Reasoning (Liu et al., TACL 2023) has them; "filename" names a
+picture too. Statements with one "group" count together for consistency; one without a group is a
+group of its own.
 """
 
 from collections.abc import Iterator
