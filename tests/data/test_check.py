@@ -88,6 +88,18 @@ def test_good_data_is_counted_and_shown(own):
     assert "missing" not in text
 
 
+@pytest.mark.parametrize("kind", ["questions", "statements"])
+def test_each_picture_is_opened_once_however_often_it_is_asked_about(own, kind):
+    (own / "captions.jsonl").unlink()
+    said = {"questions": {"question": "is it?", "answer": "yes"}, "statements": {"statement": "a"}}
+    images = [f"images/{at}.png" for at in range(2)]
+    write(own / "train.jsonl", [said[kind] | {"image": images[at % 2]} for at in range(20)])
+    split = only(check_data(own))
+    assert (split.examples, split.pictures, split.decoded) == (20, 2, 2)
+    assert "20 examples, 2 pictures" in check_data(own).text()
+    assert "opened 2 pictures to try: 2 are good" in check_data(own).text()
+
+
 def test_missing_pictures_are_counted_once_and_the_first_are_named(own):
     for number in range(8):
         (own / "images" / f"{number}.png").unlink()

@@ -157,3 +157,5 @@ def test_an_empty_folder_and_none_at_all(tmp_path):
         open_data(tmp_path)
     with pytest.raises(ValueError, match="expected a folder at"):
         open_data(tmp_path / "gone")
+    with pytest.raises(ValueError, match=r"expected a file at .*typo\.jsonl, found none"):
+        open_data(tmp_path / "typo.jsonl")

@@ -59,6 +59,57 @@ def test_true_and_false_are_answers_and_null_is_none(tmp_path):
     assert found == [("yes",), ("yes", "no", "maybe", "0"), (), (), ("yes",)]
 
 
+def test_whole_numbers_are_one_answer_however_they_are_written(tmp_path):
+    asked = {"image": "a.png", "question": "how many?"}
+    file = write(
+        tmp_path / "train.jsonl",
+        asked | {"answers": [2, 2.0, "2", -0.0, 1e3, 2.5]},
+        asked | {"answer": 7.0},
+        asked | {"answer": "7.0"},  # as it is written
+    )
+    found = [example.answers for example in read_file(file).examples]
+    assert found == [("2", "2", "2", "0", "1000", "2.5"), ("7",), ("7.0",)]
+
+
+def test_a_field_that_is_null_is_as_good_as_none(tmp_path):
+    names = ("filename", "images", "caption", "captions", "statement", "question")
+    nulls = dict.fromkeys((*names, "id", "question_id", "group", "type", "kind", "answers"))
+    image = {"image": "a.png"}
+    for line in (
+        {"question": "is it?", "answer": "yes", "kind": "exist"},
+        {"question": "is it?", "answers": ["yes", "no"], "type": "exist"},
+        {"caption": "a cat"},
+        {"captions": ["a cat", "one cat"]},
+        {"statement": "it is", "label": True},
+        {"caption": "it is", "label": False, "id": "x"},
+    ):
+        bare, full = (
+            read_file(write(tmp_path / "train.jsonl", *[one] * 2))
+            for one in (image | line, image | nulls | line)
+        )
+        assert bare.kind == full.kind
+        assert list(bare.examples) == list(full.examples)
+    held_back = {"caption": "it is", "label": None}
+    secret = read_file(write(tmp_path / "test.jsonl", image | held_back))
+    assert (secret.kind, secret.examples[0].label) == ("statements", None)
+
+
+def test_statements_are_a_group_only_where_they_say_so(tmp_path):
+    stated = {"image": "a.png", "statement": "it is", "label": True}
+    file = write(
+        tmp_path / "train.jsonl",
+        stated | {"group": None},
+        stated | {"id": None},
+        stated | {"id": "picture 3"},
+        stated | {"id": "picture 3", "group": None},
+        stated | {"id": "picture 3", "group": "g"},
+        stated | {"id": "picture 4", "group": "g"},
+    )
+    groups = [example.group for example in read_file(file).examples]
+    assert groups[4:] == ["g", "g"]
+    assert len(set(groups)) == 5
+
+
 def test_labels_may_be_written_as_words(tmp_path):
     labels = ["true", "false", "True", "False", True, False, 1, 0, None]
     file = write(
@@ -150,6 +201,45 @@ def test_files_named_by_split_and_by_kind(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("names", "split"),
+    [
+        (("train.jsonl", "questions.jsonl"), "train"),
+        (("questions.jsonl", "train/questions.jsonl"), "train"),
+        (("train.jsonl", "pairs.jsonl"), "train"),  # by its lines, whatever its name says
+        (("val.jsonl", "val/questions.jsonl"), "val"),
+        (("val/questions.jsonl", "dev.jsonl"), "val"),
+        (("test.jsonl", "test/questions.jsonl"), "test"),
+    ],
+)
+def test_no_file_is_lost_to_another_of_its_kind_and_split(tmp_path, names, split):
+    for name in names:
+        write(tmp_path / name, {"image": "a.png", "question": "is it?", "answer": "yes"})
+    told = rf"holds {' and '.join(names)}, each of which would be {split}: keep one of them"
+    for open_it in (files_in, passed_over, open_data, check_data):
+        with pytest.raises(ValueError, match=re.escape(told)):
+            open_it(tmp_path)
+
+
+def test_files_of_several_kinds_share_a_split(tmp_path):
+    write(tmp_path / "train.jsonl", {"image": "a.png", "question": "is it?", "answer": "yes"})
+    write(tmp_path / "train" / "captions.jsonl", {"image": "a.png", "caption": "a cat"})
+    write(tmp_path / "train" / "questions.jsonl", {"img": "a.png", "asked": "is it?"})
+    assert set(files_in(tmp_path)) == {("questions", "train"), ("captions", "train")}
+    [told] = passed_over(tmp_path)
+    assert told.startswith(str(tmp_path / "train" / "questions.jsonl"))
+    assert told.endswith("which has 'img', 'asked'")
+
+
+def test_a_set_in_folders_of_splits_has_the_name_of_the_whole(tmp_path):
+    for split in ("train", "val"):
+        asked = {"image": "a.png", "question": "is it?", "answer": "yes"}
+        file = write(tmp_path / "mine" / split / "questions.jsonl", asked)
+        assert open_data(tmp_path / "mine", split=split).name == "mine"
+        assert read_file(file, split=split).name == "mine"
+    assert read_file(write(tmp_path / "train" / "train.jsonl", asked)).name == "train"
+
+
 def test_a_file_whose_fields_have_other_names_is_told_of(tmp_path):
     write(tmp_path / "train.jsonl", {"image": "a.png", "question": "is it?", "answer": "yes"})
     write(tmp_path / "val.jsonl", {"img": "a.png", "question_text": "is it?"})
@@ -211,6 +301,19 @@ def test_half_a_character_is_told_with_its_line(tmp_path, half):
         read_file(file)
     file.write_bytes(whole)
     assert read_file(file).examples[0].captions == (r"🐱 is a cat, \ud800 is none",)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_file_that_is_one_array_is_told_so_once(tmp_path, indent):
+    asked = {"image": "a.png", "question": "is it?", "answer": "yes"}
+    file = tmp_path / "train.jsonl"
+    file.write_text("\n" + json.dumps([asked] * 4, indent=indent))
+    told = r"train\.jsonl line 2.*; the file begins as one JSON array, where one object \{"
+    with pytest.raises(ValueError, match=told):
+        read_file(file)
+    text = check_data(tmp_path).text()
+    assert text.count("one JSON array") == 1
+    assert "lines are bad" not in text
 
 
 def test_a_file_that_ends_within_a_line(tmp_path):

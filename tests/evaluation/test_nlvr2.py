@@ -113,6 +113,23 @@ def test_what_is_reported_of_a_data_set(comparing, pictures):
     assert secret["accuracy"] is secret["consistency"] is secret["text_only"] is None
 
 
+def test_a_bad_line_elsewhere_takes_no_score_away(comparing, tmp_path, pictures):
+    line = {"images": ["0.png", "1.png"], "statement": "both show dogs", "label": True}
+    lines = [json.dumps(line)] * 4
+    (tmp_path / "val.jsonl").write_text("\n".join(lines))
+    (tmp_path / "train.jsonl").write_text("\n".join([*lines, "no JSON"]))
+    found = nlvr2_accuracy(comparing, on=f"{tmp_path}:val")
+    assert "train.jsonl line 5 is not readable JSON" in found["text_only_from"]
+    assert found["text_only"] == 1.0  # each half by the other
+    assert "cut" not in found
+
+
+def test_statements_that_are_too_long_are_counted(comparing, pictures):
+    rows = [(pictures, "red " * words, True, str(words)) for words in (38, 39, 99)]
+    assert comparing.tokenizer.max_tokens == 40  # [CLS] and [SEP] are two of them
+    assert nlvr2_accuracy(comparing, on=data_set(*rows))["cut"] == 2
+
+
 def test_the_words_alone_tell_little_of_the_world():
     stated = statements_of("world:test", limit=800)
     right = guessed_right(stated)

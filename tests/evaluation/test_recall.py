@@ -2,13 +2,21 @@
 
 import json
 from itertools import permutations
+from math import comb
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from vilt_core.evaluation.recall import ceiling, chance, fold_recalls, ownership, recalls
+from vilt_core.evaluation.recall import (
+    alike,
+    ceiling,
+    chance,
+    fold_recalls,
+    ownership,
+    recalls,
+)
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
 WAYS = ("text_to_image", "image_to_text")
@@ -53,6 +61,53 @@ def test_captions_of_one_picture_may_tie():
     _, owners = gallery(4, 3)
     own = ownership(owners, pictures=4)
     assert recalls(own.float(), own)["image_to_text"]["r1"] == 1.0
+
+
+def repeated(pictures, classes):
+    """A caption a picture, in turns of so many; who was made for whom, and who is alike."""
+    own = torch.eye(pictures, dtype=torch.bool)
+    return own, alike(own, [f"a card of class {at % classes}" for at in range(pictures)])
+
+
+def test_same_words_are_right_both_ways_and_chance_is_their_share():
+    own, right = repeated(40, 4)
+    assert right.sum() == 40 * 10
+    perfect = right.float()  # it scores the same words alike: all that a model can
+    assert set(recalls(perfect, own)["text_to_image"].values()) == {0.0, 1.0}  # ten tie: r10
+    assert recalls(perfect, own)["text_to_image"]["r5"] == 0.0
+    for way in WAYS:
+        assert set(recalls(perfect, right)[way].values()) == {1.0}
+        assert chance(right)[way]["r1"] == 10 / 40
+        assert chance(right)[way]["r5"] == pytest.approx(1 - comb(30, 5) / comb(40, 5), abs=1e-6)
+        assert ceiling(own, right)[way]["r1"] == 1 / 10
+    of_the_first = torch.zeros(40, 40)  # one who believes in the first class alone
+    of_the_first[:, ::4] = 1
+    assert recalls(of_the_first, right)["image_to_text"]["r1"] == 1 / 4
+
+
+def test_folds_count_same_words_inside_them():
+    own, right = repeated(40, 4)
+    owners, perfect = torch.arange(40), right.float()
+    assert fold_recalls(perfect, owners, size=20, right=right)["text_to_image"]["r1"] == 1.0
+    assert fold_recalls(perfect, owners, size=20)["text_to_image"]["r1"] == 0.0
+    assert fold_recalls(perfect, owners, size=20, right=own) == fold_recalls(
+        perfect, owners, size=20
+    )
+
+
+def test_words_are_the_same_whatever_their_case_and_white_space():
+    own = ownership(torch.tensor([0, 0, 1, 2]), pictures=3)
+    said = ["a red card", "one card", "A red  card ", "a red card."]
+    expected = torch.tensor([[1, 1, 1, 0], [1, 0, 1, 0], [0, 0, 0, 1]]).bool()
+    assert torch.equal(alike(own, said), expected)
+
+
+def test_where_no_words_repeat_nothing_else_is_right():
+    _, owners = gallery(12, 3)
+    own = ownership(owners, pictures=12)
+    assert torch.equal(alike(own, [f"caption {at}" for at in range(36)]), own)
+    within = [f"of picture {at}" for at in owners.tolist()]  # a picture's own may repeat
+    assert torch.equal(alike(own, within), own)
 
 
 def test_order_and_scale_do_not_matter():

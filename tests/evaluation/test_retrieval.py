@@ -119,6 +119,27 @@ def test_what_is_reported_of_a_data_set(bundle, photographs, monkeypatch):
     assert "no_folds" not in found
 
 
+def test_captions_that_repeat_are_right_of_each_and_the_published_number_stands_beside(
+    bundle, photographs, monkeypatch
+):
+    alike = [replace(one, captions=("a cat",)) for one in photographs.examples[:2]]
+    data = replace(photographs, examples=[*alike, photographs.examples[2]])
+    gallery = gallery_of(data)
+    scores = torch.tensor([[1.0, 1, 0, 0, 0], [1, 1, 0, 0, 0], [0, 0, 1, 1, 1]])
+    monkeypatch.setattr(retrieval, "gallery_scores", lambda *_, **__: scores)
+    found = retrieval_recall(bundle, on=data)
+    assert (found["gallery"], found["captions"]) == (len(gallery.pictures), 5)
+    assert found["text_to_image"]["r1"] == found["image_to_text"]["r1"] == 1.0
+    assert found["own"]["text_to_image"]["r1"] == 0.6  # ties are wrong there: 3 of 5 captions
+    assert found["own"]["image_to_text"]["r1"] == pytest.approx(1 / 3, abs=1e-6)
+    assert found["ceiling"]["text_to_image"]["r1"] == pytest.approx((1 + 3) / 5, abs=1e-6)
+    assert found["chance"]["text_to_image"]["r1"] == pytest.approx((4 + 3) / 5 / 3, abs=1e-6)
+    assert found["chance"]["image_to_text"]["r1"] == pytest.approx((2 + 2 + 3) / 3 / 5, abs=1e-6)
+    monkeypatch.setattr(retrieval, "FOLD", 1)
+    folds = retrieval_recall(bundle, on=data)["folds"]
+    assert folds["own"]["text_to_image"]["r1"] == folds["text_to_image"]["r1"] == 1.0
+
+
 def test_where_there_are_no_folds_it_says_why(bundle, photographs, monkeypatch):
     monkeypatch.setattr(retrieval, "FOLD", 2)
     found = retrieval_recall(bundle, on=photographs)

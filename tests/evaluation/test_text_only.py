@@ -131,6 +131,24 @@ def test_secret_truth_teaches_nothing(tmp_path):
     assert fitted_on(open_data(tmp_path)) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("train", "no JSON", "train.jsonl line 1 is not readable JSON"),
+        ("dev", '{"image": "a.png", "question": "what?"}', "holds val.jsonl and dev.jsonl"),
+    ],
+)
+def test_of_a_training_split_that_cannot_be_read_it_says_why(tmp_path, name, content, complaint):
+    for split in ("train", "val"):
+        written(tmp_path, split, {"question": "what?", "answer": "cat"})
+    (tmp_path / f"{name}.jsonl").write_text(content)
+    for vqa_rules in (False, True):
+        found = beside(tmp_path / "val.jsonl", kind="questions", vqa_rules=vqa_rules)
+        assert not found.counts
+        assert found.source.startswith(text_only.OTHER_HALF)
+        assert complaint in found.source
+
+
 def test_of_a_large_training_split_examples_all_over_it_are_learned(tmp_path, monkeypatch):
     monkeypatch.setattr(text_only, "FITTED_ON", 10)
     told = [{"question": "what?", "answer": "cat" if at < 20 else "dog"} for at in range(65)]

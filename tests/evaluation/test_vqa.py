@@ -164,6 +164,30 @@ def test_the_command_compares_as_it_is_told(bundle, folder, capsys):
         Evaluate(model=str(folder / "model"), vqa_rules=True).run()
 
 
+def test_what_the_words_tell_is_known_before_anything_is_asked(spare, folder):
+    """And no file but the one that is scored can take its score away."""
+    lines = [json.dumps(GOOD | {"image": f"images/{name}.png"}) for name in "ab"]
+    for split in ("train", "val"):
+        (folder / f"{split}.jsonl").write_text("\n".join(lines))
+    (folder / "train.jsonl").write_text("\n".join([*lines, "no JSON"]))
+    yes = spare.answers.index("yes")
+
+    def said_by(on, progress=None):
+        spare.model.vqa = Told([yes] * 2, classes=len(spare.answers))
+        return vqa_accuracy(spare, on=on, progress=progress)
+
+    found = said_by(f"{folder}:val")
+    assert found["text_only_from"].startswith("the other half of these, as ")
+    assert "train.jsonl line 3 is not readable JSON" in found["text_only_from"]
+    assert found["accuracy"] == found["text_only"] == 1.0
+
+    def spoil(_done, _total):  # once the model has answered
+        (folder / "train.jsonl").unlink()
+
+    (folder / "train.jsonl").write_text("\n".join(lines))
+    assert said_by(f"{folder}:val", spoil)["text_only_from"].endswith(":train")
+
+
 @pytest.fixture
 def pictures(folder):
     """The two pictures as files, and the second inside a shard."""
@@ -279,6 +303,24 @@ def test_a_submission_into_no_folder_is_refused_before_anything_is_asked(spare, 
     spare.model.vqa = None
     with pytest.raises(ValueError, match="a file in a folder that is there, got none"):
         evaluate(spare, on=data_set(pictures, [()] * 3), submission="none/sent.json")
+
+
+def test_questions_that_are_too_long_are_counted(bundle, folder):
+    room = bundle.tokenizer.max_tokens - 2  # [CLS] and [SEP]
+    longest = " ".join(["red"] * room)
+    assert bundle.tokenizer.count(longest) == bundle.tokenizer.max_tokens
+    texts = [longest, *[f"red {longest}"] * 2, f"red red {longest}"]
+    path = write(folder, *[GOOD | {"question": text} for text in texts])
+    assert vqa_accuracy(bundle, on=path)["cut"] == 3
+    assert "cut" not in vqa_accuracy(bundle, on=path, limit=1)
+    shown = [f"images/{name}.png" for name in "abab"]
+    path = write(
+        folder,
+        *[{"caption": text, "image": image} for text, image in zip(texts, shown, strict=True)],
+    )
+    for task in ("matching", "retrieval"):
+        found = evaluate(bundle, task=task, on=path)
+        assert found["cut"] == {"matching": 6, "retrieval": 3}[task]  # both of each true and false
 
 
 def test_types_are_means_over_their_questions():

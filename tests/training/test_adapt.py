@@ -255,7 +255,9 @@ def test_longer_texts_are_read_whole_as_far_as_that_goes(trained):
     torch.testing.assert_close(places[40:], before[-1:].expand(22, -1))
     longest = adapt(trained, task="vqa", data=questions(("cat " * 999, "yes"), ("a", "no")))
     assert longest.bundle.tokenizer.max_tokens == LONGEST_TEXT
-    assert any("1 longer ones are cut" in line for line in longest.account)
+    assert any("1 longer one is cut." in line for line in longest.account)
+    often = adapt(trained, task="vqa", data=questions(*[("cat " * 999, "yes")] * 7, ("a", "no")))
+    assert any("7 longer ones are cut." in line for line in often.account)
 
 
 def test_answers_are_normalised_ranked_and_counted_by_majorities():

@@ -222,6 +222,14 @@ def test_epochs_count_every_caption(data):
     assert stage.mix == {"ranking": 1.0}
 
 
+def test_captions_of_one_picture_teach_no_matching(data):
+    found = open_data(data("retrieval"), split="train")
+    alone = replace(found, examples=list(found.examples)[:1])
+    with pytest.raises(ValueError, match="squares train must have captions of at least two pict"):
+        own_data(alone, task="retrieval")
+    assert own_data(replace(found, examples=list(found.examples)[:2]), task="retrieval")
+
+
 @pytest.mark.parametrize("samples", [1, 640, 5_000, 35_000, 10_000_000])
 def test_small_data_are_seen_more_often_and_large_ones_no_less_than_a_few_times(samples):
     epochs = default_epochs(samples, batch_size=128)

@@ -102,17 +102,15 @@ class Evaluate:
 
     def _asked(self) -> dict[str, Any]:
         """The set, which --vqa-rules opens here to compare its answers otherwise."""
-        from vilt_core.evaluation.sets import data_set_of, is_world, training_beside
-        from vilt_core.evaluation.text_only import fitted_on
+        from vilt_core.evaluation.sets import data_set_of, is_world
+        from vilt_core.evaluation.text_only import beside
 
         if not self.vqa_rules:
             return {"on": self.on}
         if self.task != "vqa" or is_world(self.on):
             raise ValueError("--vqa-rules are for questions of your own: expected --on FILE")
         asked = replace(data_set_of(self.on, kind="questions"), vqa_rules=True)
-        learned = training_beside(self.on, kind="questions")
-        blind = None if learned is None else fitted_on(replace(learned, vqa_rules=True))
-        return {"on": asked, "blind": blind}
+        return {"on": asked, "blind": beside(self.on, kind="questions", vqa_rules=True)}
 
     def _tell_cost(self) -> None:
         """Of a model, or of a family such as "vilt" at its published size."""

@@ -1,9 +1,11 @@
 """What a folder of data holds and what it lacks, and a look at it: ``data check`` of the shell."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from vilt_core.data.examples import (
     CaptionExample,
@@ -22,11 +24,12 @@ from vilt_core.data.report import DataReport, SetReport, SplitReport
 from vilt_core.data.sequences import Joined
 from vilt_core.data.shards import ShardExamples
 
-DECODED = 32  # examples of a split whose pictures are opened, spread over it
+DECODED = 32  # pictures of a split that are opened, spread over it
 SHOWN = 3  # examples of a data set that are shown, and bad lines of a file
 NAMED = 5  # missing pictures that are named
 
 Progress = Callable[[str, int, int], None]  # what is read, how much is done, and of how much
+_Item = TypeVar("_Item")
 
 
 def check_data(source: str | Path, *, progress: Progress | None = None) -> DataReport:
@@ -64,7 +67,7 @@ class _Tally:
     absent: int = 0
     named_absent: list[str] = field(default_factory=list)
     answers: set[str] = field(default_factory=set)
-    pictures: set[StoredImage] = field(default_factory=set)  # where examples share them
+    pictures: dict[StoredImage, None] = field(default_factory=dict)  # where examples share them
 
     def add(self, example: Example, is_there: Callable[[StoredImage], bool]) -> None:
         self.examples += 1
@@ -79,7 +82,7 @@ class _Tally:
                 self.absent += 1
                 self.named_absent += [image.name] if self.absent <= NAMED else []
             if not isinstance(example, CaptionExample):
-                self.pictures.add(image)
+                self.pictures[image] = None
 
 
 def _single(file: Path) -> Found:
@@ -141,7 +144,10 @@ def _check_split(data: DataSet, split: str, tell: Progress) -> SplitReport:
         except (ValueError, OSError):
             continue  # a sample that a shard promises and lacks: told under damage
     tell(what, total, total)
-    tried = [i for each in _spread(data.examples, DECODED) for i in _images(each) if is_there(i)]
+    some = _spread(list(tally.pictures), DECODED) or [
+        image for each in _spread(data.examples, DECODED) for image in _images(each)
+    ]
+    tried = [image for image in dict.fromkeys(some) if is_there(image)]
     return SplitReport(
         split=split,
         examples=tally.examples,
@@ -166,14 +172,14 @@ def _damage(examples: Examples, tell: Callable[[int, int], None]) -> Iterator[st
             yield from _damage(part, tell)
 
 
-def _spread(examples: Examples, count: int) -> Iterator[Example]:
-    """``count`` examples at even distances, less those that cannot be read."""
-    total = len(examples)
+def _spread(items: Sequence[_Item], count: int) -> list[_Item]:
+    """``count`` examples or pictures at even distances, less those that cannot be read."""
+    total = len(items)
+    found = []
     for place in range(min(count, total)):
-        try:
-            yield examples[place * total // min(count, total)]
-        except (ValueError, OSError):
-            continue
+        with suppress(ValueError, OSError):
+            found.append(items[place * total // min(count, total)])
+    return found
 
 
 def _broken(images: list[StoredImage]) -> Iterator[str]:

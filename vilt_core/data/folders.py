@@ -54,7 +54,8 @@ def recognise(folder: str | Path) -> list[Found]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"expected a folder at {folder}, found none")
+        what = "file" if folder.suffix == ".jsonl" else "folder"
+        raise ValueError(f"expected a {what} at {folder}, found none")
     if here := _here(folder):
         return here
     inner = sorted(path for path in folder.iterdir() if path.is_dir())

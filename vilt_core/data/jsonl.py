@@ -4,8 +4,9 @@
     {"image": "images/1.png", "caption": "a black cat on a bed"}
     {"images": ["a.png", "b.png"], "statement": "both images show dogs", "label": true}
 
-Paths are relative to the file. ``python -m vilt_core world`` writes the same lines with their truth
-beside. Here a file becomes lines for evaluation; jsonl_sets.py makes data sets of it.
+Paths are relative to the file, and a field that is null is as good as none: tables are exported
+with nulls where a line has nothing. ``python -m vilt_core world`` writes the same lines with their
+truth beside. Here a file becomes lines for evaluation; jsonl_sets.py makes data sets of it.
 """
 
 import json
@@ -19,6 +20,8 @@ from typing import Any
 from vilt_core.data.json_files import shown
 from vilt_core.data.text import check_unicode
 from vilt_core.world.grammar import Mention
+
+_NO_ARRAY = "the file begins as one JSON array, where one object {...} a line is expected"
 
 # Halves of characters beyond 65,535, escaped or not: most are pairs, which make a whole one.
 _PERHAPS_HALF = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
@@ -137,6 +140,8 @@ def read_lines(path: str | Path) -> Iterator[Line]:
 def try_lines(path: str | Path) -> Iterator[Line | ValueError]:
     """The lines of a file that are not blank; in the place of a bad one, what is wrong with it.
 
+    Of a file that is one array over many lines that is all: its lines are no lines of ours.
+
     Raises:
         ValueError: no such file.
     """
@@ -144,12 +149,15 @@ def try_lines(path: str | Path) -> Iterator[Line | ValueError]:
     if not path.is_file():
         raise ValueError(f"expected a file of JSON lines at {path}, found none")
     with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            if raw.strip():
-                try:
-                    yield _line(path, number, raw)
-                except ValueError as error:
-                    yield error
+        lines = ((number, raw) for number, raw in enumerate(file, start=1) if raw.strip())
+        for at, (number, raw) in enumerate(lines):
+            try:
+                yield _line(path, number, raw)
+            except ValueError as error:
+                array = at == 0 and raw.lstrip().startswith(b"[")
+                yield ValueError(f"{error}; {_NO_ARRAY}") if array else error
+                if array and isinstance(error.__cause__, json.JSONDecodeError):
+                    return
 
 
 def _line(path: Path, number: int, raw: bytes) -> Line:
@@ -164,7 +172,12 @@ def _line(path: Path, number: int, raw: bytes) -> Line:
     if _PERHAPS_HALF.search(raw):
         written = json.dumps(fields, ensure_ascii=False)
         check_unicode(written, what=f"{path.name} line {number}")
-    return Line(path, number, fields)
+    return Line(path, number, _said(fields))
+
+
+def _said(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields less those that are null; a label that is null is there, and kept secret."""
+    return {name: value for name, value in fields.items() if value is not None or name == "label"}
 
 
 def _question(line: Line) -> QuestionLine:
@@ -183,6 +196,8 @@ def _is_answer(value: Any) -> bool:
 def _in_words(answer: Any) -> str:
     if isinstance(answer, bool):
         return "yes" if answer else "no"
+    if isinstance(answer, float) and answer.is_integer():
+        return str(int(answer))
     return str(answer).strip()
 
 

@@ -12,10 +12,11 @@ count as "train") or in folders named by the split:
         train/captions.jsonl, questions.jsonl, pairs.jsonl
         test/captions.jsonl, questions.jsonl, pairs.jsonl
 
-The lines are those of jsonl.py. "captions" may list several; lines of the same picture are one
-example. A "caption" with a "label" is a statement about one picture, as Visual Spatial Reasoning
-(Liu et al., TACL 2023) has them; "filename" names a picture too. Statements with one "group" count
-together for consistency.
+Two files of one kind for one split are refused. The lines are those of jsonl.py. "captions" may
+list several; lines of the same picture are one example. A "caption" with a "label" is a statement
+about one picture, as Visual Spatial Reasoning (Liu et al., TACL 2023) has them; "filename" names a
+picture too. Statements with one "group" count together for consistency; one without a group is a
+group of its own.
 """
 
 from collections.abc import Iterator
@@ -49,31 +50,42 @@ def files_in(root: Path) -> dict[tuple[str, str], Path]:
     under its own name of ``VAL`` besides.
 
     Raises:
-        ValueError: two files of a kind that would both be "val".
+        ValueError: two files of a kind that would both be the same split.
     """
     found: dict[tuple[str, str], Path] = {}
-    named = [root / f"{split}.jsonl" for split in SPLITS]
-    by_kind = [root / name for name in _FILES]
-    others = [file for file in sorted(root.glob("*.jsonl")) if file not in (*named, *by_kind)]
-    candidates = [(file.stem, file) for file in named + others]
-    candidates += [("train", file) for file in by_kind]
-    candidates += [(split, root / split / name) for split in SPLITS for name in _FILES]
-    there = [(split, file, kind_of(file)) for split, file in candidates if file.is_file()]
+    there = [(split, file, kind_of(file)) for split, file in _candidates(root)]
     for split, file, kind in there:
         if kind is not None:
-            found.setdefault((kind, split), file)
+            first = found.setdefault((kind, split), file)
+            _check_one(root, list(dict.fromkeys([first, file])), split)
     usual = next((kind for kind, _ in found), KINDS[0])
     for split, file, kind in there:
         if kind is None and (file.stem in (*SPLITS, *VAL) or file.name in _FILES):
             found.setdefault((_FILES.get(file.name, usual), split), file)
     for kind in KINDS:
         vals = [found[kind, name] for name in VAL if (kind, name) in found]
-        if len(vals) > 1:
-            named = " and ".join(str(file.relative_to(root)) for file in vals)
-            raise ValueError(f"{root} holds {named}, each of which would be val: keep one of them")
+        _check_one(root, vals, "val")
         if vals:
             found[kind, "val"] = vals[0]
     return found
+
+
+def _candidates(root: Path) -> list[tuple[str, Path]]:
+    """The files of JSON lines that are there, each with the split that its place says."""
+    named = [root / f"{split}.jsonl" for split in SPLITS]
+    by_kind = [root / name for name in _FILES]
+    others = [file for file in sorted(root.glob("*.jsonl")) if file not in (*named, *by_kind)]
+    candidates = [(file.stem, file) for file in named + others]
+    candidates += [("train", file) for file in by_kind]
+    candidates += [(split, root / split / name) for split in SPLITS for name in _FILES]
+    return [(split, file) for split, file in candidates if file.is_file()]
+
+
+def _check_one(root: Path, files: list[Path], split: str) -> None:
+    """Refuse several files of a kind for one split: all but the first would be lost in silence."""
+    if len(files) > 1:
+        named = " and ".join(str(file.relative_to(root)) for file in files)
+        raise ValueError(f"{root} holds {named}, each of which would be {split}: keep one of them")
 
 
 def passed_over(root: Path) -> tuple[str, ...]:
@@ -81,7 +93,7 @@ def passed_over(root: Path) -> tuple[str, ...]:
     known = set(files_in(root).values())
     return tuple(
         f"{file}: no caption, question or statement in its first line, which has {_fields(file)}"
-        for file in sorted(root.glob("*.jsonl"))
+        for _, file in sorted(_candidates(root), key=lambda each: each[1])
         if file not in known
     )
 
@@ -116,8 +128,15 @@ def read_file(file: Path, *, split: str = "train") -> DataSet:
     kind = _kind(first)
     if kind is None:
         raise _none_of_ours(first)
-    name = file.resolve().parent.name
-    return DataSet(name=name, split=split, kind=kind, examples=_examples(file, kind))
+    return DataSet(
+        name=_folder_of(file).name, split=split, kind=kind, examples=_examples(file, kind)
+    )
+
+
+def _folder_of(file: Path) -> Path:
+    """The folder of the data set that a file is of."""
+    folder = file.resolve().parent
+    return folder.parent if folder.name in SPLITS and file.name in _FILES else folder
 
 
 def bad_lines(file: Path) -> tuple[list[str], int]:
@@ -231,7 +250,7 @@ def _statement(line: Line) -> StatementExample:
         statement=line.text("statement" if "statement" in line.fields else "caption"),
         label=None if label is None else bool(label),
         id=_id(line),
-        group=str(line.fields.get("group", _id(line))),
+        group=str(line.fields.get("group", line.number)),
     )
 
 

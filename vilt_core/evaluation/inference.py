@@ -4,6 +4,7 @@ Pictures are decoded, or drawn, in the background (ahead.py), so that a model do
 them: those of one batch, while the one before is read. They wait as bytes.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,6 +160,17 @@ def levels_of(picture: Picture, bundle: Bundle) -> Levels:
 def painting_of(scene: Scene, size: int) -> Painting:
     """A scene drawn, kept for a while: sentences about one scene come together."""
     return paint(scene, size)
+
+
+def cut_texts(bundle: Bundle, texts: Sequence[str]) -> dict[str, int]:
+    """For a result: how many texts are longer than the model reads, and cut. Nothing of none.
+
+    Raises:
+        ValueError: half a character in one.
+    """
+    tokenizer, said = bundle.tokenizer, Counter(texts)
+    cut = sum(said[text] for text in said if tokenizer.count(text) > tokenizer.max_tokens)
+    return {"cut": cut} if cut else {}
 
 
 def said_first(

@@ -8,6 +8,7 @@ from typing import Any
 from vilt_core.evaluation.inference import (
     Precision,
     Progress,
+    cut_texts,
     evaluating,
     read_batches,
     said_first,
@@ -43,7 +44,8 @@ def matching_accuracy(
         "accuracy" against the captions of other pictures, "hard_negatives" against near misses
         (None where a file has none) and "by_change" for each kind of those, in [0, 1]; "chance".
         Pictures that cannot be read are passed over: "unreadable" counts these, "named" has what is
-        wrong with the first.
+        wrong with the first. "cut" counts the sentences that the model reads the beginning of
+        alone, where any is too long for it.
 
     Raises:
         ValueError: a set that cannot be read, or too many pictures that cannot.
@@ -60,6 +62,7 @@ def matching_accuracy(
         **said_first("matching", bundle, on, examples=len(pairs), seconds=seconds),
         **judged(pairs, believed),
         **seen.told(),
+        **cut_texts(bundle, [one.text for one in pairs]),
     }
 
 

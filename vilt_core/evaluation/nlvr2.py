@@ -11,6 +11,7 @@ from typing import Any
 from vilt_core.evaluation.inference import (
     Precision,
     Progress,
+    cut_texts,
     evaluating,
     image_of,
     levels_ahead,
@@ -46,7 +47,8 @@ def nlvr2_accuracy(
         precision: of matrix products; half of it is faster on GPUs and changes scores a little.
         progress: told (done, total) after every batch.
         blind: who guesses from the words alone, fitted on what the model was trained on; fitted on
-            the training split beside ``on`` otherwise, or on the other half of the groups.
+            the training split beside ``on`` otherwise, or on the other half of the groups where
+            there is none that can be read.
 
     Returns:
         "accuracy"; "consistency", the share of groups in which all is right; "text_only", the
@@ -54,7 +56,8 @@ def nlvr2_accuracy(
         "text_only_from". All in [0, 1], over the statements whose label is known, None where none
         is. Of the world also the accuracy "by_type" of statement. Statements about pictures that
         cannot be read are not judged: "unreadable" counts these, "named" has what is wrong with the
-        first.
+        first. "cut" counts the statements that the model reads the beginning of alone, where any is
+        too long for it.
 
     Raises:
         ValueError: a model without an NLVR2 head, a set that cannot be read, or too many pictures
@@ -63,6 +66,8 @@ def nlvr2_accuracy(
     stated = statements_of(on, limit=limit)
     seen = readable(picture for one in stated for picture in one.pictures)
     stated = seen.keep(stated, lambda one: one.pictures)
+    if blind is None and any(one.label is not None for one in stated):
+        blind = beside(on, kind="statements")
     begun = time.perf_counter()
     believed = statement_probabilities(
         bundle, stated, batch_size=batch_size, precision=precision, progress=progress
@@ -72,8 +77,6 @@ def nlvr2_accuracy(
     known = [(one, verdict) for one, verdict in known if one.label is not None]
     told = [one for one, _ in known]
     right = [one.label == verdict for one, verdict in known]
-    if blind is None and told:
-        blind = beside(on, kind="statements")
     found = {
         **said_first("nlvr2", bundle, on, examples=len(stated), seconds=seconds),
         "accuracy": _share(right),
@@ -81,6 +84,7 @@ def nlvr2_accuracy(
         "text_only": _share(guessed_right(told, blind)),
         "text_only_from": OTHER_HALF if blind is None else blind.source,
         **seen.told(),
+        **cut_texts(bundle, [one.text for one in stated]),
     }
     return found | {"by_type": _by_form(told, right)} if is_world(on) else found
 
@@ -136,7 +140,7 @@ def consistency(groups: Sequence[str], right: Sequence[bool]) -> float | None:
 def guessed_right(stated: Sequence[Stated], blind: TextOnly | None = None) -> list[bool]:
     """Whether the words alone give each label away, to ``blind`` or by the groups' other half."""
     labels = [str(one.label) for one in stated]
-    if blind is not None:
+    if blind is not None and blind.counts:
         return [blind.guess(one.text) == label for one, label in zip(stated, labels, strict=True)]
     groups = [one.group for one in stated]
     guesses = cross_fitted_guesses([one.asked for one in stated], groups=groups)

@@ -3,6 +3,7 @@
 Pure functions of scores; retrieval.py makes the scores.
 """
 
+from collections.abc import Sequence
 from math import comb
 
 import numpy as np
@@ -18,6 +19,26 @@ Recalls = dict[str, dict[str, float]]  # "text_to_image" and "image_to_text", ea
 def ownership(owners: Int[Tensor, " texts"], *, pictures: int) -> Bool[Tensor, "images texts"]:
     """Which caption was made for which picture."""
     return torch.arange(pictures)[:, None] == owners
+
+
+def alike(
+    own: Bool[Tensor, "images texts"], captions: Sequence[str]
+) -> Bool[Tensor, "images texts"]:
+    """Which caption has the words of one that was made for the picture.
+
+    A model reads the same words and cannot rank them apart. Case and white space do not count.
+
+    Args:
+        own: which caption was made for which picture.
+        captions: what each says.
+    """
+    numbers: dict[str, int] = {}
+    said = [numbers.setdefault(" ".join(one.lower().split()), len(numbers)) for one in captions]
+    places = torch.tensor(said)
+    pictures, texts = own.nonzero(as_tuple=True)
+    by_words = torch.zeros(len(own), len(numbers), dtype=torch.bool)
+    by_words[pictures, places[texts]] = True
+    return by_words[:, places]
 
 
 def recalls(scores: Float[Tensor, "images texts"], right: Bool[Tensor, "images texts"]) -> Recalls:
@@ -52,7 +73,11 @@ def _recalls(
 
 
 def fold_recalls(
-    scores: Float[Tensor, "images texts"], owners: Int[Tensor, " texts"], *, size: int
+    scores: Float[Tensor, "images texts"],
+    owners: Int[Tensor, " texts"],
+    *,
+    size: int,
+    right: Bool[Tensor, "images texts"] | None = None,
 ) -> Recalls:
     """The mean recalls of galleries of ``size`` pictures each, with their own captions alone.
 
@@ -60,17 +85,19 @@ def fold_recalls(
         scores: of the whole gallery; its pictures are cut in their order.
         owners: the picture of each text.
         size: pictures in a fold; it must divide the number of pictures.
+        right: the pairs that are to be found; those that were made for each other otherwise.
 
     Raises:
         ValueError: a size that does not divide it.
     """
     if size < 1 or len(scores) % size:
         raise ValueError(f"folds must divide {len(scores)} pictures evenly, got a size of {size}")
+    right = ownership(owners, pictures=len(scores)) if right is None else right
     parts = []
     for first in range(0, len(scores), size):
         inside = (owners >= first) & (owners < first + size)
-        own = ownership(owners[inside] - first, pictures=size)
-        parts.append(recalls(scores[first : first + size, inside], own))
+        fold = slice(first, first + size)
+        parts.append(recalls(scores[fold, inside], right[fold, inside]))
     return {
         way: {at: round(float(np.mean([part[way][at] for part in parts])), 6) for at in values}
         for way, values in parts[0].items()

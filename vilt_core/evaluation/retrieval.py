@@ -18,12 +18,20 @@ from vilt_core.evaluation.galleries import Gallery, gallery_of
 from vilt_core.evaluation.inference import (
     Precision,
     Progress,
+    cut_texts,
     evaluating,
     image_of,
     levels_ahead,
     said_first,
 )
-from vilt_core.evaluation.recall import ceiling, chance, fold_recalls, ownership, recalls
+from vilt_core.evaluation.recall import (
+    alike,
+    ceiling,
+    chance,
+    fold_recalls,
+    ownership,
+    recalls,
+)
 from vilt_core.evaluation.scoring import Judge, Placed, judge_of, of_one_size, score_all
 from vilt_core.evaluation.sets import Source
 from vilt_core.interop.bundle import Bundle
@@ -58,15 +66,19 @@ def retrieval_recall(
         of a ranking by lot. "gallery" and "captions" count them, and "head" is "rank", "itm" or, of
         a dual encoder, "vectors". "zero_shot": whether it is the ITM head's, which pre-training
         taught to match and nothing to rank.
-        Of a data set, as published, a caption belongs to the picture that it was made for and to
-        no other, and of several thousand pictures "folds" has the mean over folds of 1,000 (COCO's
-        second number), or "no_folds" says why there are none. Pictures that cannot be read are
-        passed over with their captions: "unreadable" counts these, "named" has what is wrong with
-        the first.
+        Of a data set a caption is right of the picture that it was made for, and of those that have
+        one of the same words. Of several thousand pictures "folds" has the mean over folds of 1,000
+        (COCO's second number), or "no_folds" says why there are none. Pictures that cannot be read
+        are passed over with their captions: "unreadable" counts these, "named" has what is wrong
+        with the first. "cut" counts the captions that the model reads the beginning of alone, where
+        any is too long for it.
 
         A sentence of the world is true of other scenes as well, and its program says of which:
-        there, every pair that is true is right. "own" counts as for a data set, and "ceiling" is
-        the most that this can be expected to be, for one who knows what is true and no more.
+        there, every pair that is true is right.
+
+        Where more is right than what was made together, in the world or because captions repeat,
+        "own" counts that alone, as is published of data sets ("folds" has it too), and "ceiling" is
+        the most that this can be expected to be, for one who knows what is right and no more.
 
     Raises:
         ValueError: a model without such a head, a set that cannot be read, or too many pictures
@@ -81,7 +93,7 @@ def retrieval_recall(
     seconds = time.perf_counter() - begun
     owners = torch.tensor(gallery.owners)
     own = ownership(owners, pictures=len(gallery.pictures))
-    right = truth(gallery) if gallery.programs else own
+    right = truth(gallery) if gallery.programs else alike(own, gallery.captions)
     result = {
         **said_first("retrieval", bundle, on, examples=len(gallery.pictures), seconds=seconds),
         "gallery": len(gallery.pictures),
@@ -91,14 +103,19 @@ def retrieval_recall(
         **recalls(scores, right),
         "chance": chance(right),
     }
-    result |= gallery.passed_over
-    if gallery.programs:
+    result |= gallery.passed_over | cut_texts(bundle, gallery.captions)
+    more = not torch.equal(own, right)
+    if gallery.programs or more:
         result |= {"own": recalls(scores, own), "ceiling": ceiling(own, right)}
-    elif len(gallery.pictures) > FOLD and len(gallery.pictures) % FOLD == 0:
-        result["folds"] = {"gallery": FOLD, **fold_recalls(scores, owners, size=FOLD)}
-    elif len(gallery.pictures) > FOLD:
-        result["no_folds"] = _why_no_folds(gallery)
-    return result
+    if gallery.programs or len(gallery.pictures) <= FOLD:
+        return result
+    if len(gallery.pictures) % FOLD:
+        return result | {"no_folds": _why_no_folds(gallery)}
+    folds: dict[str, Any] = {"gallery": FOLD}
+    folds |= fold_recalls(scores, owners, size=FOLD, right=right)
+    if more:
+        folds["own"] = fold_recalls(scores, owners, size=FOLD)
+    return result | {"folds": folds}
 
 
 def _why_no_folds(gallery: Gallery) -> str:

@@ -6,7 +6,8 @@ form of MacKay and Peto, 1995): the same words, the same words but for nouns and
 opening words, all questions.
 
 It is fitted on the training split of what is scored, as the model is. Where none is known, each
-half of the questions is guessed by what the other half says, which is little of a small set.
+half of the questions is guessed by what the other half says, which is little of a small set; so
+it is where the training split cannot be read, which is no reason to score nothing.
 """
 
 from collections import Counter
@@ -105,15 +106,24 @@ def fitted_on(data: DataSet) -> TextOnly | None:
     return TextOnly(asked, source=name_of(data)) if asked else None
 
 
-def beside(on: Source, *, kind: str) -> TextOnly | None:
+def beside(on: Source, *, kind: str, vqa_rules: bool = False) -> TextOnly | None:
     """Fitted on the training split that lies beside a set; None where there is none.
+
+    Of one that cannot be read nothing is learned: then ``source`` says why, and that it is the
+    other half that guesses.
 
     Args:
         on: what is scored. A data set in memory lies nowhere.
         kind: "questions" or "statements".
+        vqa_rules: whether somebody's own answers are compared by VQA v2's rules.
     """
-    found = training_beside(on, kind=kind)
-    return None if found is None else fitted_on(found)
+    try:
+        found = training_beside(on, kind=kind)
+        if found is None:
+            return None
+        return fitted_on(replace(found, vqa_rules=True) if vqa_rules else found)
+    except (ValueError, OSError) as error:
+        return TextOnly((), source=f"{OTHER_HALF}, as training data cannot be read: {error}")
 
 
 def _asked(data: DataSet) -> list[Asked]:

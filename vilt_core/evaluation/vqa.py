@@ -10,6 +10,7 @@ from vilt_core.evaluation.answers import answer_worth, comparison
 from vilt_core.evaluation.inference import (
     Precision,
     Progress,
+    cut_texts,
     evaluating,
     read_batches,
     said_first,
@@ -51,7 +52,8 @@ def vqa_accuracy(
         progress: told (done, total) after every batch.
         submission: where to write all answers, as the VQA server takes them.
         blind: who guesses from the words alone, fitted on what the model was trained on; fitted on
-            the training split beside ``on`` otherwise, or on the other half of the questions.
+            the training split beside ``on`` otherwise, or on the other half of the questions
+            where there is none that can be read.
 
     Returns:
         "accuracy", "text_only" (text_only.py; "text_only_from" says what it was fitted on) and
@@ -59,7 +61,8 @@ def vqa_accuracy(
         all questions and, under "by_type" and "text_only_by_type", over each kind. Shares in
         [0, 1]. Questions whose answers are kept secret do not count; None where all are. Questions
         about pictures that cannot be read are not asked: "unreadable" counts these, "named" has
-        what is wrong with the first.
+        what is wrong with the first. "cut" counts the questions that the model reads the beginning
+        of alone, where any is too long for it.
 
     Raises:
         ValueError: a model without a VQA head, a set that cannot be read, too many pictures that
@@ -72,6 +75,8 @@ def vqa_accuracy(
     whole = None if submission is None else "a submission needs the answer to every question"
     seen = readable((one.picture for one in asked), all_of_them=whole)
     asked = seen.keep(asked, lambda one: (one.picture,))
+    if blind is None and any(one.scores for one in asked):
+        blind = world_text_only() if is_world(on) else beside(on, kind="questions")
     begun = time.perf_counter()
     answers = predict_answers(
         bundle, asked, batch_size=batch_size, precision=precision, progress=progress
@@ -82,8 +87,6 @@ def vqa_accuracy(
     answered = [(one, given) for one, given in zip(asked, answers, strict=True) if one.scores]
     told = [one for one, _ in answered]
     scores = worth(told, [given for _, given in answered])
-    if blind is None and told:
-        blind = world_text_only() if is_world(on) else beside(on, kind="questions")
     guessed = worth(told, _guesses(told, blind))
     return {
         **said_first("vqa", bundle, on, examples=len(asked), seconds=seconds),
@@ -94,11 +97,12 @@ def vqa_accuracy(
         "by_type": by_type(told, scores),
         "text_only_by_type": by_type(told, guessed),
         **seen.told(),
+        **cut_texts(bundle, [one.text for one in asked]),
     }
 
 
 def _guesses(asked: list[Asked], blind: TextOnly | None) -> list[str]:
-    if blind is None:
+    if blind is None or not blind.counts:
         return cross_fitted_guesses(asked)
     return [blind.guess(one.text) for one in asked]
 

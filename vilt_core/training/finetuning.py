@@ -13,7 +13,7 @@ from pathlib import Path
 from vilt_core.data.examples import DataSet, Examples, StatementExample
 from vilt_core.data.folders import open_data, recognise
 from vilt_core.data.jsonl_sets import files_in
-from vilt_core.data.sequences import caption_counts
+from vilt_core.data.sequences import caption_counts, present
 from vilt_core.evaluation.text_only import TextOnly, fitted_on
 from vilt_core.interop.bundle import Bundle
 from vilt_core.training.adapt import KIND_OF
@@ -73,11 +73,14 @@ def own_data(
         seed: of the order.
 
     Raises:
-        ValueError: no examples, or epochs or a batch size that are no number above 0.
+        ValueError: no examples, captions of a single picture, or epochs or a batch size that are no
+            number above 0.
     """
     samples = sample_count(data)
     if not samples:
         raise ValueError(f"{data.name} {data.split} has no examples to train on")
+    if task == "retrieval":
+        _check_several(data)
     if batch_size is None:
         batch_size = default_batch_size(samples, task=task)
     if batch_size < 1:
@@ -95,6 +98,17 @@ def own_data(
         augment=augment,
     )
     return Recipe(name="own-data", stages=(stage,), seed=seed)
+
+
+def _check_several(data: DataSet) -> None:
+    """Refuse captions of a single picture: the captions of others are what it learns by."""
+    pictures = (getattr(example, "image", None) for example in present(data.examples))
+    first = next(pictures, None)
+    if all(picture == first for picture in pictures):
+        raise ValueError(
+            f"{data.name} {data.split} must have captions of at least two pictures, to learn which "
+            "belong together"
+        )
 
 
 def default_rate(bundle: Bundle) -> float:

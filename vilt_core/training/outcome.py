@@ -71,10 +71,16 @@ def summary(found: dict[str, Any] | None) -> list[str]:
         return ["Nothing was held out, so nothing is scored: --val names what is."]
     lines = [f"On {found['examples']} held-out examples of {found['data']}:"]
     told = {"text_only": f"  from the words of {found.get('text_only_from')}"}
+    told |= {
+        f"{way}/r1": f"  {recalls['r1']:.1%} of its own alone, as captions repeat"
+        for way, recalls in found.get("own", {}).items()
+    }
     lines += [
         f"{name:>24} {value:7.1%}{told.get(name, '')}" for name, value in headline(found).items()
     ]
     lines += [
-        f"{kind:>24} {value:7.1%}" for kind, value in found.get("by_type", {}).items() if value
+        f"{kind:>24} {value:7.1%}"
+        for kind, value in found.get("by_type", {}).items()
+        if value is not None
     ]
     return lines

@@ -59,8 +59,9 @@ def fit_words(
     line = f"Texts: up to {room} tokens"
     line += ", as before" if room == before else f", {before} before"
     line += f"; the longest of the data has {longest}."
-    if cut := sum(length > room for length in lengths):
-        line += f" {cut} longer ones are cut."
+    times = zip(texts.values(), lengths, strict=True)
+    if cut := sum(count for count, length in times if length > room):
+        line += f" {cut:,} longer ones are cut." if cut > 1 else " 1 longer one is cut."
     return tokenizer, [*account, line]
 
 

@@ -1,0 +1,30 @@
+"""What a person is told of the scores."""
+
+from vilt_core.training.outcome import summary
+
+FOUND = {
+    "task": "vqa",
+    "data": "mine:val",
+    "examples": 4,
+    "accuracy": 0.5,
+    "text_only": 0.25,
+    "text_only_from": "mine:train",
+    "by_type": {"colour": 1.0, "number": 0.0},
+}
+
+
+def test_where_captions_repeat_the_published_number_stands_beside():
+    same = {"r1": 1.0, "r5": 1.0, "r10": 1.0}
+    ways = ("text_to_image", "image_to_text")
+    found = {"task": "retrieval", "data": "mine:val", "examples": 4} | dict.fromkeys(ways, same)
+    assert not any("own" in line for line in summary(found))
+    told = summary(found | {"own": dict.fromkeys(ways, same | {"r1": 0.125})})
+    assert [line.split()[:3] for line in told if "own" in line] == [
+        [f"{way}/r1", "100.0%", "12.5%"] for way in ways
+    ]
+
+
+def test_a_kind_of_question_that_is_never_right_is_told_of():
+    lines = summary(FOUND)
+    assert [line.split()[:2] for line in lines[-2:]] == [["colour", "100.0%"], ["number", "0.0%"]]
+    assert summary(FOUND | {"by_type": {"colour": None}}) == lines[:-2]
