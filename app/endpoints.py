@@ -222,7 +222,9 @@ def retrieve(
             shortlist=candidates,
             model=model,
         )
+        unread = galleries.unread(chosen, uploads=pictures or (), model=model)
     told = found.json(top=count)
+    told["passed_over"] += [asdict(one) for one in unread]
     return _as_sent(told, pictures or ()) if chosen == galleries.UPLOADS else told
 
 

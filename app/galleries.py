@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vilt_core.search.albums import Album, Entry, Scenes
     from vilt_core.search.encoder import DualEncoder
     from vilt_core.search.finding import Found
-    from vilt_core.search.index import Embedded, Index
+    from vilt_core.search.index import Broken, Embedded, Index
     from vilt_core.search.store import Step
 
 SMALL = 64  # pictures, or sentences, that ViLT reads one by one where there is no dual encoder
@@ -150,7 +150,10 @@ def album_of(gallery: str, uploads: Sequence[str] = ()) -> "Album":
     if gallery not in names():
         raise ValueError(f"gallery must be one of {', '.join(names())}, got {gallery!r:.60}")
     if gallery != UPLOADS:
-        return albums.album_of(names()[gallery])
+        source = names()[gallery]
+        if not _drawn(gallery) and not Path(source).is_dir():
+            raise ValueError(f"the folder of {gallery!r} is not on this server any more")
+        return albums.album_of(source)
     if not uploads:
         raise ValueError("add pictures of your own to search them")
     if len(uploads) > MOST_PICTURES:
@@ -272,6 +275,8 @@ def _build(gallery: str, asked: "DualEncoder") -> Iterator["Step"]:
 
     album = album_of(gallery)
     folder = _folder(album, asked)
+    if is_index(folder) and not _opens(folder):
+        (folder / "index.json").unlink(missing_ok=True)  # damaged: it is made anew
     if _scenes(gallery) is not None and is_index(folder):
         return  # scenes never change
     listed = album.entries()
@@ -336,19 +341,31 @@ def _span(setup: float) -> float:
 
 def index_of(gallery: str, uploads: Sequence[str], asked: "DualEncoder") -> "Index":
     """The index of a gallery: what ``prepare`` made, or of uploads one in memory."""
-    from vilt_core.search.store import load_index
-
     album = album_of(gallery, uploads)
     if gallery == UPLOADS:
         return _index_of_files(album.entries(), asked)
-    folder = _folder(album, asked)
-    return _loaded(folder, (folder / "index.json").stat().st_mtime_ns, load_index)
+    return _loaded(_folder(album, asked))
+
+
+def _opens(folder: Path) -> bool:
+    """Whether an index can be read."""
+    try:
+        _loaded(folder)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _loaded(folder: Path) -> "Index":
+    return _loaded_as_of(folder, (folder / "index.json").stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
-def _loaded(folder: Path, changed: int, load) -> "Index":
+def _loaded_as_of(folder: Path, changed: int) -> "Index":
+    from vilt_core.search.store import load_index
+
     del changed  # tells one state of the folder from another
-    return load(folder)
+    return load_index(folder)
 
 
 @lru_cache(maxsize=16)
@@ -436,18 +453,25 @@ def find(
 
 def unread(
     gallery: str, *, uploads: Sequence[str] = (), model: str | None = None
-) -> tuple[str, ...]:
+) -> tuple["Broken", ...]:
     """The files of a gallery that no index has, for they cannot be read; after ``prepare``.
+
+    An index on disk does not say why.
 
     Raises:
         ValueError: As ``find``.
     """
+    from vilt_core.search.index import Broken
+
     asked = encoders.encoder(world_of(gallery, model))
     if asked is None or _scenes(gallery) is not None:
         return ()
-    read = {entry.key for entry in index_of(gallery, uploads, asked).entries}
     listed = album_of(gallery, uploads).entries()
-    return tuple(entry.key for entry in listed if entry.key not in read)
+    if gallery == UPLOADS:
+        return tuple(one for some in _batches(listed) for one in _embedded(some, asked).broken)
+    read = {entry.key for entry in index_of(gallery, uploads, asked).entries}
+    why = "it cannot be read"
+    return tuple(Broken(key=entry.key, why=why) for entry in listed if entry.key not in read)
 
 
 def find_sentences(

@@ -14,6 +14,7 @@ from vilt_core.viz import stepper
 
 if TYPE_CHECKING:
     from vilt_core.search.finding import Found, Hit
+    from vilt_core.search.index import Broken
 
 SHOWN = 12
 _ALONE = "The dual encoder alone ranks these: while ViLT-B/32 speaks, it judges the first of them."
@@ -44,7 +45,7 @@ def pictures(
     places: Sequence[Place],
     truths: Sequence[bool | None],
     *,
-    unread: Sequence[str] = (),
+    unread: Sequence["Broken"] = (),
     strange: bool = False,
 ) -> dict[str, Any]:
     """Pictures, in the order of the hits, and whether the sentence is true of each.
@@ -82,8 +83,8 @@ def _scores(hit: "Hit") -> dict[str, str]:
     }
 
 
-def _passed_over(found: "Found", unread: Sequence[str]) -> str:
-    keys = [*unread, *(one.key for one in found.broken)]
+def _passed_over(found: "Found", unread: Sequence["Broken"]) -> str:
+    keys = [one.key for one in (*unread, *found.broken)]
     if not keys:
         return ""
     named = ", ".join(Path(key).name for key in keys[:3])

@@ -138,6 +138,10 @@ def test_captions_that_repeat_are_right_of_each_and_the_published_number_stands_
     monkeypatch.setattr(retrieval, "FOLD", 1)
     folds = retrieval_recall(bundle, on=data)["folds"]
     assert folds["own"]["text_to_image"]["r1"] == folds["text_to_image"]["r1"] == 1.0
+    monkeypatch.setattr(retrieval, "FOLD", 1000)
+    published = retrieval_recall(bundle, on=replace(data, own_alone=True))
+    assert published["text_to_image"] == found["own"]["text_to_image"]
+    assert "own" not in published
 
 
 def test_where_there_are_no_folds_it_says_why(bundle, photographs, monkeypatch):

@@ -140,3 +140,6 @@ class DataSet:
     # Of questions: whether answers are compared as VQA v2's evaluator does ("Two." is "2"), or by
     # their letters, whatever their case and white space.
     vqa_rules: bool = False
+    # Of captions: whether one is right of its own picture alone, also where another picture has one
+    # of the same words: the published protocol.
+    own_alone: bool = False

@@ -109,6 +109,7 @@ def join(sets: list[DataSet]) -> DataSet:
         examples=Joined(each.examples for each in sets),
         missing=tuple(f"{each.name}: {line}" for each in sets for line in each.missing),
         vqa_rules=all(each.vqa_rules for each in sets),
+        own_alone=all(each.own_alone for each in sets),
     )
 
 

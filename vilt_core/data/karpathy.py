@@ -44,7 +44,14 @@ def read_karpathy(
     missing = tuple(
         f"the folder of pictures {folder}" for folder in examples.folders if not folder.is_dir()
     )
-    return DataSet(name=name, split=split, kind="captions", examples=examples, missing=missing)
+    return DataSet(
+        name=name,
+        split=split,
+        kind="captions",
+        examples=examples,
+        missing=missing,
+        own_alone=True,
+    )
 
 
 def _sentence_to_its_words(entry: dict) -> Any:

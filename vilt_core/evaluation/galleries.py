@@ -22,6 +22,7 @@ class Gallery:
     captions: tuple[str, ...]
     owners: tuple[int, ...]  # the picture that each caption was made for
     programs: tuple[Program, ...] = ()  # what each caption of the world claims
+    own_alone: bool = False  # as of the data set
     passed_over: dict[str, Any] = field(default_factory=dict)  # other pictures, as a result tells
 
 
@@ -41,7 +42,8 @@ def gallery_of(on: Source, *, limit: int | None = None) -> Gallery:
     if split is not None:
         return world_gallery(split, limit or WORLD_GALLERY)
     told: dict[Picture, list[str]] = {}
-    for example in of_kind(data_set_of(on, kind="captions"), CaptionExample):
+    data = data_set_of(on, kind="captions")
+    for example in of_kind(data, CaptionExample):
         told.setdefault(example.image, []).extend(example.captions)
     some = list(told)[:limit]
     seen = readable(some)
@@ -52,6 +54,7 @@ def gallery_of(on: Source, *, limit: int | None = None) -> Gallery:
         pictures=tuple(pictures),
         captions=tuple(said for said, _ in captions),
         owners=tuple(at for _, at in captions),
+        own_alone=data.own_alone,
         passed_over=seen.told(),
     )
 

@@ -67,7 +67,8 @@ def retrieval_recall(
         a dual encoder, "vectors". "zero_shot": whether it is the ITM head's, which pre-training
         taught to match and nothing to rank.
         Of a data set a caption is right of the picture that it was made for, and of those that have
-        one of the same words. Of several thousand pictures "folds" has the mean over folds of 1,000
+        one of the same words; of COCO and Flickr30k, as published, of the first alone. Of several
+        thousand pictures "folds" has the mean over folds of 1,000
         (COCO's second number), or "no_folds" says why there are none. Pictures that cannot be read
         are passed over with their captions: "unreadable" counts these, "named" has what is wrong
         with the first. "cut" counts the captions that the model reads the beginning of alone, where
@@ -93,7 +94,7 @@ def retrieval_recall(
     seconds = time.perf_counter() - begun
     owners = torch.tensor(gallery.owners)
     own = ownership(owners, pictures=len(gallery.pictures))
-    right = truth(gallery) if gallery.programs else alike(own, gallery.captions)
+    right = _right(gallery, own)
     result = {
         **said_first("retrieval", bundle, on, examples=len(gallery.pictures), seconds=seconds),
         "gallery": len(gallery.pictures),
@@ -116,6 +117,13 @@ def retrieval_recall(
     if more:
         folds["own"] = fold_recalls(scores, owners, size=FOLD)
     return result | {"folds": folds}
+
+
+def _right(gallery: Gallery, own: Bool[Tensor, "images texts"]) -> Bool[Tensor, "images texts"]:
+    """Which pairs count: see ``retrieval_recall``."""
+    if gallery.programs:
+        return truth(gallery)
+    return own if gallery.own_alone else alike(own, gallery.captions)
 
 
 def _why_no_folds(gallery: Gallery) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import faiss
 import numpy as np
@@ -131,7 +132,7 @@ def check_any(entries: Sequence[Entry], broken: Sequence[Broken]) -> None:
         ValueError: Nothing is.
     """
     if not entries:
-        said = f"; {broken[0].key}: {broken[0].why}" if broken else ""
+        said = f"; {Path(broken[0].key).name}: {broken[0].why}" if broken else ""
         raise ValueError(f"expected at least one picture that can be read, found none{said}")
 
 
