@@ -153,14 +153,16 @@ def world_questions(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Aske
 def pairs_of(on: Source, *, limit: int | None = None) -> list[Paired]:
     """Pictures with sentences: half of them true, in each kind of test.
 
-    A quarter each: a true caption, another picture's caption, a true caption, its near miss.
+    A quarter each: a true caption, another picture's caption, a true caption, its near miss. A
+    caption that says the same words of both pictures is false of neither.
 
     Args:
         on: a set of the world, a file of captions, or a data set of them.
         limit: how many at most; 4,000 of the world, or all otherwise.
 
     Raises:
-        ValueError: no such set, a file that cannot be read, or fewer than two pictures.
+        ValueError: no such set, a file that cannot be read, fewer than two pictures, or a picture of
+            which every caption is true.
     """
     split = world_split(on, limit)
     if split is not None:
@@ -171,9 +173,17 @@ def pairs_of(on: Source, *, limit: int | None = None) -> list[Paired]:
             f"{name_of(on)} must have captions of at least two pictures, to tell them apart"
         )
     found: list[Paired] = []
+    own: dict[Picture, set[str]] = {}
+    for picture, said, *_ in told:
+        own.setdefault(picture, set()).add(said)
     for at, (picture, true, near, changed) in enumerate(told[:limit]):
-        later = (told[(at + far) % len(told)] for far in range(1, len(told)))
-        other = next(said for foreign, said, *_ in later if foreign != picture)
+        later = (told[(at + far) % len(told)][1] for far in range(1, len(told)))
+        other = next((said for said in later if said not in own[picture]), None)
+        if other is None:
+            raise ValueError(
+                f"{name_of(on)} says the same of all pictures that it says of one: they cannot be "
+                "told apart"
+            )
         found += _told(picture, true, other, changed=None)
         if near is not None:
             found += _told(picture, true, near, changed=changed)
