@@ -54,8 +54,10 @@ def train_and_watch(
 
     Raises:
         TrainingStopped: the run cannot go on; says from which state it can.
-        ValueError: see ``train``.
+        ValueError: see ``train``; or less than a step between two looks.
     """
+    if evaluate_every < 1:
+        raise ValueError(f"evaluate_every must be at least 1, got {evaluate_every}")
     settings = settings or Settings()
     checked_device(settings.device)
     bundle = bundle_of_run(recipe, folder) if start is None else start
