@@ -109,6 +109,19 @@ def test_a_detector_is_trained_and_scored(tmp_path):
         (("evaluate", "no-such-model"), "no-such-model"),
         (("evaluate", "--on", "world:moon"), "world:moon"),
         (("world", "somewhere", "--count", "0"), "count must be at least 1"),
+        (("finetune", "--save-every", "0"), "save_every must be at least 1, got 0"),
+        (("finetune", "--accumulate", "0"), "accumulate must be at least 1, got 0"),
+        (("finetune", "--workers", "-1"), "workers must be at least 0, got -1"),
+        (("finetune", "--evaluate-every", "0"), "evaluate_every must be at least 1, got 0"),
+        (("finetune", "--steps", "0"), "steps must be at least 1, got 0"),
+        (("finetune", "--batch-size", "0"), "batch_size must be at least 1, got 0"),
+        (("finetune", "--learning-rate", "0"), "finite and greater than 0, got 0.0"),
+        (("finetune", "--learning-rate", "nan"), "finite and greater than 0, got nan"),
+        (("finetune", "--epochs", "0"), "expected --data"),
+        (("finetune", "--image-size", "0"), "expected --data"),
+        (("train", "--steps", "0"), "are for the recipes of the paper"),
+        (("train", "--recipe", "vilt-b32-vqav2", "--steps", "0"), "are for pre-training"),
+        (("train", "--recipe", "vilt-b32-pretrain", "--plan", "--steps", "0"), "at least 1, got 0"),
     ],
 )
 def test_a_mistake_is_one_sentence(words, said, monkeypatch, capsys):
@@ -119,6 +132,7 @@ def test_a_mistake_is_one_sentence(words, said, monkeypatch, capsys):
     assert left.value.code == 1
     told = capsys.readouterr().err
     assert told.startswith("error: ")
+    assert told.count("\n") == 1
     assert said in told
 
 

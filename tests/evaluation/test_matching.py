@@ -67,7 +67,7 @@ def test_what_is_reported(bundle):
 @pytest.fixture
 def captions(tmp_path):
     def write(*lines):
-        for name in ("a", "b"):
+        for name in "abc":
             Image.new("RGB", (32, 32), "red").save(tmp_path / f"{name}.png")
         path = tmp_path / "captions.jsonl"
         path.write_text("\n".join(json.dumps(line) for line in lines))

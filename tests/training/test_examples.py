@@ -18,10 +18,11 @@ from vilt_core.data.examples import (
     ImageFile,
     QuestionExample,
     StatementExample,
+    Uncaptioned,
 )
 from vilt_core.data.folders import open_data
 from vilt_core.data.image import Processing, to_pixels
-from vilt_core.data.sequences import Joined
+from vilt_core.data.sequences import Joined, MadeOnDemand
 from vilt_core.evaluation.sources import questions_of
 from vilt_core.evaluation.vqa import worth
 from vilt_core.objectives import patch_colours
@@ -346,6 +347,59 @@ def test_captions_without_words_and_pictures_without_captions_are_passed_over(ro
     rows = [row for step in range(4) for row in again.rows(step, range(ROWS))]
     assert any("expected a caption with words" in name for row in rows for name in row.broken)
     assert all(len(row.texts[0]) > 2 for row in rows)
+
+
+class Promised(MadeOnDemand):
+    """Captions of a shard that promises more than it holds: the others are not there."""
+
+    def __init__(self, examples, *, lost: int, error: type[ValueError]):
+        self.examples, self.lost, self.error = examples, lost, error
+
+    def __len__(self) -> int:
+        return len(self.examples) + self.lost
+
+    def caption_counts(self) -> np.ndarray:
+        return np.ones(len(self), dtype=np.int64)
+
+    def make(self, index: int):
+        if index < len(self.examples):
+            return self.examples[index]
+        raise self.error("the shard holds fewer samples")
+
+
+@pytest.mark.parametrize("error", [ValueError, Uncaptioned])
+def test_a_false_text_that_is_not_there_costs_no_row(rows_of, sets, error):
+    """Only a row whose own sample is lost is made of another, and says of which."""
+    source = rows_of("ranking")
+    examples = Promised(sets["captions"].examples, lost=3, error=error)
+    data = {"captions": replace(sets["captions"], examples=examples)}
+    again = ExampleRows(source.stage, data=data, reading=source.reading, seed=0)
+    broken = []
+    for step in range(9):
+        for row in again.rows(step, range(ROWS)):
+            assert len(row.texts) == 1 + source.stage.negatives
+            broken += row.broken
+    lost = {f"example {at}: the shard holds fewer samples" for at in (7, 8, 9)}
+    assert set(broken) == (lost if error is ValueError else set())
+
+
+def test_a_false_text_is_not_the_true_one(rows_of, sets, tokenizer):
+    """Pictures that are captioned alike: what is said of one is no false caption of the other."""
+    examples = tuple(
+        replace(one, captions=("a dog",) if at < 4 else (f"a {WORDS[at]}",))
+        for at, one in enumerate(sets["captions"].examples)
+    )
+    source = rows_of("ranking")
+
+    def rows(among):
+        data = {"captions": replace(sets["captions"], examples=among)}
+        again = ExampleRows(source.stage, data=data, reading=source.reading, seed=0)
+        return [row for step in range(6) for row in again.rows(step, range(ROWS))]
+
+    for row in rows(examples):
+        assert not any(torch.equal(row.texts[0], text) for text in row.texts[1:])
+    for row in rows(examples[:4]):  # nothing else is said of any
+        assert len(row.texts) == 1 + source.stage.negatives
 
 
 def test_statements_without_labels_cannot_be_trained_on(rows_of, sets):

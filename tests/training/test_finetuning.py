@@ -169,6 +169,59 @@ def test_the_account_of_a_start_is_never_told_over_another_model(
     assert (to / "finetuned.json").read_text() == report
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"learning_rate": 0.0}, "learning_rate must be finite and greater than 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"epochs": 0.0}, "epochs must be finite and greater than 0"),
+        ({"image_size": 0}, "image_size must be a multiple"),
+        ({"image_size": 9_600_000}, "image_size must be at most 7,071 pixels, got 9,600,000"),
+        ({"machine": Machine(save_every=0)}, "save_every must be at least 1, got 0"),
+    ],
+)
+def test_numbers_that_are_none_are_refused_and_not_replaced(
+    tiny_bundle, data, tmp_path, wrong, said
+):
+    save_folder(tiny_bundle, tmp_path / "start")
+    to = tmp_path / "mine"
+    with pytest.raises(ValueError, match=said):
+        Finetune(data=data(), start=str(tmp_path / "start"), to=to, **wrong).run()
+    assert not to.exists()
+
+
+def with_val(source: Path, *, good: int, lost: int) -> Path:
+    lines = [
+        {"image": f"{at if at < good else f'lost-{at}'}.png", "question": "why?", "answer": "yes"}
+        for at in range(good + lost)
+    ]
+    (source / "val.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return source
+
+
+def test_a_model_that_cannot_be_scored_is_there_and_told(tiny_bundle, data, tmp_path, capsys):
+    source, to = with_val(data(), good=3, lost=21), tmp_path / "mine"
+    save_folder(tiny_bundle, tmp_path / "start")
+    machine = Machine(device="cpu", precision="float32", workers=0)
+    Finetune(data=source, start=str(tmp_path / "start"), to=to, epochs=1.0, machine=machine).run()
+    told = capsys.readouterr().out
+    assert "Answers: 4" in told
+    assert "\nNot scored: 21 of 24 pictures could not be read" in told
+    assert f"--model {to / 'model'}" in told
+    assert json.loads((to / "finetuned.json").read_text())["scores"] is None
+    load_folder(to / "model")
+
+
+def test_held_out_pictures_none_of_which_can_be_read_are_missed_before_the_first_step(
+    tiny_bundle, data, tmp_path
+):
+    source, to = with_val(data(), good=0, lost=20), tmp_path / "mine"
+    save_folder(tiny_bundle, tmp_path / "start")
+    with pytest.raises(ValueError, match=r"none of 20 held-out pictures of .*lost-19\.png"):
+        Finetune(data=source, start=str(tmp_path / "start"), to=to).run()
+    assert not to.exists()
+
+
 @pytest.mark.parametrize("rules", [False, True])
 def test_answers_are_one_class_by_their_letters_or_by_vqas_rules(
     tiny_bundle, data, tmp_path, capsys, rules

@@ -66,7 +66,7 @@ def test_a_feed_gives_every_step_its_own_parts(workers):
     feed = Feed(parts_of(Numbered(), accumulate=4), workers=workers)
     for step in range(STEPS):
         share = feed.step()
-        assert (share.kind, share.counts, share.pictures) == ("questions", {"vqa": BATCH}, BATCH)
+        assert (share.kind, share.counts, share.broken) == ("questions", {"vqa": BATCH}, ())
         found = [told(part) for part in feed.parts()]
         assert found == [(step, [part, part + 4]) for part in range(4)]
 

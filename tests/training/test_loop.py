@@ -215,7 +215,7 @@ def test_a_run_that_began_with_another_model_is_not_gone_on_with(
     with pytest.raises(ValueError, match=r"run\.pt was begun with another model \(--from\)"):
         train(tiny_recipe, tmp_path, bundle=other)
     state = torch.load(tmp_path / "run.pt", weights_only=True)
-    for name in ("start", "seen", "broken"):  # a state of old has none of these
+    for name in ("start", "passed_over"):  # a state of old has none of these
         del state[name]
     torch.save(state, tmp_path / "run.pt")
     assert len(list(train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle)))) == 6

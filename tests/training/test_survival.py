@@ -8,26 +8,35 @@ import multiprocessing
 import os
 import re
 import signal
+import subprocess
+import sys
 import tarfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
+from vilt_core.data.examples import CaptionExample, DataSet, ImageFile, QuestionExample
 from vilt_core.data.folders import open_data
 from vilt_core.interop.lab import load_folder
 from vilt_core.training import TrainingStopped
+from vilt_core.training.ending import ends_in_a_sentence
 from vilt_core.training.engine import Settings
 from vilt_core.training.loop import train
 from vilt_core.training.monitor import train_and_watch
+from vilt_core.training.passed_over import PassedOver
 from vilt_core.training.stages import Recipe, Stage
 from vilt_core.world.captions import caption
 from vilt_core.world.rendering import paint
 from vilt_core.world.scenes import scene
 
+ROOT = Path(__file__).parents[2]
 STAGE = Stage(name="any", steps=6, mix={"captions": 1.0}, batch_size=4, learning_rate=1e-3)
 RECIPE = Recipe(name="run", stages=(STAGE,))
 SHORT = [{"name": "any", "steps": 6, "mix": {"captions": 1.0}, "batch_size": 4}]
@@ -87,6 +96,14 @@ def run(bundle, folder: Path, data: Path | None = None, *, settings: Settings = 
     return train(RECIPE, folder, bundle=fresh(bundle), data=given, settings=settings)
 
 
+def wait_for(done: Callable[[], bool], *needed: BaseProcess) -> None:
+    deadline = time.monotonic() + 100
+    while not done():
+        assert all(one.is_alive() for one in needed)
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 @pytest.fixture(scope="module")
 def whole(start, begin, tmp_path_factory) -> Path:
     """A run that nobody killed."""
@@ -103,11 +120,7 @@ def test_a_run_that_was_killed_goes_on_to_the_identical_end(start, whole, begin,
     what = (start, SHORT, {"save_every": 1, "workers": 1}, tmp_path)
     log = tmp_path / "log.jsonl"
     running = begin(*what)
-    deadline = time.monotonic() + 100
-    while not (log.is_file() and log.read_text().count("\n") >= moment):
-        assert running.is_alive()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_for(lambda: log.is_file() and log.read_text().count("\n") >= moment, running)
     os.killpg(running.pid, signal.SIGKILL)
     running.join()
     assert running.exitcode == -signal.SIGKILL
@@ -162,17 +175,114 @@ def test_a_disk_that_takes_no_curve_names_the_last_good_state_too(
 @pytest.mark.slow
 def test_a_lost_process_is_told_by_the_other_in_one_sentence(start, joined, tmp_path):
     left, lost = joined(start, [SHORT[0] | {"steps": 500}], {"save_every": 1}, tmp_path)
-    deadline = time.monotonic() + 100
-    while not (tmp_path / "run.pt").is_file():
-        assert left.is_alive()
-        assert lost.is_alive()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for((tmp_path / "run.pt").is_file, left, lost)
     lost.kill()
     left.join(60)
     assert left.exitcode == 1
     last = (tmp_path / "said.0").read_text().strip().splitlines()[-1]
     assert re.search(r"another process of this training was lost; the last good.*run\.pt", last)
+
+
+def test_sigterm_is_told_in_a_sentence_and_then_means_what_it_did(tmp_path):
+    def told():
+        with ends_in_a_sentence(tmp_path / "run.pt"):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+
+    before, children = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGCHLD)
+    try:
+        with pytest.raises(TrainingStopped, match=r"to end \(SIGTERM\); no state was saved yet"):
+            told()
+    finally:
+        signal.signal(signal.SIGCHLD, children)
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_in_other_threads_sigterm_is_left_as_it_was(tmp_path):
+    def within():
+        with ends_in_a_sentence(tmp_path / "run.pt"):
+            return signal.getsignal(signal.SIGTERM)
+
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(within).result() == signal.getsignal(signal.SIGTERM)
+    assert within() != signal.getsignal(signal.SIGTERM)
+
+
+TOLD_TO_END = r"this training was told to end \(SIGTERM\); the last good state is .*run\.pt"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_run_that_is_told_to_end_names_its_last_good_state(start, begin, tmp_path, workers):
+    steps = [SHORT[0] | {"steps": 500}]
+    running = begin(start, steps, {"save_every": 1, "workers": workers}, tmp_path)
+    wait_for((tmp_path / "run.pt").is_file, running)
+    os.killpg(running.pid, signal.SIGTERM)  # as ``timeout`` does, with the workers
+    running.join(60)
+    assert running.exitcode == 1
+    assert re.search(TOLD_TO_END, (tmp_path / "said.0").read_text().strip().splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_a_process_that_waits_for_another_ends_when_it_is_told_to(start, joined, tmp_path):
+    steps = [SHORT[0] | {"steps": 500}]
+    waiting, asleep = joined(start, steps, {"save_every": 1}, tmp_path)
+    wait_for((tmp_path / "run.pt").is_file, waiting, asleep)
+    os.kill(asleep.pid, signal.SIGSTOP)
+    try:
+        lines = -1
+        while (now := (tmp_path / "log.jsonl").read_text().count("\n")) != lines:
+            lines = now
+            time.sleep(3)
+        os.kill(waiting.pid, signal.SIGTERM)
+        waiting.join(60)
+    finally:
+        asleep.kill()
+    assert waiting.exitcode == 1
+    last = (tmp_path / "said.0").read_text().strip().splitlines()[-1]
+    assert re.fullmatch(f"error: {TOLD_TO_END}", last)
+
+
+@pytest.mark.slow
+def test_of_what_torchrun_began_and_lost_the_last_good_state_is_named(tmp_path):
+    """It tells the other processes to end, which may be before they miss the lost one."""
+    for at in range(4):
+        (tmp_path / f"{at}.png").write_bytes(picture(at))
+    lines = [
+        json.dumps({"image": f"{at}.png", "question": f"is it {at % 2}?", "answer": str(at % 2)})
+        for at in range(4)
+    ]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    words = "torch.distributed.run --standalone --nproc-per-node 2 -m vilt_core finetune"
+    words += f" --data {tmp_path} --to {tmp_path / 'run'} --epochs 900 --batch-size 4"
+    words += " --save-every 1 --device cpu"
+    launched = subprocess.Popen(
+        [sys.executable, "-m", *words.split()],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 200
+        while not (tmp_path / "run" / "run.pt").is_file():
+            assert launched.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        children = Path(f"/proc/{launched.pid}/task/{launched.pid}/children").read_text().split()
+        [lost] = [
+            int(child)
+            for child in children
+            if b"RANK=1" in Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
+        ]
+        os.kill(lost, signal.SIGKILL)
+        _, said = launched.communicate(timeout=100)
+    finally:
+        launched.terminate()
+        launched.wait(60)
+    assert launched.returncode
+    assert re.search(r"error: (this|another) .*; the last good state is .*run\.pt\n", said), said
 
 
 def test_a_run_whose_answers_moved_is_not_gone_on_with(tiny_bundle, tmp_path):
@@ -191,8 +301,8 @@ def test_a_broken_picture_is_passed_over_counted_and_named(tiny_bundle, tmp_path
     records = list(run(tiny_bundle, tmp_path / "run", captions(6, broken=1)))
     assert len(records) == 6
     broken = [name for record in records for name in record.broken]
-    assert len(broken) >= 4  # 24 places see each of six pictures four times, and it as a stranger
-    assert all("0.png" in name for name in broken)
+    assert len(broken) == 1  # 24 places see each of six pictures four times: it is told of once
+    assert "0.png" in broken[0]
 
 
 def test_a_corrected_line_is_other_data_and_a_state_of_old_does_not_mind(
@@ -220,15 +330,73 @@ def test_pictures_passed_over_before_a_stop_count_after_it(tiny_bundle, tmp_path
     running.close()
     records += list(run(tiny_bundle, folder, data))
     assert [record.step for record in records] == [1, 2, 3, 4, 5, 6]
+    told = [name for record in records for name in record.broken]
     assert any(record.broken for record in records[:4])
     state = torch.load(folder / "run.pt", weights_only=True)
-    assert state["broken"] == sum(len(record.broken) for record in records)
-    assert state["seen"] == 6 * 2 * 4 + state["broken"]
+    assert state["passed_over"] == told
+    assert len(told) == 1
+
+
+def test_a_state_of_old_that_counted_readings_is_gone_on_with(tiny_bundle, tmp_path, captions):
+    data, folder = captions(6, broken=1), tmp_path / "run"
+    running = run(tiny_bundle, folder, data)
+    list(itertools.islice(running, 2))
+    running.close()
+    state = torch.load(folder / "run.pt", weights_only=True)
+    del state["passed_over"]
+    torch.save(state | {"seen": 853.0, "broken": 21.0}, folder / "run.pt")
+    assert len(list(run(tiny_bundle, folder, data))) == 4
+
+
+def test_one_broken_picture_stops_no_run_however_often_it_is_drawn(tiny_bundle, tmp_path):
+    (tmp_path / "0.png").write_bytes(picture(0))
+    (tmp_path / "1.png").write_bytes(picture(1)[:50])
+    lines = [
+        json.dumps({"image": f"{at % 2}.png", "question": f"is it {at}?", "answer": "yes"})
+        for at in range(20)
+    ]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    data = {"questions": open_data(tmp_path, split="train", kind="questions")}
+    stage = replace(STAGE, steps=8, mix={"questions": 1.0}, batch_size=10)
+    recipe = replace(RECIPE, stages=(stage,))
+    running = train(recipe, tmp_path, bundle=fresh(tiny_bundle), data=data, settings=OFTEN)
+    broken = [name for record in running for name in record.broken]
+    assert len(broken) == 1  # of 80 places, 40 of which ask for it
+    assert "1.png" in broken[0]
 
 
 def test_too_many_broken_pictures_stop_the_run(tiny_bundle, tmp_path, captions):
-    with pytest.raises(TrainingStopped, match=r"\d+ of \d+ pictures could not be used.*than 1%"):
-        list(run(tiny_bundle, tmp_path / "run", captions(6, broken=3)))
+    with pytest.raises(TrainingStopped, match=r"\d+ of 80 pictures could not be used.*than 1%"):
+        list(run(tiny_bundle, tmp_path / "run", captions(80, broken=40)))
+
+
+@pytest.mark.parametrize(("pictures", "most"), [(1, 20), (2000, 20), (3000, 30)])
+@pytest.mark.parametrize("kind", ["captions", "questions"])
+def test_twenty_pictures_may_be_broken_or_one_in_a_hundred(pictures, most, kind):
+    images = [ImageFile(Path(f"{at}.png")) for at in range(pictures)]
+    if kind == "captions":
+        examples = [CaptionExample(image=one, captions=("it",), id=one.name) for one in images]
+    else:
+        examples = [
+            QuestionExample(image=one, question="is it?", answers=("yes",), id=one.name)
+            for one in images * 3
+        ]
+    data = {kind: DataSet(name="any", split="train", kind=kind, examples=examples)}
+    passed = PassedOver(data, before=("0.png",))
+    for at in range(most):
+        assert passed.too_many() is None
+        assert passed.add([f"{at}.png"] * 2) == ((f"{at}.png",) if at else ())
+    assert passed.too_many() is None
+    passed.add(["another"])
+    assert passed.too_many() == (
+        f"{most + 1} of {pictures:,} pictures could not be used, which is more than 1%"
+    )
+
+
+def test_what_a_shard_promises_and_lacks_counts_a_sample_at_a_time(tiny_bundle, tmp_path, shard):
+    (shard / "00000_stats.json").write_text('{"successes": 40}')
+    with pytest.raises(TrainingStopped, match=r"2\d of 40 pictures could not be used"):
+        list(run(tiny_bundle, tmp_path / "run", shard))
 
 
 def test_nothing_but_broken_pictures_stop_the_run_at_once(tiny_bundle, tmp_path, captions):
@@ -247,7 +415,7 @@ def test_pictures_without_a_caption_are_left_out_and_stop_no_run(tiny_bundle, tm
     records = list(run(tiny_bundle, tmp_path / "run", shard))
     assert len(records) == 6
     assert not any(record.broken for record in records)
-    assert torch.load(tmp_path / "run" / "run.pt", weights_only=True)["broken"] == 0
+    assert torch.load(tmp_path / "run" / "run.pt", weights_only=True)["passed_over"] == []
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, arg
 
 from vilt_core.commands.machine import Machine
 from vilt_core.commands.typed import source_of, typed_command
+
+if TYPE_CHECKING:
+    from vilt_core.data.examples import DataSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +39,9 @@ class Finetune:
         if self.data is not None:
             self._on_own_data(self.data)
             return
-        own = (self.val, self.epochs, self.image_size)
-        own = (*own, self.augment, self.vqa_rules)
-        if self.task != "vqa" or self.min_count != 1 or any(map(bool, own)):
+        given = any(one is not None for one in (self.val, self.epochs, self.image_size))
+        given = given or self.augment or self.vqa_rules
+        if self.task != "vqa" or self.min_count != 1 or given:
             raise ValueError(
                 "--task, --val, --epochs, --image-size, --min-count, --vqa-rules and --augment are "
                 "for data of your own: expected --data"
@@ -49,8 +52,8 @@ class Finetune:
 
         recipe = finetuning(
             steps=2000 if self.steps is None else self.steps,
-            learning_rate=self.learning_rate or 3e-4,
-            batch_size=self.batch_size or 128,
+            learning_rate=3e-4 if self.learning_rate is None else self.learning_rate,
+            batch_size=128 if self.batch_size is None else self.batch_size,
             seed=self.seed,
         )
         train_and_watch(
@@ -70,7 +73,7 @@ class Finetune:
         from vilt_core.training.adapt import adapt
         from vilt_core.training.engine import is_main
         from vilt_core.training.finetuning import (
-            blind_of,
+            check_pictures,
             default_rate,
             finetune,
             fitting_size,
@@ -78,13 +81,16 @@ class Finetune:
             own_data,
             training_data,
         )
-        from vilt_core.training.outcome import scores, write_report
+        from vilt_core.training.outcome import write_report
 
+        settings, command = self.machine.settings(data=True), typed_command()
         data = training_data(source, task=self.task)
         held_out = held_out_of(source, self.val, task=self.task)
         if self.vqa_rules:
             data = replace(data, vqa_rules=True)
             held_out = None if held_out is None else replace(held_out, vqa_rules=True)
+        if held_out is not None:
+            check_pictures(held_out)
         bundle = open_bundle(source_of(self.start))
         size = fitting_size(bundle, data) if self.image_size is None else self.image_size
         adapted = adapt(
@@ -94,16 +100,16 @@ class Finetune:
             image_size=size,
             min_count=self.min_count,
         )
+        rate = default_rate(adapted.bundle) if self.learning_rate is None else self.learning_rate
         recipe = own_data(
             data,
             task=self.task,
             epochs=self.epochs,
             batch_size=self.batch_size,
-            learning_rate=self.learning_rate or default_rate(adapted.bundle),
+            learning_rate=rate,
             augment=self.augment,
             seed=self.seed,
         )
-        settings, command = self.machine.settings(data=True), typed_command()
         model = finetune(
             adapted.bundle,
             recipe,
@@ -117,23 +123,34 @@ class Finetune:
         )
         if is_main():
             write_report(self.to, account=adapted.account, found=None)
-            found = None
-            if held_out is not None:
-                found = scores(
-                    model,
-                    task=self.task,
-                    on=held_out,
-                    device=settings.device,
-                    blind=blind_of(data),
-                )
-                write_report(self.to, account=adapted.account, found=found)
-            self._tell(model, adapted.account, found)
+            scored = self._score(model, adapted.account, data=data, held_out=held_out)
+            self._tell(model, adapted.account, scored)
 
-    def _tell(self, model: Path, account: tuple[str, ...], found: dict | None) -> None:
-        from vilt_core.training.outcome import summary
+    def _score(
+        self,
+        model: Path,
+        account: tuple[str, ...],
+        *,
+        data: "DataSet",
+        held_out: "DataSet | None",
+    ) -> list[str]:
+        """What the model scores, a line each; or why nobody knows, the model being there anyway."""
+        from vilt_core.training.finetuning import blind_of
+        from vilt_core.training.outcome import scores, summary, write_report
 
+        if held_out is None:
+            return summary(None)
+        blind, device = blind_of(data), self.machine.device
+        try:
+            found = scores(model, task=self.task, on=held_out, device=device, blind=blind)
+        except (OSError, ValueError) as error:
+            return [f"Not scored: {error}"]
+        write_report(self.to, account=account, found=found)
+        return summary(found)
+
+    def _tell(self, model: Path, account: tuple[str, ...], scored: list[str]) -> None:
         print("", *account, sep="\n")
-        print("", *summary(found), sep="\n")
+        print("", *scored, sep="\n")
         if self.task == "vqa":
             print(f"\n  python -m vilt_core answer PICTURE QUESTION --model {model}")
         else:

@@ -90,7 +90,8 @@ class Train:
         from vilt_core.training.rivals import FURTHER, RIVALS
 
         recipe, bundle = (RECIPES | RIVALS | FURTHER)[self.recipe](scale=self.scale), None
-        if self.data or self.steps or self.mpp or self.mixgen or self.planning.plan:
+        given = self.steps is not None or self.mpp or self.mixgen or self.planning.plan
+        if self.data or given:
             raise ValueError(
                 f"{self.recipe} draws its own data: --data, --steps, --mpp, --mixgen and --plan "
                 "are for the recipes of the paper"
@@ -114,7 +115,7 @@ class Train:
         from vilt_core.training.finetuning import look_every, looking_at, sample_count
         from vilt_core.training.monitor import train_and_watch
 
-        paper = self._paper({})
+        paper, settings = self._paper({}), self.machine.settings(data=True)
         if self.planning.plan and not self.data:
             self._tell_plan(paper, f"{paper.data} as published")
             return
@@ -138,7 +139,7 @@ class Train:
             self._to(),
             start=bundle,
             data={paper.kind: data},
-            settings=self.machine.settings(data=True),
+            settings=settings,
             look=None
             if paper.task is None
             else looking_at(held_out, task=paper.task, learned=data),
@@ -152,8 +153,8 @@ class Train:
 
         if self.recipe == "vilt-b32-pretrain":
             found |= {"patch_masking": self.mpp, "mixgen": self.mixgen}
-            found |= {"steps": self.steps} if self.steps else {}
-        elif self.steps or self.mpp or self.mixgen:
+            found |= {} if self.steps is None else {"steps": self.steps}
+        elif self.steps is not None or self.mpp or self.mixgen:
             raise ValueError(f"--steps, --mpp and --mixgen are for pre-training, got {self.recipe}")
         return PAPER[self.recipe](scale=self.scale, **found)
 

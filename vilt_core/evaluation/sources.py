@@ -161,8 +161,8 @@ def pairs_of(on: Source, *, limit: int | None = None) -> list[Paired]:
         limit: how many at most; 4,000 of the world, or all otherwise.
 
     Raises:
-        ValueError: no such set, a file that cannot be read, fewer than two pictures, or a picture of
-            which every caption is true.
+        ValueError: no such set, a file that cannot be read, fewer than two pictures, or one
+            of which every caption is true.
     """
     split = world_split(on, limit)
     if split is not None:

@@ -5,6 +5,7 @@ they ask for nothing new, the model computes what it did before.
 """
 
 import copy
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from torch import nn
 
 from vilt_core.config import TASKS, TRAINING_HEADS, with_task
 from vilt_core.data.examples import CaptionExample, DataSet, QuestionExample
+from vilt_core.data.image import MAX_PIXELS
 from vilt_core.data.sequences import present
 from vilt_core.evaluation.answers import comparison, own_answer
 from vilt_core.interop.bundle import Bundle
@@ -58,7 +60,7 @@ def adapt(
 
     Raises:
         ValueError: another task, data of another kind, no answer that is frequent enough, or an
-            image size that is no multiple of the model's patches.
+            image size that is no multiple of the model's patches, or larger than pictures may be.
     """
     if task not in KIND_OF:
         raise ValueError(f"task must be one of {', '.join(KIND_OF)}, got {task!r}")
@@ -109,6 +111,8 @@ def _fit_pictures(bundle: Bundle, image_size: int | None) -> tuple[Bundle, str]:
             f"image_size must be a multiple of this model's patches of {config.patch_size} pixels, "
             f"got {image_size}"
         )
+    if image_size > (largest := math.isqrt(MAX_PIXELS)):
+        raise ValueError(f"image_size must be at most {largest:,} pixels, got {image_size:,}")
     side = image_size // config.patch_size
     positions = model.patch_embedding.positions
     table = resize_grid(positions.table.detach(), rows=side, columns=side)

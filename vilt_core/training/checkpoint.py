@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-# What every state has; older ones lack "start", "seen" and "broken".
+# What every state has; older ones lack "start" and "passed_over".
 _KEYS = {"model", "optimizer", "stage", "step", "seconds", "lesson", "noted"}
 _SAMPLED = 4  # values of a parameter, by which a start is known
 # What torch raises for files cut short, with flipped bits or by others; a list grown by trying.
@@ -35,8 +35,7 @@ class Progress:
     noted: int  # lines of the log that led here
     lesson: str  # what is learned from what; a run goes on with nothing else
     start: Tensor | None = None  # ``first_values`` of the model before the first step
-    seen: float = 0.0  # pictures so far ...
-    broken: float = 0.0  # ... and those of them that could not be read
+    passed_over: tuple[str, ...] = ()  # pictures that could not be read, each once
 
 
 def run_state(model: nn.Module, optimizer, progress: Progress) -> dict:
@@ -58,8 +57,7 @@ def run_state(model: nn.Module, optimizer, progress: Progress) -> dict:
         "lesson": progress.lesson,
         "noted": progress.noted,
         "start": progress.start,
-        "seen": progress.seen,
-        "broken": progress.broken,
+        "passed_over": list(progress.passed_over),
     }
 
 

@@ -40,15 +40,18 @@ class Settings:
     sharded: bool = False  # FSDP: every process keeps a part of the weights
     save_every: int = 250  # steps between two states on disk
 
+    def __post_init__(self) -> None:
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ValueError(f"precision must be auto, float32 or bfloat16, got {self.precision!r}")
+        for name, least in (("workers", 0), ("accumulate", 1), ("save_every", 1)):
+            if (given := getattr(self, name)) < least:
+                raise ValueError(f"{name} must be at least {least}, got {given}")
+
 
 class Engine:
     """The processes of a run, their devices, and what they tell each other."""
 
     def __init__(self, settings: Settings):
-        if settings.precision not in ("auto", "float32", "bfloat16"):
-            raise ValueError(
-                f"precision must be auto, float32 or bfloat16, got {settings.precision!r}"
-            )
         for wrapped, name in _WRAPPED.items():
             if os.environ.get(wrapped, "false").lower() in ("1", "true", "yes"):
                 raise ValueError(

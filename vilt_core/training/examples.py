@@ -149,7 +149,13 @@ class ExampleRows:
         """The example of a sample, and where it is from."""
         starts = self.starts[kind]
         index = int(np.searchsorted(starts, at, side="right")) - 1
-        return self.data[kind].examples[index], Place(index, at - int(starts[index]))
+        try:
+            found = self.data[kind].examples[index]
+        except Uncaptioned:
+            raise
+        except ValueError as error:  # of a shard the same for all that it lacks
+            raise ValueError(f"example {index + 1:,}: {error}") from error
+        return found, Place(index, at - int(starts[index]))
 
     def _caption(
         self, seen: CaptionExample, place: Place, draw: random.Random, *, matched: bool
@@ -213,9 +219,20 @@ class ExampleRows:
         """The true caption first, then captions of other pictures (the paper draws 15)."""
         texts = [seen.captions[place.caption]]
         for _ in range(self.stage.negatives):
-            texts.append(draw.choice(self._other("ranking", seen, place, draw).captions))
+            texts.append(self._false_caption(texts[0], seen, place, draw))
         ids = tuple(self.reading.tokenizer.encode([text]).batch.ids[0] for text in texts)
         return [Row(pixels=self._pixels(seen.image, draw), texts=ids)]
+
+    def _false_caption(
+        self, true: str, seen: CaptionExample, place: Place, draw: random.Random
+    ) -> str:
+        """A caption of another picture, and another caption wherever there is one to be found."""
+        said = true
+        for _ in range(ATTEMPTS):
+            said = draw.choice(self._other("ranking", seen, place, draw).captions)
+            if said != true:
+                break
+        return said
 
     def _other(
         self, kind: str, seen: CaptionExample, place: Place, draw: random.Random
@@ -237,13 +254,18 @@ class ExampleRows:
         )
 
     def _any(self, kind: str, draw: random.Random, among: range) -> CaptionExample:
-        examples = self.data[kind].examples
+        """One by chance of those that are there and have a caption."""
+        examples, why = self.data[kind].examples, "they have none"
         for _ in range(ATTEMPTS):
-            found = examples[among[draw.randrange(len(among))]]
+            try:
+                found = examples[among[draw.randrange(len(among))]]
+            except ValueError as error:
+                why = str(error)
+                continue
             assert isinstance(found, CaptionExample)
             if found.captions:
                 return found
-        raise ValueError(f"expected captions, found none with {ATTEMPTS} pictures")
+        raise ValueError(f"expected captions, found none with {ATTEMPTS} pictures, the last: {why}")
 
     def _mixed(self, pixels: Pixels, text: str, draw: random.Random) -> tuple[Pixels, str]:
         """Two examples in one, as often as the stage says."""

@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from PIL import Image
+
 from vilt_core.data.examples import DataSet, Examples, StatementExample
 from vilt_core.data.folders import open_data, recognise
 from vilt_core.data.jsonl_sets import files_in
@@ -30,7 +32,7 @@ _PASSES = {"vqa": 1, "nlvr2": 2, "retrieval": 16}  # of the model, for one examp
 WATCHED = {"vqa": 1000, "nlvr2": 1000, "retrieval": 50}  # examples scored after each epoch
 LEAST_APART = 100  # steps, of two such looks where an epoch is short
 _WIDE = 512  # from which on a model is trained as ViLT-B/32 (width 768) is
-_MEASURED = 50  # pictures whose size is looked at
+_MEASURED = 50  # pictures that are looked at before a training, about
 _MIX = {"vqa": "questions", "nlvr2": "statements", "retrieval": "ranking"}
 
 
@@ -123,19 +125,49 @@ def fitting_size(bundle: Bundle, data: DataSet) -> int:
     three times as long. Four patches a side are the least.
     """
     own, patch = bundle.processing.size, bundle.model.config.patch_size
-    places = range(0, len(data.examples), max(len(data.examples) // _MEASURED, 1))
-    largest = max((_shorter_side(data.examples, place) for place in places), default=own)
+    sides = (_shorter_side(data.examples, place) for place in _spread(data.examples))
+    largest = max(sides, default=own)
     if 2 * largest > own:
         return own
     return max(math.ceil(largest / patch), 4) * patch
 
 
+def check_pictures(held_out: DataSet) -> None:
+    """Refuse, before anything is learned, data that could not be scored afterwards.
+
+    Raises:
+        ValueError: no picture can be read, of some from all over the data.
+    """
+    places, why = _spread(held_out.examples), ""
+    for place in places:
+        try:
+            _first_picture(held_out.examples, place)
+        except ValueError as error:
+            why = str(error)
+        else:
+            return
+    if why:
+        raise ValueError(
+            f"none of {len(places)} held-out pictures of {held_out.name} could be read, "
+            f"the last: {why}"
+        )
+
+
+def _spread(examples: Examples) -> range:
+    """Places of some examples, from all over them."""
+    return range(0, len(examples), max(len(examples) // _MEASURED, 1))
+
+
+def _first_picture(examples: Examples, place: int) -> Image.Image:
+    example = examples[place]
+    first = example.images[0] if isinstance(example, StatementExample) else example.image
+    return first.open()
+
+
 def _shorter_side(examples: Examples, place: int) -> int:
     """Of an example's first picture, pixels; 0 where that cannot be read."""
     with suppress(ValueError):
-        example = examples[place]
-        first = example.images[0] if isinstance(example, StatementExample) else example.image
-        return min(first.open().size)
+        return min(_first_picture(examples, place).size)
     return 0
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,12 +13,12 @@ import torch
 
 from vilt_core.data.digest import digest
 from vilt_core.data.examples import DataSet
-from vilt_core.evaluation.readable import ALLOWED, SHARE
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import save_folder
 from vilt_core.training import TrainingStopped
 from vilt_core.training.checkpoint import Progress, run_state, write_run
 from vilt_core.training.engine import Engine
+from vilt_core.training.passed_over import PassedOver
 from vilt_core.training.stages import Recipe, Stage
 
 LOG = "log.jsonl"  # a line a step, in the folder of the run
@@ -113,6 +113,7 @@ class Keeper:
         lesson: str,
         stages: Sequence[Stage],
         start: torch.Tensor,
+        data: Mapping[str, DataSet] | None = None,
         kept: tuple[str, ...] = (),
     ):
         if state is not None and not same_lesson(state["lesson"], lesson):
@@ -137,8 +138,8 @@ class Keeper:
         self._lesson = lesson
         self._begun = time.monotonic() - (state["seconds"] if state else 0.0)
         self._start = start
-        self._seen = state.get("seen", 0.0) if state else 0.0
-        self._broken = state.get("broken", 0.0) if state else 0.0
+        before = state.get("passed_over", ()) if state else ()
+        self._passed_over = PassedOver(data, before=before)
         if engine.is_main:
             self._forget_beyond(state)
 
@@ -151,15 +152,12 @@ class Keeper:
         """Why the run cannot go on, and from where it can."""
         return stopped(why, self.good)
 
-    def look_at(self, totals: Mapping[str, float]) -> None:
-        """Stop where too many pictures cannot be read, those of earlier sittings counted in."""
-        self._seen += totals["pictures"]
-        self._broken += totals["broken"]
-        if self._broken > max(ALLOWED, SHARE * self._seen):
-            raise self.stopped(
-                f"{self._broken:.0f} of {self._seen:.0f} pictures could not be used, which is more "
-                f"than {SHARE:.0%}"
-            )
+    def pass_over(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of them that were not passed over before; stop where they are too many by now."""
+        new = self._passed_over.add(names)
+        if why := self._passed_over.too_many():
+            raise self.stopped(why)
+        return new
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -217,8 +215,7 @@ class Keeper:
             lesson=self._lesson,
             noted=noted,
             start=self._start,
-            seen=self._seen,
-            broken=self._broken,
+            passed_over=self._passed_over.names,
         )
         state = run_state(self.bundle.model, optimizer, progress)
         path = self.folder / "run.pt"

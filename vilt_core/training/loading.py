@@ -89,8 +89,7 @@ class Share:
 
     kind: str
     counts: dict[str, int]  # over how many things each objective takes its mean
-    pictures: int  # those that could not be read among them
-    broken: tuple[str, ...]
+    broken: tuple[str, ...]  # pictures that could not be read
     waited: float  # seconds in which a part was needed and not ready
 
 
@@ -147,11 +146,9 @@ def _share(parts: Sequence[Waiting], *, waited: float) -> Share:
     asked: Counter[str] = Counter()
     for part in parts:
         asked.update(counts(part))
-    broken = tuple(name for part in parts for name in part.broken)
     return Share(
         kind=parts[0].kind,
         counts=dict(asked),
-        pictures=sum(len(part.image.pixels) for part in parts) + len(broken),
-        broken=broken,
+        broken=tuple(name for part in parts for name in part.broken),
         waited=waited,
     )

@@ -45,7 +45,7 @@ class Record:
     seconds: float  # since the run began, earlier sittings counted in
     waited: float  # seconds of this step in which no batch was ready
     saved: bool  # whether the state on disk is this step's
-    broken: tuple[str, ...] = ()  # pictures that could not be read
+    broken: tuple[str, ...] = ()  # pictures that could not be read, each at its first time
 
 
 def new_bundle(recipe: Recipe, *, tokenizer: Tokenizer | None = None) -> Bundle:
@@ -130,6 +130,7 @@ def train(
         lesson=lesson,
         stages=recipe.stages,
         start=start,
+        data=data,
         kept=recipe.kept,
     )
     known = None if state is None else state["optimizer"]
@@ -229,7 +230,11 @@ def _stage(
         if isinstance(share, Failure) or totals["failed"]:
             reason = share.reason if isinstance(share, Failure) else "another process has no batch"
             raise keeper.stopped(f"no batch for step {step + 1} of {stage.name}: {reason}")
-        keeper.look_at(totals)
+        broken = ()
+        if totals["broken"]:
+            with keeper.together():
+                names = engine.everybodys_names(share.broken)
+            broken = keeper.pass_over(names)
         rate = learning_rate(stage, step)
         set_rate(optimizer, rate)
         with keeper.together(), engine.own_chance():
@@ -240,7 +245,6 @@ def _stage(
                 f"the loss or the gradient of step {step + 1} of {stage.name} is not finite"
             )
         optimizer.step()
-        broken = engine.everybodys_names(share.broken) if totals["broken"] else ()
         last = step + 1 == stage.steps
         halted = stop is not None and stop(before + step + 1)
         due = last or halted or (step + 1) % engine.settings.save_every == 0
@@ -305,11 +309,11 @@ def update(
 
 def _told(share: Share | Failure) -> dict[str, float]:
     """What a process tells the others of its share of a step."""
-    told = dict.fromkeys((*OBJECTIVES, "failed", "broken", "pictures"), 0.0)
+    told = dict.fromkeys((*OBJECTIVES, "failed", "broken"), 0.0)
     if isinstance(share, Failure):
         return told | {"failed": 1.0}
-    counted = {"broken": len(share.broken), "pictures": share.pictures}
-    return told | {name: float(count) for name, count in (share.counts | counted).items()}
+    counted = share.counts | {"broken": len(share.broken)}
+    return told | {name: float(count) for name, count in counted.items()}
 
 
 def _take_up(state: dict, bundle: Bundle, folder: Path) -> None:

@@ -16,8 +16,8 @@ from vilt_core.evaluation.vqa import predict_answers, worth
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import json_text, write_together
 from vilt_core.progress import progress_bar
+from vilt_core.training.ending import ends_in_a_sentence
 from vilt_core.training.engine import Settings, is_main
-from vilt_core.training.keeper import stopped
 from vilt_core.training.loop import Record, bundle_of_run, train
 from vilt_core.training.stages import Recipe, Stage
 
@@ -54,16 +54,16 @@ def train_and_watch(
 
     Raises:
         TrainingStopped: the run cannot go on; says from which state it can.
-        ValueError: see ``train``.
+        ValueError: see ``train``; or less than a step between two looks.
     """
+    if evaluate_every < 1:
+        raise ValueError(f"evaluate_every must be at least 1, got {evaluate_every}")
     settings = settings or Settings()
     checked_device(settings.device)
     bundle = bundle_of_run(recipe, folder) if start is None else start
     if look is None and data is None and bundle.model.vqa is not None:
         look = _look
-    state = folder / "run.pt"
-    good = state if state.is_file() else None
-    try:
+    with ends_in_a_sentence(folder / "run.pt"):
         running = train(recipe, folder, bundle=bundle, data=data, settings=settings)
         if not is_main():
             for _ in running:
@@ -73,7 +73,6 @@ def train_and_watch(
             tqdm.write(line)
         with Watcher(recipe, folder) as watcher:
             for record in running:
-                good = state if record.saved else good
                 watcher.note(record)
                 ended = record.step % evaluate_every == 0 or record.step == record.steps
                 watched = not settings.sharded and record.stage != "backbone"
@@ -85,8 +84,6 @@ def train_and_watch(
                         done = replace(recipe, stages=_until(recipe, record.stage))
                         kept = folder / f"model-{record.stage}"
                         _summarise(done, kept, command, settings, record.seconds)
-    except OSError as error:
-        raise stopped(f"what was to be kept could not be written: {error}", good) from error
     return folder / "model"
 
 

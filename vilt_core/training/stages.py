@@ -1,5 +1,6 @@
 """What a training consists of: a recipe is a list of stages, a stage is one schedule."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -93,6 +94,16 @@ class Recipe:
     start: str = "vilt-mini"  # this trained model, unless another is named
     kept: tuple[str, ...] = ()  # stages after which the model is kept, beside what comes of it
 
+    def __post_init__(self) -> None:
+        for stage in self.stages:
+            for name in ("steps", "batch_size"):
+                if (given := getattr(stage, name)) < 1:
+                    raise ValueError(f"{name} must be at least 1, got {given}")
+            if not 0 < stage.learning_rate < math.inf:
+                raise ValueError(
+                    f"learning_rate must be finite and greater than 0, got {stage.learning_rate}"
+                )
+
 
 def drawn(shares: dict[str, float], draw: Callable[[], float]) -> str:
     """One of the names, as often as its share says."""
@@ -110,7 +121,7 @@ def scaled(recipe: Recipe, scale: float) -> Recipe:
     Raises:
         ValueError: a scale that leaves nothing or is no number.
     """
-    if not 0 < scale < float("inf"):
+    if not 0 < scale < math.inf:
         raise ValueError(f"scale must be finite and greater than 0, got {scale}")
 
     def shorter(steps: int) -> int:
