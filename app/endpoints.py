@@ -192,8 +192,7 @@ def retrieve(
         shortlist: how many the model might read
         forwards: how many it read
         milliseconds: of each part of the search
-        everything_seconds: that reading all would take, of this gallery and of a million; null
-            where the model read none
+        everything_seconds: reading all, this gallery and a million; null where nobody can tell
         passed_over: what could not be read, and why
     """
     with polite():

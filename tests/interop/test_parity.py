@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from vilt_core.__main__ import main
+from vilt_core.commands.typed import source_of
 from vilt_core.config import ViltConfig
 from vilt_core.data.text import Tokenizer
 from vilt_core.interop import open_bundle, to_huggingface
 from vilt_core.interop.bundle import Bundle
-from vilt_core.interop.lab import save_folder
+from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.interop.parity import compare, compare_with_transformers, parity_report
 from vilt_core.models.vilt import Vilt
 
@@ -155,13 +156,18 @@ def test_the_command_writes_as_many_bits_as_asked(
 
 
 def test_a_rival_is_written_in_eight_bits_too(tmp_path, monkeypatch, capsys):
-    run(monkeypatch, "vse-mini", tmp_path, "--to", "lab", "--bits", 8)
+    rival, whole = load_folder(source_of("vse-mini")), tmp_path / "whole"
+    torch.manual_seed(0)
+    for parameter in rival.model.parameters():  # as it ships it has no more than eight
+        parameter.data *= 1 + 0.1 * torch.rand_like(parameter)
+    save_folder(rival, whole)
+    run(monkeypatch, whole, tmp_path / "rounded", "--to", "lab", "--bits", 8)
     printed = capsys.readouterr().out
     assert "the largest difference of any weight" in printed
     # Half a step of 254, and what float32 rounds.
     assert 0 < float(printed.splitlines()[1].split()[0]) < 0.51 / 127
     with pytest.raises(SystemExit):
-        run(monkeypatch, "vse-mini", tmp_path, "--to", "huggingface")
+        run(monkeypatch, whole, tmp_path / "there", "--to", "huggingface")
     assert "this takes a ViLT" in capsys.readouterr().err
 
 
