@@ -19,9 +19,10 @@ def address(serve):
         yield url
 
 
-def run(code: str, address: str, monkeypatch) -> dict:
+def run(code: str, address: str, monkeypatch, names: dict | None = None) -> dict:
+    """The names that code leaves behind, in those that it begins with."""
     monkeypatch.chdir(ROOT)
-    names: dict = {}
+    names = {} if names is None else names
     code = code.replace("http://127.0.0.1:7860/", address)
     exec(compile(code, "programs.md", "exec"), names)
     return names
@@ -34,10 +35,10 @@ def test_every_endpoint_is_told_of():
 
 def test_a_program_asks_in_python(address, monkeypatch):
     steps = PYTHON.split("\n\n")
-    told = {}
-    for name in NAMES:  # the example up to this endpoint, and not beyond
-        part = next(at for at, step in enumerate(steps) if f"/{name}" in step)
-        told[name] = run("\n\n".join([*steps[:2], steps[part]]), address, monkeypatch)["found"]
+    names, told = run("\n\n".join(steps[:2]), address, monkeypatch), {}
+    for name in NAMES:
+        part = next(step for step in steps if f"/{name}" in step)
+        told[name] = run(part, address, monkeypatch, names).pop("found")
     assert told["answer"]["answers"][0]["text"] == "fox"
     yes, no = told["match"]["probabilities"]
     assert 1 > yes > no > 0
