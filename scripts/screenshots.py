@@ -27,15 +27,18 @@ ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SIZE = ViewportSize(width=1280, height=900)
 HIGHEST = 2000  # pixels of a page that is shown, up to where a block ends
-MARGIN = 16  # pixels below that
 LARGEST = 250_000  # bytes of a picture
 PATIENCE = 600_000  # milliseconds for what is pressed: a training is the longest
 WORKING = ".meta-text, .progress-text"  # what Gradio shows while a handler is at work
-# From where to where the blocks go that hold no other, in pixels from the top of the page.
+# From where to where the blocks go that hold no other, in pixels from the top of the page, and
+# whether each is a heading, after which nothing ends.
 BLOCKS = """() => [...document.querySelectorAll(".block")]
   .filter((block) => block.checkVisibility() && !block.querySelector(".block"))
-  .map((block) => block.getBoundingClientRect())
-  .map(({ top, bottom }) => [Math.floor(top + scrollY), Math.ceil(bottom + scrollY)])"""
+  .map((block) => {
+    const { top, bottom } = block.getBoundingClientRect();
+    const heads = block.offsetHeight < 60 && block.querySelector("h2, h3") !== null;
+    return [Math.floor(top + scrollY), Math.ceil(bottom + scrollY), heads];
+  })"""
 # A picture is higher than any window: what keeps to a window's edge would lie across its middle.
 UNSTUCK = "#tour-stops .lab-turns { position: static !important; }"
 TABS = (
@@ -119,12 +122,16 @@ def press(page: Page, tab: str) -> None:
         page.locator("#train-stop").wait_for(state="hidden", timeout=PATIENCE)
 
 
-def ending(blocks: list[tuple[int, int]], height: int) -> int:
+def ending(blocks: list[tuple[int, int, bool]], height: int) -> int:
     """Where a picture ends: its page does, or the last block that can be shown whole."""
     if height <= HIGHEST:
         return height
-    uncut = [end for _, end in blocks if not any(start < end < stop for start, stop in blocks)]
-    return max((end for end in uncut if end <= HIGHEST - MARGIN), default=HIGHEST - MARGIN) + MARGIN
+    ends = [
+        end
+        for _, end, heads in blocks
+        if not heads and not any(start < end < stop for start, stop, _ in blocks)
+    ]
+    return max((end for end in ends if end <= HIGHEST), default=HIGHEST)
 
 
 def shoot(page: Page, address: str, tab: str) -> Image.Image:
