@@ -31,8 +31,12 @@ class Pupil:
         self._told: queue.Queue[str | None] = queue.Queue()
         self._errors: list[str] = []
         self._stopped = False
-        for read in (self._listen, self._hear_errors):
-            threading.Thread(target=read, name="training", daemon=True).start()
+        listening, self._hearing = (
+            threading.Thread(target=read, name="training", daemon=True)
+            for read in (self._listen, self._hear_errors)
+        )
+        listening.start()
+        self._hearing.start()
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
@@ -76,6 +80,7 @@ class Pupil:
             return ""
         if code < 0:
             return "The training was ended from outside (killed, or out of memory)."
+        self._hearing.join(5)  # its last words may still be on their way
         last = next((line for line in reversed(self._errors) if line.strip()), "no reason given")
         reason = last.removeprefix("error: ").replace(str(self._folder), "its folder")
         return as_sentence(f"The training ended: {reason}")

@@ -181,6 +181,19 @@ def test_trouble_is_one_sentence_and_what_was_kept_stays(pupil, mode, says):
     assert training.packed(run).is_file()
 
 
+def test_its_last_words_are_waited_for(pupil, monkeypatch):
+    heard = process.Pupil._hear_errors
+
+    def late(self) -> None:
+        time.sleep(0.5)
+        heard(self)
+
+    monkeypatch.setattr(process.Pupil, "_hear_errors", late)
+    pupil("full")
+    *_, last = trained(Run(CHOICES))
+    assert "no space" in last.says
+
+
 def test_no_room_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     (shown,) = train.started(100, ["mlm"], train.WHOLE, 4, 1e-3, 16, 1.0, 0)
