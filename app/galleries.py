@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -275,8 +275,6 @@ def _build(gallery: str, asked: "DualEncoder") -> Iterator["Step"]:
 
     album = album_of(gallery)
     folder = _folder(album, asked)
-    if is_index(folder) and not _opens(folder):
-        (folder / "index.json").unlink(missing_ok=True)  # damaged: it is made anew
     if _scenes(gallery) is not None and is_index(folder):
         return  # scenes never change
     listed = album.entries()
@@ -286,7 +284,7 @@ def _build(gallery: str, asked: "DualEncoder") -> Iterator["Step"]:
     while step is None or step.done < step.total:
         # Nothing is held between two steps: a page may be closed, or its Stop pressed, at any time.
         try:
-            with _BUILDING:
+            with _BUILDING, _nameless(folder):
                 step = _build_for_a_while(folder, album, asked)
         except Busy:
             time.sleep(_WAIT)
@@ -344,24 +342,26 @@ def index_of(gallery: str, uploads: Sequence[str], asked: "DualEncoder") -> "Ind
     album = album_of(gallery, uploads)
     if gallery == UPLOADS:
         return _index_of_files(album.entries(), asked)
-    return _loaded(_folder(album, asked))
+    folder = _folder(album, asked)
+    with _nameless(folder):
+        return _loaded(folder, (folder / "index.json").stat().st_mtime_ns)
 
 
-def _opens(folder: Path) -> bool:
-    """Whether an index can be read."""
+@contextmanager
+def _nameless(folder: Path) -> Iterator[None]:
+    """What is wrong with an index, without saying where on the server it lies.
+
+    Raises:
+        ValueError: something is.
+    """
     try:
-        _loaded(folder)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _loaded(folder: Path) -> "Index":
-    return _loaded_as_of(folder, (folder / "index.json").stat().st_mtime_ns)
+        yield
+    except ValueError as error:
+        raise ValueError(str(error).replace(str(folder), "its folder")) from error
 
 
 @lru_cache(maxsize=4)
-def _loaded_as_of(folder: Path, changed: int) -> "Index":
+def _loaded(folder: Path, changed: int) -> "Index":
     from vilt_core.search.store import load_index
 
     del changed  # tells one state of the folder from another

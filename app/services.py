@@ -103,6 +103,13 @@ def knows_photographs(model: str) -> bool:
     return False
 
 
+def _knows_stickers(model: str) -> bool:
+    """Whether it was trained on them alone; no where that cannot be told."""
+    with suppress(ValueError):
+        return domain(model) == "stickers"
+    return False
+
+
 def stranger(key: object, model: str) -> bool:
     """Whether a model of stickers is shown something that is none.
 
@@ -110,7 +117,7 @@ def stranger(key: object, model: str) -> bool:
         key: of a scene, of one of a pair, or a photograph; None for the visitor's own picture.
         model: by its name.
     """
-    return (key is None or isinstance(key, Photograph)) and not knows_photographs(model)
+    return (key is None or isinstance(key, Photograph)) and _knows_stickers(model)
 
 
 def examples(model: str) -> tuple[Key, ...]:

@@ -96,7 +96,11 @@ def _thumbnail(place: Place) -> str:
     if place.key is not None:
         return services.thumbnail(place.key)
     assert place.file is not None
-    return _thumbnail_of(place.file, Path(place.file).stat().st_mtime_ns)
+    try:
+        changed = Path(place.file).stat().st_mtime_ns
+    except OSError as error:
+        raise ValueError(f"{place.name} is there no longer") from error
+    return _thumbnail_of(place.file, changed)
 
 
 @lru_cache(maxsize=256)

@@ -119,3 +119,8 @@ def test_each_model_has_examples_of_its_world(hub):
 
 def test_ones_own_model_tells_its_world(tiny):
     assert services.examples("tiny") == EXAMPLES
+
+
+def test_a_model_of_ones_own_is_a_stranger_to_nothing(monkeypatch):
+    monkeypatch.setattr(services, "domain", lambda model: "own data")
+    assert not services.stranger(None, "mine")

@@ -124,6 +124,11 @@ else:
     Examples = Sequence  # tests check annotations, and would read an example of a shard to do so
 
 
+def folded(text: str) -> str:
+    """What a text says, whatever its case and white space."""
+    return " ".join(text.lower().split())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSet:
     """Examples of one kind, in the order of their files.

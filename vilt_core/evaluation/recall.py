@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from vilt_core.data.examples import folded
+
 AT = (1, 5, 10)
 
 Recalls = dict[str, dict[str, float]]  # "text_to_image" and "image_to_text", each "r1", "r5", "r10"
@@ -33,7 +35,7 @@ def alike(
         captions: what each says.
     """
     numbers: dict[str, int] = {}
-    said = [numbers.setdefault(" ".join(one.lower().split()), len(numbers)) for one in captions]
+    said = [numbers.setdefault(folded(one), len(numbers)) for one in captions]
     places = torch.tensor(said)
     pictures, texts = own.nonzero(as_tuple=True)
     by_words = torch.zeros(len(own), len(numbers), dtype=torch.bool)

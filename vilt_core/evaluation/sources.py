@@ -8,7 +8,7 @@ shorter one. No picture is drawn here: it stays a scene or a file until inferenc
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, cycle, islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from vilt_core.data.examples import (
     DataSet,
     QuestionExample,
     StoredImage,
+    folded,
 )
 from vilt_core.data.image import open_image
 from vilt_core.data.jsonl import read_captions
@@ -173,21 +174,41 @@ def pairs_of(on: Source, *, limit: int | None = None) -> list[Paired]:
             f"{name_of(on)} must have captions of at least two pictures, to tell them apart"
         )
     found: list[Paired] = []
+    said = [folded(one) for _, one, *_ in told]
     own: dict[Picture, set[str]] = {}
-    for picture, said, *_ in told:
-        own.setdefault(picture, set()).add(said)
+    for (picture, *_), one in zip(told, said, strict=True):
+        own.setdefault(picture, set()).add(one)
+    ahead = _next_others(said)
     for at, (picture, true, near, changed) in enumerate(told[:limit]):
-        later = (told[(at + far) % len(told)][1] for far in range(1, len(told)))
-        other = next((said for said in later if said not in own[picture]), None)
+        other = _false_of(own[picture], said, at, ahead)
         if other is None:
             raise ValueError(
                 f"{name_of(on)} says the same of all pictures that it says of one: they cannot be "
                 "told apart"
             )
-        found += _told(picture, true, other, changed=None)
+        found += _told(picture, true, told[other][1], changed=None)
         if near is not None:
             found += _told(picture, true, near, changed=changed)
     return found[:limit]
+
+
+def _next_others(said: Sequence[str]) -> list[int]:
+    """Of each caption the place of the next that says something else, around the end."""
+    ahead = list(range(len(said)))
+    for at in range(2 * len(said) - 2, -1, -1):  # twice around
+        here, after = at % len(said), (at + 1) % len(said)
+        ahead[here] = ahead[after] if said[here] == said[after] else after
+    return ahead
+
+
+def _false_of(own: set[str], said: Sequence[str], at: int, ahead: Sequence[int]) -> int | None:
+    """The place of the next caption that is none of a picture's own; None where there is none."""
+    place = ahead[at]
+    for _ in said:
+        if said[place] not in own:
+            return place
+        place = ahead[place]
+    return None
 
 
 def _said(on: Source) -> list[tuple[Picture, str, str | None, str]]:

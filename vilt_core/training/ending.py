@@ -92,8 +92,10 @@ def _end_if_stuck(heard: socket.socket, over: Event, state: Path) -> None:
     """Read the numbers of signals as they come; end the process if it does not by itself."""
     while (number := heard.recv(1)[0]) != _NONE:
         if number == signal.SIGTERM and not over.wait(GRACE):
-            os.write(STANDARD_ERROR, f"\nerror: {_told(state)}\n".encode())
-            os._exit(1)
+            try:
+                os.write(STANDARD_ERROR, f"\nerror: {_told(state)}\n".encode())
+            finally:  # nobody may listen any more
+                os._exit(1)
 
 
 def _told(state: Path) -> TrainingStopped:

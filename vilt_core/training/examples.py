@@ -17,6 +17,7 @@ from vilt_core.data.examples import (
     StatementExample,
     StoredImage,
     Uncaptioned,
+    folded,
 )
 from vilt_core.data.image import HALF, Processing, to_levels
 from vilt_core.data.sequences import caption_counts, part_of
@@ -230,7 +231,7 @@ class ExampleRows:
         said = true
         for _ in range(ATTEMPTS):
             said = draw.choice(self._other("ranking", seen, place, draw).captions)
-            if said != true:
+            if folded(said) != folded(true):
                 break
         return said
 

@@ -188,7 +188,8 @@ def vilt_mini_longer(*, scale: float = 1.0) -> Recipe:
     """The shipped model trained on: all its scores were still rising as the places ended.
 
     Starts from the model as it ships (``--from``), whose heads of training begin anew. Half the
-    patches first, which takes half the time, then whole pictures at a rate that ends at nothing.
+    patches first, which takes two thirds of the time, then whole pictures at a rate that ends at
+    nothing.
 
     Args:
         scale: multiplies the steps of every stage.
