@@ -98,16 +98,14 @@ def domain(model: str) -> str:
 
 def knows_photographs(model: str) -> bool:
     """Whether it was trained on photographs; no where that cannot be told."""
-    with suppress(ValueError):
-        return domain(model) == "photographs"
-    return False
+    return _told_domain(model) == "photographs"
 
 
-def _knows_stickers(model: str) -> bool:
-    """Whether it was trained on them alone; no where that cannot be told."""
+def _told_domain(model: str) -> str | None:
+    """What a model knows; None where that cannot be told."""
     with suppress(ValueError):
-        return domain(model) == "stickers"
-    return False
+        return domain(model)
+    return None
 
 
 def stranger(key: object, model: str) -> bool:
@@ -117,7 +115,7 @@ def stranger(key: object, model: str) -> bool:
         key: of a scene, of one of a pair, or a photograph; None for the visitor's own picture.
         model: by its name.
     """
-    return (key is None or isinstance(key, Photograph)) and _knows_stickers(model)
+    return (key is None or isinstance(key, Photograph)) and _told_domain(model) == "stickers"
 
 
 def examples(model: str) -> tuple[Key, ...]:

@@ -257,6 +257,10 @@ def build(speaker: gr.State, place: Place) -> None:
     def turn(wishes: Wishes) -> tuple[Any, ...]:
         return *wishes.take(_none()), gr.Button(visible=False), gr.Button(visible=False)
 
+    def show(wishes: Wishes, keys: tuple[Key, ...], key: Key, *given: Any) -> tuple[Any, ...]:
+        answer = sentences_at_once(None, key, *given)
+        return *picker.shown(keys, key), *wishes.take(answer)
+
     def pick(
         wishes: Wishes,
         keys: tuple[Key, ...],
@@ -266,21 +270,10 @@ def build(speaker: gr.State, place: Place) -> None:
         model: str,
         event: Event,
     ) -> tuple[Any, ...]:
-        key = event.among(keys)
-        answer = sentences_at_once(None, key, lines, gallery, shortlist, model)
-        return *picker.shown(keys, key), *wishes.take(answer)
+        return show(wishes, keys, event.among(keys), lines, gallery, shortlist, model)
 
-    def fresh(
-        wishes: Wishes,
-        keys: tuple[Key, ...],
-        lines: str,
-        gallery: str,
-        shortlist: float,
-        model: str,
-    ) -> tuple[Any, ...]:
-        key = services.another()
-        answer = sentences_at_once(None, key, lines, gallery, shortlist, model)
-        return *picker.shown(keys, key), *wishes.take(answer)
+    def fresh(wishes: Wishes, keys: tuple[Key, ...], *given: Any) -> tuple[Any, ...]:
+        return show(wishes, keys, services.another(), *given)
 
     def bring(wishes: Wishes, keys: tuple[Key, ...]) -> tuple[Any, ...]:
         return picker.strip_value(keys, None), None, *wishes.take(_none())

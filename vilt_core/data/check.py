@@ -17,6 +17,7 @@ from vilt_core.data.examples import (
     StatementExample,
     StoredImage,
     Uncaptioned,
+    pictures_of,
 )
 from vilt_core.data.folders import EXPECTED, Found, recognise
 from vilt_core.data.jsonl_sets import bad_lines, likely_kind, passed_over, read_file
@@ -77,7 +78,7 @@ class _Tally:
         self.unlabelled += _unlabelled(example)
         if isinstance(example, QuestionExample):
             self.answers.update(example.answers)
-        for image in _images(example):
+        for image in pictures_of(example):
             if image not in self.pictures and not is_there(image):
                 self.absent += 1
                 self.named_absent += [image.name] if self.absent <= NAMED else []
@@ -145,7 +146,7 @@ def _check_split(data: DataSet, split: str, tell: Progress) -> SplitReport:
             continue  # a sample that a shard promises and lacks: told under damage
     tell(what, total, total)
     some = _spread(list(tally.pictures), DECODED) or [
-        image for each in _spread(data.examples, DECODED) for image in _images(each)
+        image for each in _spread(data.examples, DECODED) for image in pictures_of(each)
     ]
     tried = [image for image in dict.fromkeys(some) if is_there(image)]
     return SplitReport(
@@ -194,10 +195,6 @@ def _names_in(folder: Path) -> frozenset[str]:
     return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
 
 
-def _images(example: Example) -> tuple[StoredImage, ...]:
-    return example.images if isinstance(example, StatementExample) else (example.image,)
-
-
 def _texts(example: Example) -> tuple[str, ...]:
     match example:
         case CaptionExample():
@@ -216,7 +213,7 @@ def _unlabelled(example: Example) -> bool:
 
 def _line(example: Example) -> str:
     """An example in one line."""
-    pictures = " and ".join(image.name for image in _images(example))
+    pictures = " and ".join(image.name for image in pictures_of(example))
     match example:
         case CaptionExample():
             more = len(example.captions) - 1

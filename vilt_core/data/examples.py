@@ -124,6 +124,11 @@ else:
     Examples = Sequence  # tests check annotations, and would read an example of a shard to do so
 
 
+def pictures_of(example: Example) -> tuple[StoredImage, ...]:
+    """The pictures that an example is about: two or one of a statement, one of any other."""
+    return example.images if isinstance(example, StatementExample) else (example.image,)
+
+
 def folded(text: str) -> str:
     """What a text says, whatever its case and white space."""
     return " ".join(text.lower().split())

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from vilt_core.data.examples import folded
 from vilt_core.evaluation.contractions import CONTRACTIONS
 
 _DIGITS = {
@@ -58,7 +59,7 @@ def own_answer(answer: str) -> str:
 
     Nothing else is taken for the same: "-1" is not "1", "C++" is not "C", "none" is no number.
     """
-    return " ".join(answer.split()).lower()
+    return folded(answer)
 
 
 def comparison(*, vqa_rules: bool) -> Callable[[str], str]:

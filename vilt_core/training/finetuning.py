@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from vilt_core.data.examples import DataSet, Examples, StatementExample
+from vilt_core.data.examples import DataSet, Examples, pictures_of
 from vilt_core.data.folders import open_data, recognise
 from vilt_core.data.jsonl_sets import files_in
 from vilt_core.data.sequences import caption_counts, present
@@ -159,9 +159,7 @@ def _spread(examples: Examples) -> range:
 
 
 def _first_picture(examples: Examples, place: int) -> Image.Image:
-    example = examples[place]
-    first = example.images[0] if isinstance(example, StatementExample) else example.image
-    return first.open()
+    return pictures_of(examples[place])[0].open()
 
 
 def _shorter_side(examples: Examples, place: int) -> int:

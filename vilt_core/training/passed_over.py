@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from vilt_core.data.examples import DataSet, StatementExample
+from vilt_core.data.examples import DataSet, pictures_of
 from vilt_core.data.sequences import present
 from vilt_core.evaluation.readable import ALLOWED, SHARE
 
@@ -51,10 +51,4 @@ def picture_count(data: DataSet) -> int:
     """The different pictures of a data set; of captions there is an example a picture."""
     if data.kind == "captions":
         return len(data.examples)
-    return len(
-        {
-            image
-            for one in present(data.examples)
-            for image in (one.images if isinstance(one, StatementExample) else (one.image,))
-        }
-    )
+    return len({image for one in present(data.examples) for image in pictures_of(one)})
