@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from vilt_core.commands.detector import TrainDetector
 from vilt_core.config import CnnConfig, detector_mini
 from vilt_core.training.detecting import detecting, drawn_boxes, train_detector
 from vilt_core.world.sprites import sprites
@@ -59,6 +60,13 @@ def test_a_detector_of_nobody_knows_which_run_is_not_written_over(tmp_path):
     with pytest.raises(ValueError, match="holds a detector, and there is no run beside it"):
         list(train_detector(tmp_path, detecting(1, batch_size=2), config=SMALL, seed=1))
     assert (tmp_path / "model" / "model.safetensors").read_bytes() == kept
+
+
+@pytest.mark.parametrize("option", ["steps", "batch_size", "save_every", "pictures"])
+def test_a_zero_of_an_option_is_refused_before_anything_is_made(tmp_path, option):
+    with pytest.raises(ValueError, match=f"{option} must be at least 1, got 0"):
+        TrainDetector(to=tmp_path / "run", **{option: 0}).run()
+    assert not (tmp_path / "run").exists()
 
 
 def test_its_scenes_are_true():

@@ -22,6 +22,9 @@ import pytest
 import torch
 from PIL import Image
 
+from vilt_core.commands.ablate import Ablate
+from vilt_core.commands.detector import TrainDetector
+from vilt_core.commands.emerge import Emerge
 from vilt_core.data.examples import CaptionExample, DataSet, ImageFile, QuestionExample
 from vilt_core.data.folders import open_data
 from vilt_core.interop.lab import load_folder
@@ -207,6 +210,29 @@ def test_in_other_threads_sigterm_is_left_as_it_was(tmp_path):
     with ThreadPoolExecutor(1) as other:
         assert other.submit(within).result() == signal.getsignal(signal.SIGTERM)
     assert within() != signal.getsignal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("command", "worker"),
+    [
+        (TrainDetector, "vilt_core.training.detecting.train_detector"),
+        (Emerge, "vilt_core.training.emergence.emerge"),
+        (Ablate, "vilt_core.training.ablation_run.run_grid"),
+    ],
+)
+def test_every_command_that_trains_answers_sigterm(command, worker, tmp_path, monkeypatch):
+    def killed(*_, **__):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+        yield
+
+    monkeypatch.setattr(worker, killed)
+    children = signal.getsignal(signal.SIGCHLD)
+    try:
+        with pytest.raises(TrainingStopped, match=r"to end \(SIGTERM\); no state was saved yet"):
+            command(to=tmp_path / "run").run()
+    finally:
+        signal.signal(signal.SIGCHLD, children)
 
 
 TOLD_TO_END = r"this training was told to end \(SIGTERM\); the last good state is .*run\.pt"

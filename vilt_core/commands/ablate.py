@@ -32,6 +32,7 @@ class Ablate:
         from vilt_core.progress import progress_bar
         from vilt_core.training.ablation import Grid
         from vilt_core.training.ablation_run import chosen_arms, collect, run_grid
+        from vilt_core.training.ending import ends_in_a_sentence
 
         grid = Grid(
             steps=self.steps,
@@ -43,7 +44,7 @@ class Ablate:
             hard_negatives=self.hard_negatives,
         )
         arms, settings = chosen_arms(self.steps, self.only), self.machine.settings()
-        with progress_bar(unit="step") as bar:
+        with ends_in_a_sentence(self.to), progress_bar(unit="step") as bar:
             for at in run_grid(grid, self.to, arms=arms, seeds=self.seeds, settings=settings):
                 if at.step == at.steps:
                     bar.write(f"seed {at.seed}, {at.piece}: {at.steps} steps")

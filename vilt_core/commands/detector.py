@@ -28,9 +28,13 @@ class TrainDetector:
         from vilt_core.interop.detectors import load_detector
         from vilt_core.progress import progress_bar
         from vilt_core.training.detecting import detecting, train_detector
+        from vilt_core.training.ending import ends_in_a_sentence
 
+        if self.pictures < 1:
+            raise ValueError(f"pictures must be at least 1, got {self.pictures}")
         stage = detecting(self.steps, batch_size=self.batch_size)
-        with progress_bar(total=self.steps, unit="step") as bar:
+        bar = progress_bar(total=self.steps, unit="step")
+        with ends_in_a_sentence(self.to / "run.pt"), bar:
             for at in train_detector(
                 self.to, stage, seed=self.seed, device=self.device, save_every=self.save_every
             ):

@@ -56,10 +56,12 @@ class Emerge:
     def _watched(self) -> None:
         from vilt_core.progress import progress_bar
         from vilt_core.training.emergence import emerge
+        from vilt_core.training.ending import ends_in_a_sentence
         from vilt_core.training.loop import Record
 
         last = self.to
-        with progress_bar(total=self.choices.steps, unit="step") as bar:
+        bar = progress_bar(total=self.choices.steps, unit="step")
+        with ends_in_a_sentence(self.to / "run.pt"), bar:
             for event in emerge(self.choices, self.to):
                 if isinstance(event, Record):
                     bar.update(event.at - bar.n)

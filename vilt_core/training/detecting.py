@@ -99,8 +99,11 @@ def train_detector(
     Raises:
         TrainingStopped: A loss that is not finite, a full disk.
         ValueError: A damaged state in ``folder``, one of another run or of a finished one of
-            another length, or a detector without the run that made it.
+            another length, a detector without the run that made it, or less than a step between
+            two states.
     """
+    if save_every < 1:
+        raise ValueError(f"save_every must be at least 1, got {save_every}")
     config = config or detector_mini()
     detector = fresh_detector(config, seed=seed).to(checked_device(device))
     optimizer = build_optimizer(detector, stage)

@@ -32,7 +32,7 @@ def ends_in_a_sentence(state: Path) -> Iterator[None]:
     In other threads than the main one nobody can listen to signals: SIGTERM is left as it was.
 
     Args:
-        state: where the run keeps it.
+        state: where the run keeps it: a file, or a folder of what is done.
 
     Raises:
         TrainingStopped: what was to be kept could not be written, or the process got SIGTERM. A
@@ -103,5 +103,5 @@ def _told(state: Path) -> TrainingStopped:
 
 
 def _good(state: Path) -> Path | None:
-    """The state, which is swapped in whole: if it is there, it is good."""
-    return state if state.is_file() else None
+    """The state, if it is there: it is swapped in whole, as are the parts of a folder."""
+    return state if state.exists() else None

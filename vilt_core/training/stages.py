@@ -77,6 +77,15 @@ class Stage:
     corner: Corner | None = None  # of the sticker world, where captions are all that is drawn
     question_mix: dict[str, float] = field(default_factory=lambda: dict(EVEN_QUESTIONS))
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size"):
+            if (given := getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be at least 1, got {given}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(
+                f"learning_rate must be finite and greater than 0, got {self.learning_rate}"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -93,16 +102,6 @@ class Recipe:
     prepare: Callable[[Bundle], Bundle] | None = None
     start: str = "vilt-mini"  # this trained model, unless another is named
     kept: tuple[str, ...] = ()  # stages after which the model is kept, beside what comes of it
-
-    def __post_init__(self) -> None:
-        for stage in self.stages:
-            for name in ("steps", "batch_size"):
-                if (given := getattr(stage, name)) < 1:
-                    raise ValueError(f"{name} must be at least 1, got {given}")
-            if not 0 < stage.learning_rate < math.inf:
-                raise ValueError(
-                    f"learning_rate must be finite and greater than 0, got {stage.learning_rate}"
-                )
 
 
 def drawn(shares: dict[str, float], draw: Callable[[], float]) -> str:
