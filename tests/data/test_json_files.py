@@ -47,7 +47,9 @@ def test_load_simplifies_the_innermost_first(tmp_path):
     assert simple == {"answers": ["yes", "no"]}
 
 
-@pytest.mark.parametrize("content", [b'{"a": [1, 2', b"", b"\xff\xfe{}"])
+@pytest.mark.parametrize(
+    "content", [b'{"a": [1, 2', b"", b"\xff\xfe{}", b"[" * 100_000, b"1" * 5_000]
+)
 def test_a_damaged_file_is_named(tmp_path, content):
     file = tmp_path / "rows.json"
     file.write_bytes(content)

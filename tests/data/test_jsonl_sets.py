@@ -316,6 +316,14 @@ def test_a_file_that_is_one_array_is_told_so_once(tmp_path, indent):
     assert "lines are bad" not in text
 
 
+@pytest.mark.parametrize("value", ["[" * 100_000, "1" * 5_000])
+def test_json_that_python_does_not_take_is_told_with_its_line(tmp_path, value):
+    file = tmp_path / "train.jsonl"
+    file.write_text('{"image": "a.png", "caption": "one"}\n{"caption": ' + value)
+    with pytest.raises(ValueError, match=r"train\.jsonl line 2 is not readable JSON"):
+        read_file(file)
+
+
 def test_a_file_that_ends_within_a_line(tmp_path):
     file = tmp_path / "train.jsonl"
     file.write_text('{"image": "a.png", "caption": "one"}\n{"image": "b.p')

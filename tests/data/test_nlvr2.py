@@ -83,13 +83,15 @@ def test_a_secret_label_is_none_and_a_missing_folder_is_told(tmp_path):
     ("row", "complaint"),
     [
         ('{"identifier": "dev-1-0-0", "sentence": "a', "line 1 is not readable JSON"),
+        ('{"identifier": "dev-1-0-0", "sentence": "\xff"}', r"dev\.json line 1 is not readable"),
+        ('{"identifier": ' + "[" * 100_000, r"dev\.json line 1 is not readable JSON"),
         ('{"identifier": "dev-1"}', "an identifier like"),
         ('{"identifier": "dev-1-0-0", "label": "maybe"}', "True or False"),
         ('{"identifier": "dev-1-0-0"}', "under 'sentence'"),
     ],
 )
 def test_a_damaged_line_is_told_in_a_sentence(tmp_path, row, complaint):
-    (tmp_path / "dev.json").write_text(row)
+    (tmp_path / "dev.json").write_bytes(row.encode("latin-1"))
     with pytest.raises(ValueError, match=complaint):
         nlvr2.read(tmp_path, split="val")
 

@@ -100,6 +100,30 @@ def test_members_are_those_of_tarfile(tmp_path, format):
         assert list(members(file, total=path.stat().st_size)) == expected
 
 
+@pytest.mark.parametrize("further", [b"", bytes(10_240), bytes(1 << 21)])
+def test_zeros_may_follow_the_end(tmp_path, further):
+    path = write_shard(tmp_path / "00000.tar", 3)
+    path.write_bytes(path.read_bytes() + further)
+    assert len(ShardExamples([path])) == 3
+
+
+def test_a_hole_in_a_shard_is_not_its_end(tmp_path):
+    path = write_shard(tmp_path / "00000.tar", 4)
+    whole = path.read_bytes()
+    with tarfile.open(path) as tar:
+        at = [member.offset for member in tar][len(tar.getmembers()) // 2]
+    path.write_bytes(whole[:at] + bytes(512) + whole[at + 512 :])
+    (note,) = ShardExamples([path]).damage()
+    assert f"has an end mark at byte {at:,} of {len(whole):,}, and more after it" in note
+
+
+def test_two_archives_in_one_file_are_told(tmp_path):
+    one, other = (write_shard(tmp_path / f"0000{at}.tar", 2 + at) for at in range(2))
+    one.write_bytes(one.read_bytes() + other.read_bytes())
+    (note,) = ShardExamples([one]).damage()
+    assert "has an end mark" in note
+
+
 def test_nothing_is_read_before_it_is_asked_for(tmp_path):
     for number in range(3):
         write_shard(tmp_path / f"0000{number}.tar", 4, stats=4)

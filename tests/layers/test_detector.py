@@ -234,6 +234,22 @@ def test_what_is_sure_of_nothing_still_tells_the_fewest(own):
 
 
 @torch.no_grad()
+def test_more_regions_than_proposals_are_not_looked_for(own, monkeypatch):
+    """Every further round of NMS would be one over all classes of all proposals, for nothing."""
+    rounds = []
+    suppressed = own._suppressed
+    monkeypatch.setattr(
+        own, "_suppressed", lambda *given, **how: rounds.append(how) or suppressed(*given, **how)
+    )
+    own.threshold = 1e-9
+    (all_of_them,) = own.look(pictures((64, 96)))
+    own.fewest, once = 1000 * len(all_of_them.boxes), len(rounds)
+    (still,) = own.look(pictures((64, 96)))
+    assert len(rounds) == 2 * once == 2
+    torch.testing.assert_close(still.boxes, all_of_them.boxes)
+
+
+@torch.no_grad()
 def test_a_fresh_detector_proposes_its_anchors():
     torch.manual_seed(0)
     deep = CnnConfig(depths=(2, 2, 20, 2), widths=(8, 16, 32, 64))

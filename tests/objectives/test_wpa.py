@@ -79,6 +79,13 @@ def test_what_a_mask_leaves_out_has_no_influence_and_no_gradient():
     assert (loud.grad[text_mask] != 0).any()
 
 
+def test_states_that_are_not_finite_have_a_loss_that_is_none():
+    text, image = torch.randn(2, 3, 8), torch.randn(2, 5, 8)
+    text[1, 2, 3] = torch.inf
+    masks = torch.ones(2, 3, dtype=torch.bool), torch.ones(2, 5, dtype=torch.bool)
+    assert wpa(text, image, *masks, torch.tensor([True, False])).isnan()
+
+
 def test_half_precision_states_are_compared_in_float32():
     text, image, text_mask, image_mask = pairs()
     matched = torch.ones(3).bool()

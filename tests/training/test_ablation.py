@@ -261,6 +261,13 @@ def test_a_folder_of_another_grid_is_left_alone(uninterrupted):
         next(run_grid(other, runs, arms=chosen_arms(4), settings=OFTEN))
 
 
+def test_the_grid_is_run_by_one_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="trains and measures in one process"):
+        next(run_grid(TINY(), tmp_path, arms=chosen_arms(4), settings=OFTEN))
+    assert not list(tmp_path.iterdir())
+
+
 def test_arms_are_chosen_by_their_names():
     assert [arm.name for arm in chosen_arms(8, ("words", "half"))] == ["half", "words"]
     with pytest.raises(ValueError, match=r"arms are quarter, .*, got nonsense"):

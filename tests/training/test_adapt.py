@@ -91,6 +91,14 @@ def test_data_without_anything_new_change_no_answer(trained):
     torch.testing.assert_close(after, before[:, places], rtol=0, atol=0)
 
 
+def test_all_patches_of_a_larger_picture_are_learned_from(trained):
+    """Only pre-training drops some of them."""
+    side = 20 * trained.model.config.patch_size
+    found = adapt(trained, task="vqa", data=STRANGE, image_size=side).bundle
+    image = ImageBatch(pixels=torch.zeros(1, 3, side, side))
+    assert found.model.train().embed_image(image).tokens.shape[1] == 400
+
+
 def test_other_words_and_answers_change_nothing_of_the_old_ones(trained):
     found = adapt(trained, task="vqa", data=STRANGE).bundle
     before, after = outputs(trained, *KNOWN), outputs(found, *KNOWN)

@@ -1,5 +1,6 @@
 """A detector's training: it can be stopped, and its scenes are true."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -41,6 +42,20 @@ def test_another_run_is_not_taken_up(tmp_path):
     list(train_detector(tmp_path, detecting(1, batch_size=2), config=SMALL))
     with pytest.raises(ValueError, match="was begun with other settings"):
         list(train_detector(tmp_path, detecting(2, batch_size=4), config=SMALL))
+
+
+def test_a_run_from_before_a_setting_was_there_goes_on(tmp_path):
+    whole = list(train_detector(tmp_path / "whole", STAGE, config=SMALL))
+    began = train_detector(tmp_path / "run", STAGE, config=SMALL, save_every=2)
+    for _ in range(2):
+        next(began)
+    path = tmp_path / "run" / "run.pt"
+    state = torch.load(path, weights_only=True)
+    lesson = json.loads(state["lesson"])
+    assert lesson["stage"].pop("retouched") == 0.0
+    torch.save(state | {"lesson": json.dumps(lesson)}, path)
+    left = list(train_detector(tmp_path / "run", STAGE, config=SMALL))
+    assert [at.losses for at in left] == [at.losses for at in whole[2:]]
 
 
 @pytest.mark.parametrize("steps", [1, 3])

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -185,6 +186,27 @@ def test_a_setting_that_is_new_had_its_default():
         json.dumps(before), json.dumps(json.loads(lesson_of(recipe_of(CHOICES), None)))
     )
     assert not same_lesson(json.dumps(before), lesson)
+
+
+def test_data_may_lie_elsewhere_tomorrow_but_must_be_the_same():
+    def told(name: str, content: str) -> str:
+        data = {"questions": ["train", 3, content]}
+        lesson = json.loads(lesson_of(recipe_of(CHOICES), None))
+        return json.dumps(lesson | {"data": {kind: [name, *rest] for kind, rest in data.items()}})
+
+    assert same_lesson(told("mine", "abc"), told("yours", "abc"))
+    assert not same_lesson(told("mine", "abc"), told("mine", "abd"))
+
+
+@pytest.mark.parametrize("steps", [2, 4])
+def test_a_run_that_was_killed_before_it_was_looked_at_is_looked_at(tmp_path, steps):
+    choices = replace(CHOICES, steps=steps, every=2)
+    whole = list(emerge(choices, tmp_path))
+    last = snapshots(whole)[-1]
+    shutil.rmtree(last.folder)
+    *_, again = emerge(choices, tmp_path)
+    assert (again.step, again.scores) == (steps, last.scores)
+    assert Path(again.folder).is_dir()
 
 
 def test_a_full_disk_is_one_sentence(monkeypatch, tmp_path):

@@ -328,6 +328,23 @@ def test_mixed_pairs_say_both_captions_of_a_blend(rows_of, pictures):
     assert min(float((blended.mean(dim=(1, 2)) - half).abs().max()) for half in halves) < 0.02
 
 
+def test_the_look_of_a_picture_does_not_tell_matching(rows_of, pictures):
+    """Where the text is of two examples, so is every picture that it is held against."""
+    shown = [to_pixels(p.open(), size=SIZE, patch_size=PATCH).mean(dim=(1, 2)) for p in pictures]
+    rows = [row for step in range(8) for row in rows_of(mixgen=1.0).rows(step, range(ROWS))]
+    false = [row for row in rows if row.matched == 0]
+    assert len(false) >= ROWS
+    blends = [
+        min(float((row.pixels.mean(dim=(1, 2)) - one).abs().max()) for one in shown) > 0.02
+        for row in false
+    ]
+    assert sum(blends) / len(blends) > 0.2  # the first and the third look like the second
+    halves = [(a + b) / 2 for a in shown for b in shown]
+    for row in false:
+        mean = row.pixels.mean(dim=(1, 2))
+        assert min(float((mean - half).abs().max()) for half in halves) < 0.02
+
+
 def test_the_order_is_that_of_the_file_whatever_the_set_is(tmp_path):
     """Captions keep their order: nothing goes through a set, whose order a hash seed decides."""
     Image.new("RGB", (8, 8)).save(tmp_path / "0.png")

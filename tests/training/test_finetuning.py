@@ -175,6 +175,7 @@ def test_the_account_of_a_start_is_never_told_over_another_model(
         ({"learning_rate": 0.0}, "learning_rate must be finite and greater than 0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"epochs": 0.0}, "epochs must be finite and greater than 0"),
+        ({"epochs": 1e308}, "epochs must be finite and greater than 0"),
         ({"image_size": 0}, "image_size must be a multiple"),
         ({"image_size": 9_600_000}, "image_size must be at most 7,071 pixels, got 9,600,000"),
         ({"machine": Machine(save_every=0)}, "save_every must be at least 1, got 0"),

@@ -13,7 +13,7 @@ from vilt_core.commands.train import Train
 from vilt_core.config import TRAINING_HEADS
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder
-from vilt_core.training import TrainingStopped, step
+from vilt_core.training import TrainingStopped, loop, step
 from vilt_core.training.engine import Settings
 from vilt_core.training.finetuning import finetuning
 from vilt_core.training.loop import Record, new_bundle, train
@@ -143,6 +143,51 @@ def test_a_gradient_that_is_not_finite_stops_the_run_and_names_the_last_good_sta
     ):
         next(running)
     assert (tmp_path / "run.pt").read_bytes() == good
+
+
+def test_states_that_are_not_finite_stop_a_run_of_alignment_too(tiny_recipe, tiny_bundle, tmp_path):
+    """On a CPU the transport would refuse such costs, from within the step."""
+    stage = replace(tiny_recipe.stages[1], mix={"captions": 1.0}, depth=None)
+    bundle = fresh(tiny_bundle)
+    bundle.model.encoder.norm.weight.data.fill_(float("nan"))
+    running = train(replace(tiny_recipe, stages=(stage,)), tmp_path, bundle=bundle, settings=OFTEN)
+    with pytest.raises(TrainingStopped, match=r"the gradient of step 1 of .* is not finite; no"):
+        next(running)
+
+
+def test_a_worker_that_is_lost_while_the_model_computes_is_told(
+    tiny_recipe, tiny_bundle, tmp_path, monkeypatch
+):
+    """Torch raises from its handler of signals, wherever the main thread is."""
+
+    def killed(*_, **__):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+
+    monkeypatch.setattr(loop, "update", killed)
+    with pytest.raises(TrainingStopped, match="a process that prepares batches was lost"):
+        next(train(tiny_recipe, tmp_path, bundle=fresh(tiny_bundle), settings=OFTEN))
+
+
+def test_pairs_are_not_taken_in_parts(tiny_recipe, tiny_bundle, tmp_path):
+    """Their negatives are the others of the batch: in parts there would be fewer, or none."""
+    stage = replace(tiny_recipe.stages[-1], mix={"captions": 0.5, "pairs": 0.5})
+    recipe = replace(tiny_recipe, stages=(stage,))
+    with pytest.raises(ValueError, match="cannot be taken in 2 parts"):
+        train(recipe, tmp_path, bundle=tiny_bundle, settings=Settings(device="cpu", accumulate=2))
+    assert not list(tmp_path.iterdir())
+
+
+def test_shards_of_several_stages_are_refused(tiny_recipe):
+    with pytest.raises(ValueError, match=f"has {len(tiny_recipe.stages)}: leave it out"):
+        loop._check_parts(tiny_recipe, parts=2, sharded=True)
+    loop._check_parts(tiny_recipe, parts=2, sharded=False)
+    loop._check_parts(replace(tiny_recipe, stages=tiny_recipe.stages[:1]), parts=2, sharded=True)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf"), 1e308])
+def test_a_scale_that_leaves_no_number_of_steps_is_refused(tiny_recipe, scale):
+    with pytest.raises(ValueError, match="scale must be finite and greater than 0"):
+        scaled(tiny_recipe, scale)
 
 
 def test_a_state_of_another_model_is_refused(tiny_recipe, tiny_bundle, uninterrupted):

@@ -206,6 +206,21 @@ def test_a_measured_share_is_the_best_of_a_gpu():
         measured_utilisation({"hardware": "2 CPU cores", "utilisation": {"batch 2": {}}})
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        {"hardware": "a GPU", "utilisation": [0.4]},
+        {"hardware": "a GPU", "utilisation": {"batch 2": 0.4}},
+        {"hardware": "a GPU", "utilisation": {"batch 2": {"share": "0.4"}}},
+        {"utilisation": {"batch 2": {"share": 0.4}}},
+    ],
+)
+def test_what_was_not_measured_is_no_share(found):
+    with pytest.raises(ValueError, match="with a GPU's utilisation, found none"):
+        measured_utilisation(found)
+
+
 def test_what_is_printed_says_what_it_assumes():
     found = tell("vilt-b32-nlvr2", devices=2, utilisation=(0.4, "assumed"), data="NLVR2, published")
     shown = render(found)

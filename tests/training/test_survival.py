@@ -235,6 +235,19 @@ def test_every_command_that_trains_answers_sigterm(command, worker, tmp_path, mo
         signal.signal(signal.SIGCHLD, children)
 
 
+def test_of_a_folder_of_pieces_a_state_is_claimed_where_a_piece_is(tmp_path):
+    def lost():
+        with ends_in_a_sentence(tmp_path):
+            raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+
+    (tmp_path / "arm" / "0").mkdir(parents=True)
+    with pytest.raises(TrainingStopped, match=r"was lost, .*; no state was saved yet"):
+        lost()
+    (tmp_path / "arm" / "0" / "results.json").write_text("{}")
+    with pytest.raises(TrainingStopped, match=rf"was lost, .*; the last good state is {tmp_path}"):
+        lost()
+
+
 TOLD_TO_END = r"this training was told to end \(SIGTERM\); the last good state is .*run\.pt"
 
 

@@ -1,6 +1,5 @@
 """``train``: from nothing, from a ViT, or from what was pre-trained; and the plan of it."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,12 +22,13 @@ class Planning:
 
     def share(self) -> tuple[float, str]:
         """The share of the peak, and how it is known."""
+        from vilt_core.interop.folders import read_object
         from vilt_core.training.plan import ASSUMED_UTILISATION, measured_utilisation
 
         if self.utilisation is not None:
             return self.utilisation, "as given"
         if self.bench is not None:
-            return measured_utilisation(json.loads(self.bench.read_text(encoding="utf-8")))
+            return measured_utilisation(read_object(self.bench))
         return ASSUMED_UTILISATION, "assumed; --bench FILE takes a measured share"
 
 

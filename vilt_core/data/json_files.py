@@ -22,10 +22,11 @@ def load_json(path: Path, *, simplify: Callable[[dict], Any] | None = None) -> A
     Raises:
         ValueError: no such file, or not readable as JSON, for instance cut short.
     """
+    existing = _existing(path)
     try:
-        with _existing(path).open(encoding="utf-8") as file:
+        with existing.open(encoding="utf-8") as file:
             return json.load(file, object_hook=simplify)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not readable JSON: {error}") from error
 
 

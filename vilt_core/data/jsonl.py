@@ -163,7 +163,7 @@ def try_lines(path: str | Path) -> Iterator[Line | ValueError]:
 def _line(path: Path, number: int, raw: bytes) -> Line:
     try:
         fields = json.loads(raw)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path.name} line {number} is not readable JSON: {error}") from error
     if not isinstance(fields, dict):
         raise ValueError(

@@ -65,16 +65,16 @@ def _is_ours(file: Path) -> bool:
 
 
 def _statements(file: Path, folder: Path) -> Iterator[StatementExample]:
-    with file.open(encoding="utf-8") as lines:
+    with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 yield _statement(line, folder, where=f"{file.name} line {number}")
 
 
-def _statement(line: str, folder: Path, *, where: str) -> StatementExample:
+def _statement(line: bytes, folder: Path, *, where: str) -> StatementExample:
     try:
         entry = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is not readable JSON: {error}") from error
     identifier = field(entry, "identifier", str, where=where)
     parts = identifier.split("-")

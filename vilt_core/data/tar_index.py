@@ -120,6 +120,7 @@ def members(file: BinaryIO, *, total: int) -> Iterator[tuple[str, int, int]]:
         file.seek(at)
         header = file.read(_BLOCK)
         if not any(header):
+            _check_end(file, at, total)
             return
         if len(header) < _BLOCK or header[257:262] != b"ustar":
             raise Damaged(f"is damaged or cut short at byte {at:,} of {total:,}")
@@ -145,6 +146,13 @@ def members(file: BinaryIO, *, total: int) -> Iterator[tuple[str, int, int]]:
                 pass
             case _:
                 renamed = resized = None
+
+
+def _check_end(file: BinaryIO, at: int, total: int) -> None:
+    """Nothing but zeros may follow the end mark: else it is a hole, or another archive begins."""
+    while rest := file.read(1 << 20):
+        if any(rest):
+            raise Damaged(f"has an end mark at byte {at:,} of {total:,}, and more after it")
 
 
 def _is_sound(header: bytes, at: int) -> bool:

@@ -289,7 +289,9 @@ def mask_words(
         words: index of each token's word, -1 where it belongs to none.
         draw: the source of chance, numbers from 0 up to 1.
         mask_id: the id of [MASK].
-        vocab_size: random pieces are drawn from the ids above the special ones.
+        vocab_size: random pieces are drawn from the ids above our special ones. BERT's own lie at
+            100 to 103, among pieces that no text has: one random piece in 30 is one of these, as
+            published.
         rate: chance of each word; where it is given per token, a word has its pieces' largest.
         unit: what is hidden together: "word", as in the paper, or "piece", as BERT did first.
 

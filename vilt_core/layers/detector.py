@@ -329,12 +329,12 @@ class Detector(nn.Module):
     ) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"], Float[Tensor, " n"]]:
         """Which proposals are told, the surest first; for which class, and how sure that is."""
         # What NMS keeps of sure boxes does not depend on those that are less sure.
-        lower = self.threshold
+        lower, fewest = self.threshold, min(self.fewest, len(boxes))
         scores, classes = self._suppressed(boxes, chances, above=lower).max(dim=1)
-        while (scores > 0).sum() < self.fewest and lower > 0:
+        while (scores > 0).sum() < fewest and lower > 0:
             lower = lower / 4 if lower > 1e-4 else 0.0
             scores, classes = self._suppressed(boxes, chances, above=lower).max(dim=1)
-        count = max(int((scores > self.threshold).sum()), self.fewest)
+        count = max(int((scores > self.threshold).sum()), fewest)
         order = scores.argsort(descending=True, stable=True)[: min(count, limit)]
         order = order[scores[order] > 0]
         return order, classes[order], scores[order]

@@ -1,5 +1,7 @@
 """Word-patch alignment (section 3.2): the optimal transport distance between words and patches."""
 
+import math
+
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -29,7 +31,7 @@ def wpa(
 
     The plan is a constant: gradients flow through the costs alone, as published. The value may be
     negative, since it rewards distance where text and image do not belong together; of no pairs at
-    all it is 0.
+    all it is 0. Of states that are not finite it is not a number.
 
     Args:
         text: final states of the text tokens.
@@ -43,6 +45,8 @@ def wpa(
     if not len(text):
         return text.sum() * 0.0
     cost = cosine_cost(text.float(), image.float())
+    if cost.device.type == "cpu" and not cost.isfinite().all():
+        return cost.sum() * math.nan  # as on a GPU, where nobody waits to look
     plan = ipot(cost.detach(), text_mask, image_mask, beta=beta, iterations=iterations)
     distance = transport_cost(cost, plan)
     return (distance * (matched.to(distance.dtype) * 2 - 1)).sum() / len(distance)

@@ -12,6 +12,7 @@ Where more is asked of the models than was (a larger gallery, say), they are mea
 trained again.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -91,9 +92,15 @@ def run_grid(
 
     Raises:
         TrainingStopped: see ``train``; the same call goes on from the last good state.
-        ValueError: a folder that was begun with another grid, or a device that is not there.
+        ValueError: a folder that was begun with another grid, a device that is not there, or more
+            processes than one.
     """
     settings = settings or Settings()
+    if settings.sharded or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError(
+            "the ablation trains and measures in one process: start it without torchrun or "
+            "accelerate launch, and without --shard"
+        )
     checked_device(settings.device)
     _claim(grid, folder)
     for seed in range(seeds):

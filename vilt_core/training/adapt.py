@@ -23,6 +23,7 @@ from vilt_core.layers.heads import RankHead, VqaHead
 from vilt_core.layers.init import initialise
 from vilt_core.layers.positions import resize_grid
 from vilt_core.models.vilt import Vilt
+from vilt_core.training.paper import most_patches
 from vilt_core.training.transfer import add_heads, start_rank_from_itm
 from vilt_core.training.vocabulary import fit_words, some_of
 
@@ -72,6 +73,7 @@ def adapt(
     domain = OWN if bundle.domain == "stickers" else bundle.domain
     bundle = replace(bundle, model=model, tokenizer=tokenizer, domain=domain)
     bundle, pictures = _fit_pictures(bundle, image_size)
+    model.config = replace(model.config, max_patches=most_patches(model.config))
     answers: list[str] = []
     if task == "vqa":
         every = own_answers(data) if listed is None else Counter(dict.fromkeys(listed, min_count))

@@ -17,7 +17,7 @@ from vilt_core.interop.opening import open_bundle
 from vilt_core.interop.timm import from_timm
 from vilt_core.training.adapt import adapt, missing_of
 from vilt_core.training.finetuning import held_out_of
-from vilt_core.training.paper import PaperRecipe, most_patches
+from vilt_core.training.paper import PaperRecipe
 from vilt_core.training.transfer import set_dropout
 
 ANSWERED = 9  # questions that an answer of VQA v2 must have, as published
@@ -85,7 +85,6 @@ def begin(
         open_bundle(start), task=paper.task, data=data, min_count=answered, listed=listed
     )
     model = adapted.bundle.vilt
-    model.config = replace(model.config, max_patches=most_patches(model.config))
     account = adapted.account
     dropout, before = paper.sizes.dropout, model.config.dropout
     if dropout != before:

@@ -107,15 +107,16 @@ def train_detector(
     config = config or detector_mini()
     detector = fresh_detector(config, seed=seed).to(checked_device(device))
     optimizer = build_optimizer(detector, stage)
-    lesson = json.dumps(
-        {"seed": seed, "stage": asdict(stage) | {"steps": 0}, "config": asdict(config)}
-    )
+    lesson = {"seed": seed, "stage": asdict(stage) | {"steps": 0}, "config": asdict(config)}
     path = folder / "run.pt"
     first, begun = 0, time.monotonic()
     if (state := load_run(path)) is None:
         _check_free(folder / "model")
     else:
-        if state["lesson"] != lesson:
+        begun_as = json.loads(state["lesson"])
+        defaults = asdict(detecting(1)) | {"steps": 0}  # of settings that are new since
+        begun_as["stage"] = json.loads(json.dumps(defaults)) | begun_as["stage"]
+        if begun_as != json.loads(json.dumps(lesson)):
             raise ValueError(
                 f"{path} was begun with other settings: go on with the same command, or train "
                 "into another folder"
@@ -145,7 +146,7 @@ def train_detector(
                 step=0 if last else step + 1,
                 seconds=seconds,
                 noted=step + 1,
-                lesson=lesson,
+                lesson=json.dumps(lesson),
             )
             kept = run_state(detector, optimizer, progress)
             try:

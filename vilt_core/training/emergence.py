@@ -17,6 +17,7 @@ from vilt_core.interop.folders import SHIPPED
 from vilt_core.interop.lab import save_folder
 from vilt_core.models.vilt import Vilt
 from vilt_core.training import TrainingStopped
+from vilt_core.training.checkpoint import load_run
 from vilt_core.training.choices import STEPS, Choices
 from vilt_core.training.engine import Settings
 from vilt_core.training.loop import Record, train
@@ -88,6 +89,8 @@ def emerge(
     done = reached(folder)
     if done >= choices.steps:
         raise ValueError(f"the run has {done} steps already, got {choices.steps}: ask for more")
+    state = load_run(folder / "run.pt")
+    left_at = 0 if state is None else state["noted"]
     bundle = begun(choices)
     onlooker = Onlooker(choices.corner, bundle.tokenizer)
     if not done:
@@ -99,6 +102,10 @@ def emerge(
         settings=Settings(device="cpu", precision="float32", save_every=choices.every),
         stop=lambda step: step >= choices.steps or stop(),
     )
+    if left_at > done:  # killed before it was looked at
+        yield _kept(bundle, folder, onlooker, step=left_at)
+    if left_at >= choices.steps:
+        return
     for record in running:
         yield record
         if record.saved:

@@ -15,6 +15,7 @@ from threading import Event, Thread, current_thread, main_thread
 
 from vilt_core.training import TrainingStopped
 from vilt_core.training.keeper import stopped
+from vilt_core.training.loading import LOST_WORKER, is_lost_worker
 
 GRACE = 5.0  # seconds in which a run that is told to end does so by itself
 STANDARD_ERROR = 2
@@ -35,7 +36,8 @@ def ends_in_a_sentence(state: Path) -> Iterator[None]:
         state: where the run keeps it: a file, or a folder of what is done.
 
     Raises:
-        TrainingStopped: what was to be kept could not be written, or the process got SIGTERM. A
+        TrainingStopped: what was to be kept could not be written, a worker was lost, or the
+            process got SIGTERM. A
             process that is stuck ends at once instead, with the same sentence and status 1.
     """
     try:
@@ -46,6 +48,10 @@ def ends_in_a_sentence(state: Path) -> Iterator[None]:
             yield
     except _ToldToEnd:
         raise _told(state) from None
+    except RuntimeError as error:
+        if not is_lost_worker(error):
+            raise
+        raise stopped(LOST_WORKER, _good(state)) from error
     except OSError as error:
         why = f"what was to be kept could not be written: {error}"
         raise stopped(why, _good(state)) from error
@@ -103,5 +109,6 @@ def _told(state: Path) -> TrainingStopped:
 
 
 def _good(state: Path) -> Path | None:
-    """The state, if it is there: it is swapped in whole, as are the parts of a folder."""
-    return state if state.exists() else None
+    """The state, which is swapped in whole: if it is there, it is good, as is a folder's piece."""
+    pieces = (piece for name in ("run.pt", "results.json") for piece in state.rglob(name))
+    return state if state.is_file() or any(pieces) else None

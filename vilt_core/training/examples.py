@@ -168,10 +168,14 @@ class ExampleRows:
         """
         text = seen.captions[place.caption]
         pixels = self._pixels(seen.image, draw)
-        pixels, text = self._mixed(pixels, text, draw)
-        shown = pixels
+        mixed, joined = self._mixed(pixels, text, draw)
+        shown = mixed
         if not matched:
             shown = self._pixels(self._other("captions", seen, place, draw).image, draw)
+            if joined != text:  # of two as well, else the look of a picture would tell
+                second = self._pixels(self._other("captions", seen, place, draw).image, draw)
+                shown, _ = self._mix((shown, ""), (second, ""))
+        pixels, text = mixed, joined
         encoded = self.reading.tokenizer.encode([text])
         ids = encoded.batch.ids[0]
         if not (encoded.words >= 0).any():
@@ -274,12 +278,14 @@ class ExampleRows:
             return pixels, text
         other = self._any("captions", draw, range(len(self.data["captions"].examples)))
         drawn_in = self._pixels(other.image, draw), draw.choice(other.captions)
+        return self._mix((pixels, text), drawn_in)
+
+    def _mix(self, first: tuple[Pixels, str], second: tuple[Pixels, str]) -> tuple[Pixels, str]:
         to = self.reading.processing
-        first, second = (
-            (floats(picture, mean=to.mean, std=to.std), said)
-            for picture, said in ((pixels, text), drawn_in)
+        pairs = (
+            (floats(pixels, mean=to.mean, std=to.std), said) for pixels, said in (first, second)
         )
-        return mixgen(first, second)
+        return mixgen(*pairs)
 
     def _pixels(self, image: StoredImage, draw: random.Random) -> Pixels:
         to, opened = self.reading.processing, image.open()

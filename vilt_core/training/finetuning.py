@@ -89,7 +89,7 @@ def own_data(
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if epochs is None:
         epochs = default_epochs(samples, batch_size=batch_size)
-    if not 0 < epochs < math.inf:
+    if not 0 < epochs < math.inf or not math.isfinite(epochs * samples):
         raise ValueError(f"epochs must be finite and greater than 0, got {epochs}")
     stage = Stage(
         name=task,

@@ -18,6 +18,7 @@ from vilt_core.interop.lab import save_folder
 from vilt_core.training import TrainingStopped
 from vilt_core.training.checkpoint import Progress, run_state, write_run
 from vilt_core.training.engine import Engine
+from vilt_core.training.loading import LOST_WORKER, is_lost_worker
 from vilt_core.training.passed_over import PassedOver
 from vilt_core.training.stages import Recipe, Stage
 
@@ -49,12 +50,14 @@ def lesson_of(
 
 def same_lesson(begun: str, now: str) -> bool:
     """Whether a run goes on as it was begun; settings that are new since had their defaults."""
-    defaults = asdict(Stage(name="", steps=0, mix={}))
+    defaults = json.loads(json.dumps(asdict(Stage(name="", steps=1, mix={}))))
     then, meant = json.loads(begun), json.loads(now)
-    then["stages"] = [json.loads(json.dumps(defaults)) | stage for stage in then["stages"]]
-    for kind, (*told, _) in meant["data"].items():
-        if then["data"].get(kind) == told:  # of old: without the digest
-            then["data"][kind] = meant["data"][kind]
+    then["stages"] = [defaults | stage for stage in then["stages"]]
+    for kind, told in meant["data"].items():
+        before = then["data"].get(kind, ())
+        # A name is that of a folder, which may be another tomorrow; of old there was no digest.
+        if before == told[:-1] or before[1:] == told[1:]:
+            then["data"][kind] = told
     return {"answers": meant.get("answers")} | then == meant
 
 
@@ -169,6 +172,16 @@ class Keeper:
                 raise
             raise self.stopped("another process of this training was lost") from error
 
+    @contextmanager
+    def fed(self) -> Iterator[None]:
+        """Where workers prepare batches: torch tells of one that is gone wherever it finds us."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not is_lost_worker(error):
+                raise
+            raise self.stopped(LOST_WORKER) from error
+
     def note(self, record: Any) -> None:
         """A line of the log, before the state that it belongs to is saved."""
         if self.engine.is_main:
@@ -217,7 +230,8 @@ class Keeper:
             start=self._start,
             passed_over=self._passed_over.names,
         )
-        state = run_state(self.bundle.model, optimizer, progress)
+        with self.together():
+            state = run_state(self.bundle.model, optimizer, progress)
         path = self.folder / "run.pt"
         if self.engine.is_main:
             try:
@@ -229,5 +243,7 @@ class Keeper:
                 save_folder(self.bundle, self.folder / "model", **held)
                 write_run(path, state)
             except (OSError, RuntimeError) as error:
+                if is_lost_worker(error):
+                    raise
                 raise self.stopped(f"the state could not be written: {error}") from error
         self.good = path

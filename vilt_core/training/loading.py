@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from vilt_core.training.batches import Source, Waiting, counts, side_by_side
 
 AHEAD = 2  # parts of each worker that wait, the one in the making among them
+LOST_WORKER = "a process that prepares batches was lost, killed or out of memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class Parts(Dataset):
             return Failure(str(error))
 
 
+def is_lost_worker(error: Exception) -> bool:
+    """Whether an error is torch's word of a worker that died, raised wherever the process is."""
+    return isinstance(error, RuntimeError) and "DataLoader worker" in str(error)
+
+
 def load(parts: Parts, *, workers: int) -> Iterator[Waiting | Failure]:
     """Part after part, prepared ahead by ``workers`` processes; 0 prepares them here.
 
@@ -65,9 +71,9 @@ def load(parts: Parts, *, workers: int) -> Iterator[Waiting | Failure]:
     try:
         yield from loader
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if not is_lost_worker(error):
             raise
-        yield Failure("a process that prepares batches was lost, killed or out of memory")
+        yield Failure(LOST_WORKER)
 
 
 def parts_held(*, accumulate: int, workers: int) -> int:

@@ -112,6 +112,7 @@ def train(
             recipe.
     """
     engine = Engine(settings or Settings())
+    _check_parts(recipe, parts=engine.parts, sharded=engine.settings.sharded)
     start = first_values(bundle.model)
     bundle.model.to(engine.device)
     state = load_run(folder / "run.pt")
@@ -162,27 +163,30 @@ def _stages(
         known = None  # its memory is needed
         bundle.model.train()
         source = source_of(stage, bundle=bundle, data=data, seed=recipe.seed)
-        ended = yield from _stage(
-            stage,
-            module=module,
-            optimizer=optimizer,
-            parts=Parts(
-                source,
-                own=engine.own_parts(stage.batch_size),
-                pad=bundle.tokenizer.pad,
-                first=first,
-                steps=stage.steps,
-            ),
-            engine=engine,
-            keeper=keeper,
-            place=place,
-            before=sum(earlier.steps for earlier in recipe.stages[:place]),
-            seed=recipe.seed,
-            stop=stop,
+        parts = Parts(
+            source,
+            own=engine.own_parts(stage.batch_size),
+            pad=bundle.tokenizer.pad,
+            first=first,
+            steps=stage.steps,
         )
+        with keeper.fed():
+            ended = yield from _stage(
+                stage,
+                module=module,
+                optimizer=optimizer,
+                parts=parts,
+                engine=engine,
+                keeper=keeper,
+                place=place,
+                before=sum(earlier.steps for earlier in recipe.stages[:place]),
+                seed=recipe.seed,
+                stop=stop,
+            )
         if not ended:
             break
-    engine.finish()
+    with keeper.together():
+        engine.finish()
 
 
 def source_of(
@@ -305,6 +309,20 @@ def update(
             found[name] = found.get(name, 0.0) + value * shares[name]
     norm = engine.clip(module, stage.clip)
     return engine.everybodys(found), norm
+
+
+def _check_parts(recipe: Recipe, *, parts: int, sharded: bool) -> None:
+    """Refuse what a batch in parts, or a model in shards, would make another training of."""
+    if sharded and len(recipe.stages) > 1:
+        raise ValueError(
+            f"--shard is for recipes of one stage, {recipe.name} has {len(recipe.stages)}: leave "
+            "it out, every process keeps the whole model then"
+        )
+    if parts > 1 and any(stage.mix.get("pairs") for stage in recipe.stages):
+        raise ValueError(
+            f"a pair of {recipe.name} is held against all others of its batch, which therefore "
+            f"cannot be taken in {parts} parts: train in one process without --accumulate"
+        )
 
 
 def _told(share: Share | Failure) -> dict[str, float]:

@@ -149,9 +149,11 @@ def measured_utilisation(found: Mapping[str, Any]) -> tuple[float, str]:
     Raises:
         ValueError: it was not measured on a GPU whose peak is known.
     """
-    shares = [row.get("share") for row in found.get("utilisation", {}).values()]
-    known = [share for share in shares if share]
-    if not known:
+    rows = found.get("utilisation")
+    each = rows.values() if isinstance(rows, dict) else ()
+    shares = [row.get("share") for row in each if isinstance(row, dict)]
+    known = [share for share in shares if isinstance(share, float) and share > 0]
+    if not known or not isinstance(found.get("hardware"), str):
         raise ValueError("expected bench training's JSON with a GPU's utilisation, found none")
     return max(known), f"measured on {found['hardware']}"
 

@@ -120,7 +120,8 @@ def scaled(recipe: Recipe, scale: float) -> Recipe:
     Raises:
         ValueError: a scale that leaves nothing or is no number.
     """
-    if not 0 < scale < math.inf:
+    longest = max(max(stage.steps, stage.horizon or 0) for stage in recipe.stages)
+    if not 0 < scale < math.inf or not math.isfinite(scale * longest):
         raise ValueError(f"scale must be finite and greater than 0, got {scale}")
 
     def shorter(steps: int) -> int:
