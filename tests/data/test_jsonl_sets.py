@@ -110,6 +110,14 @@ def test_statements_are_a_group_only_where_they_say_so(tmp_path):
     assert len(set(groups)) == 5
 
 
+def test_a_group_that_is_called_as_a_line_is_counted_is_another(tmp_path):
+    stated = {"image": "a.png", "statement": "it is", "label": True}
+    file = write(tmp_path / "train.jsonl", stated, stated | {"group": "1"}, stated | {"group": 1})
+    first, *others = [example.group for example in read_file(file).examples]
+    assert others == ["1", "1"]
+    assert first != "1"
+
+
 def test_labels_may_be_written_as_words(tmp_path):
     labels = ["true", "false", "True", "False", True, False, 1, 0, None]
     file = write(

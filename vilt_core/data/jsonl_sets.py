@@ -250,7 +250,7 @@ def _statement(line: Line) -> StatementExample:
         statement=line.text("statement" if "statement" in line.fields else "caption"),
         label=None if label is None else bool(label),
         id=_id(line),
-        group=str(line.fields.get("group", line.number)),
+        group=str(line.fields.get("group", line.where)),
     )
 
 
