@@ -185,11 +185,11 @@ def vilt_mini_places(*, scale: float = 1.0) -> Recipe:
 
 
 def vilt_mini_longer(*, scale: float = 1.0) -> Recipe:
-    """The shipped model trained on: all its scores were still rising as the places ended.
+    """The shipped model's last 6,500 steps: its scores were still rising as the places ended.
 
-    Starts from the model as it ships (``--from``), whose heads of training begin anew. Half the
-    patches first, which takes two thirds of the time, then whole pictures at a rate that ends at
-    nothing.
+    Starts from ``vilt_mini_places``' end (``--from``), or from the model as it ships, whose heads of
+    training begin anew. Half the patches first, which takes two thirds of the time, then whole
+    pictures at a rate that ends at nothing.
 
     Args:
         scale: multiplies the steps of every stage.
