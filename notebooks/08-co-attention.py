@@ -212,6 +212,7 @@ blind = 100 * np.mean([heard.guess(one.text) == one.answer for one in posed])
 cuts = {"nothing": (), "text → text": [(0, 0)], "text → image": [(0, 1)], "image → text": [(1, 0)],
         "image → image": [(1, 1)], "both own": [(0, 0), (1, 1)]}  # fmt: skip
 kept = {name: right(crossed) for name, crossed in cuts.items()}
+assert kept["text → text"] < blind < kept["image → text"] < kept["nothing"]
 print({name: f"{value:.0f} %" for name, value in {**kept, "without looking": blind}.items()})
 figure = go.Figure(
     go.Bar(x=list(kept), y=[round(value, 1) for value in kept.values()], marker_color=IMAGE)
@@ -226,9 +227,9 @@ show(
 )
 
 # %% [markdown]
-# The dashed line is somebody who never looks, and answers what such words were mostly answered with. Even *single* cuts end
-# below it. So the height of a bar is not what a block is worth. Much of the fall is shock: the states after a cut are none that
-# the model ever met, and who is lost does worse than guess.
+# The dashed line is somebody who never looks, and answers what such words were mostly answered with. Even a *single* cut can end
+# at it or below it, with every other way still open. So the height of a bar is not what a block is worth. Much of the fall is
+# shock: the states after a cut are none that the model ever met, and who is lost does worse than guess.
 #
 # What had to happen, did. The answer is read off the text's first token: without *text → image* nothing of the picture reaches
 # it, without *text → text* the question only by a detour, through patches that have asked for it. *Image → text* is needed
