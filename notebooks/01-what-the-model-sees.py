@@ -186,8 +186,9 @@ print(theirs.positions[0, :3].tolist(), "...", theirs.positions[0, -1].tolist())
 
 # %% [markdown]
 # What does this table know of places? Take one place and compare its vector with all others. **Turn the
-# two sliders**: the bright spot follows, and fades with distance. Neighbours resemble one another. (In
-# ViLT-B/32 that was learned from nothing; our small model was given waves to begin with.)
+# two sliders**: the darkest orange follows, and grows paler with distance. Neighbours resemble one another. White is
+# a right angle (cosine 0), purple means that two vectors point apart. (In ViLT-B/32 all that was learned from nothing;
+# our small model was given waves to begin with.)
 
 # %%
 directions = torch.nn.functional.normalize(positions.detach(), dim=-1)
@@ -207,7 +208,7 @@ def alike(row, column):
 # %%
 turn(
     alike,
-    "A grid of 8 by 8 places, brightest at the chosen one and around it",
+    "A grid of 8 by 8 places, dark orange at the chosen one and around it",
     row=(2, 0, 7),
     column=(3, 0, 7),
 )
@@ -216,8 +217,8 @@ turn(
 # ### Pictures of another size
 #
 # The table has 8 x 8 places. A wider picture has more. The table is then *stretched*, corner on corner,
-# with straight lines between the learned values. Here is one of its 192 numbers, a colour a place, as the
-# tab *Preprocess* draws it. A picture of 8 x 15 patches reads the table where the dots are:
+# with straight lines between the learned values. Here is one of its 192 numbers, a colour a place (blue below zero,
+# orange above), as the tab *Preprocess* draws it. A picture of 8 x 15 patches reads the table where the dots are:
 
 # %%
 stretched = embedding.positions(8, 15).detach()
@@ -233,7 +234,7 @@ entry = int(learned[0].std(dim=0).argmax())
 number = learned[..., entry].numpy()
 title = f"number {entry} of every place, and where 8 x 15 patches read it"
 show(
-    table_map(number, title=title, top=float(abs(number).max()), reads=dots),
+    table_map(number, title=title, top=float(abs(number).max()), reads=dots, measured=True),
     "Eight by eight coloured squares, and eight rows of fifteen dots from edge to edge",
 )
 
@@ -316,8 +317,8 @@ show(
 #
 # Write your answers where the dots are. `check` tells you what is off; the solutions are folded away.
 #
-# **1.1** The published ViLT reads a picture of 384 x 640 pixels in patches of 32 x 32, and a question of
-# 9 word pieces, `[CLS]` and `[SEP]` not counted. How many vectors are in the list?
+# **1.1** By the paper ViLT reads a picture of 384 x 640 pixels in patches of 32 x 32 (notebook 12 looks closer), and a
+# question of 9 word pieces, `[CLS]` and `[SEP]` not counted. How many vectors are in the list?
 
 # %%
 vectors = ...

@@ -99,9 +99,10 @@ show(
 )
 
 # %% [markdown]
-# Not bad! But look at "a" and "above". They lie on nothing in particular, and so they are bright nearly
-# everywhere. Comparing pair by pair has no notion of **enough**: nothing stops two words from claiming
-# the same patch, and nothing makes anybody take a patch that nobody likes. We need a rule of fairness.
+# Not bad! But look at "a" and "above". They name no thing, so that no patch is theirs, and still each finds many patches
+# cheap, half the background or a sticker that belongs to others. Comparing pair by pair has no notion of **enough**:
+# nothing stops two words from claiming the same patch, and nothing makes anybody take a patch that nobody likes. We need a
+# rule of fairness.
 #
 # ## Everybody carries the same mass
 #
@@ -172,8 +173,6 @@ print(f"price of the optimum   {optimum:.4f}")
 print(f"price of an even plan  {C.mean():.4f}")
 print(f"entries that are not 0 {np.count_nonzero(exact > 1e-12)} of {exact.size}")
 print(f"a corner has at most   {l + n - 1} = l + n - 1 of them")
-
-# %%
 drawn = [blend(picture, row.reshape(8, 8), smooth=False) for row in exact]
 show(
     sheet(drawn, titles=names, columns=5, size=1.9), "Every patch belongs to nearly one word alone"
@@ -186,8 +185,9 @@ show(
 #
 # (That the costs are so sharp is not the work of captions alone. vilt-mini was also taught, with the world's truth, which
 # sticker lies under each patch and which patches each noun means: `docs/training.md`. At the same small scale
-# `vilt-plain-mini`, trained as the paper trains, points at the right thing in 27 % of cases, by chance 12, vilt-mini in 94 (`docs/comparison.md`).
-# What holds for any model is this: given the costs, the plan follows from fairness alone.)
+# `vilt-plain-mini`, trained as the paper trains, points at the right thing in about a quarter of cases, by chance one would in
+# an eighth, and vilt-mini does in more than nine of ten (`docs/comparison.md`). What holds for any model is this: given the
+# costs, the plan follows from fairness alone.)
 #
 # So why not stop here? For one pair nothing is faster (`docs/benchmarks.md`). But training needs the plans of a whole batch
 # in every step, on a GPU, and a solver of linear programs takes one pair after the other, on the CPU. Two ideas make
@@ -284,7 +284,8 @@ show(plan_matrix(mine, words=names, grid=(8, 8)), "The plan as the app draws it,
 
 # %% [markdown]
 # How does it settle? After every iteration write down the price $\langle C, T\rangle$, by how much the sums of rows (text)
-# and columns (image) miss what they should be, and how spread out the plan is. Dashed is the optimum:
+# and columns (image) miss what they should be, and how spread out the plan is (its entropy, in *nats*: with the natural
+# logarithm). Dashed is the optimum:
 
 # %%
 plans = np.array([my_ipot(C, 0.5, count) for count in range(1, 51)])
@@ -298,12 +299,17 @@ theirs = trace.transport_cost, trace.text_error, trace.image_error, trace.entrop
 np.testing.assert_allclose(curves, theirs, atol=1e-4)
 show(
     trace_curves(*curves, iterations=range(1, 51), optimum=optimum),
-    "The price falls towards the dashed optimum; rows are exact, columns nearly; the entropy falls",
+    "The price comes down to the dashed optimum; rows are exact, columns nearly; the entropy falls",
 )
+dip = (np.diff(priced) > 0).argmax()  # the first iteration after which the price rises
+for at in (dip, 49):
+    print(f"iteration {at + 1:2}: price {priced[at]:.4f}, columns off by {columns_off[at]:.4f}")
 
 # %% [markdown]
-# One round of scaling ends with the rows, so these are right to the last digit after every iteration. Columns are right only
-# when the plan has come to rest, which is what "inexact" costs.
+# One round of scaling ends with the rows, so these are right to the last digit after every iteration: their error is below what a
+# logarithmic axis can show, and is drawn flat at its floor, $10^{-9}$. Columns are right only when the plan has come to rest,
+# which is what "inexact" costs. And if the price dips early and rises again before it falls for good, the dip was no
+# bargain: the columns are more unfair there than at the end, as printed.
 #
 # **Step through it.** Left is the plan, a row a word and a column a patch; right is what "fox" has. The first
 # step is a guess, then the mass moves home.
@@ -407,15 +413,33 @@ figure.update_layout(height=340, yaxis_autorange="reversed", margin={"l": 170, "
 show(figure, "A table of prices, lowest along the diagonal where caption and picture match")
 
 # %% [markdown]
-# In each row, and in each column, the diagonal is cheapest. (Rows cannot be compared: "two motorcycles" costs more on
-# its own picture than some false captions do on others.) Look at the two koala rows: each koala caption finds the *other* koala picture nearly
+# In each row, and in each column, the diagonal is cheapest. (Rows cannot be compared: a caption may cost more on its own
+# picture than a false one does on another.) Look at the two koala rows: each koala caption finds the *other* koala picture nearly
 # as cheap, because half of its words fit. The price is a sum over words, and says so.
 #
 # ### One subtlety: the gradient
 #
-# The plan came out of a loop of 50 steps. Do we train *through* the loop? No. At its best, a plan cannot
-# get cheaper by moving mass, so to first order the price changes with the costs alone, and its gradient is
-# **the plan itself**. The library treats $T$ as a constant:
+# To train we need the *gradient*: for every single cost, how much the price changes per unit of it. The plan came out of a
+# loop of 50 steps. Do we train *through* the loop? No. At its best, a plan cannot get cheaper by moving mass, so to first
+# order the price changes with the costs alone, and its gradient is **the plan itself**. Believe it? Raise one cost a
+# little and solve the whole problem anew, once for the cheapest pair and once for the dearest:
+
+
+# %%
+def slope(i, j, little=1e-4):
+    """By how much the optimal price rises, per unit of one cost."""
+    dearer = C.copy()
+    dearer[i, j] += little
+    plan = ot.emd(np.full(l, 1 / l), np.full(n, 1 / n), dearer)
+    return ((dearer * plan).sum() - optimum) / little
+
+
+for i, j in (np.unravel_index(at, C.shape) for at in (C.argmin(), C.argmax())):
+    print(f"{names[i]!r}, patch {j}: slope {slope(i, j):.6f}, the plan's mass {exact[i, j]:.6f}")
+    np.testing.assert_allclose(slope(i, j), exact[i, j], atol=1e-6)
+
+# %% [markdown]
+# So the library treats $T$ as a constant. Its gradient is that of $\langle C, T\rangle$ with our plan $T$ written in:
 
 # %%
 from vilt_core.objectives import wpa
@@ -426,7 +450,12 @@ real = torch.ones(1, l, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)
 loss = wpa(states, image, *real, torch.tensor([True]))
 loss.backward()
 np.testing.assert_allclose(loss.item(), (C * mine).sum(), atol=1e-5)
-print(f"the loss of this matched pair is its price, {loss.item():.4f}")
+again = torch.tensor(words)[None].requires_grad_()
+(cosine_cost(again, image)[0] * torch.tensor(mine)).sum().backward()
+torch.testing.assert_close(states.grad, again.grad, rtol=1e-3, atol=1e-6)
+print(
+    f"the loss of this matched pair is its price, {loss.item():.4f}; T has no gradient of its own"
+)
 
 # %% [markdown]
 # ## From a plan to a heatmap

@@ -399,9 +399,9 @@ assert worth.mean() - spread > after["text_only"] + 0.05
 
 # %% [markdown]
 # What may we say? **It looks**: it is above the majority by more than chance explains. And what may we *not* say? That it is
-# good: sixty steps see every picture four times, and it still loses a third of the score. Nor that it has understood what
-# things are *for*, beyond the nouns that it was taught. The last line hints that it has, as it stands above its blind
-# one, but count its pictures: with so few of them the score is uncertain by twenty points. Look at the mistakes:
+# good: sixty steps see every picture four times, and a good part of the score is still missing. Nor that it has understood
+# what things are *for*, beyond the nouns that it was taught. The last line may stand above its blind one, but count its
+# pictures: with so few of them the score is uncertain by twenty points. Look at the mistakes:
 
 # %%
 worst = [k for k in range(len(said)) if worth[k] == 0][:8]

@@ -152,8 +152,20 @@ for line in code.splitlines():
 # lose some at random, to save time in training. But when it draws 64 out of 64, nothing is lost and everything is
 # **shuffled**.
 #
-# The function does return where each patch came from (`patch_index`). Then look at the caller: it keeps the
-# variable to itself and drops it. The order is known for a moment, and lost.
+# The function does return where each patch came from. And its caller? Every line of it that speaks of `patch_index`, and
+# what it returns in the end:
+
+# %%
+code = inspect.getsource(ViltEmbeddings.forward)
+spoken = [line.strip() for line in code.splitlines() if "patch_index" in line]
+last = [line.strip() for line in code.splitlines() if line.strip()][-1]
+for line in (*spoken, last):
+    print(line)
+assert len(spoken) == 1
+assert "patch_index" not in last
+
+# %% [markdown]
+# One line: the caller takes it, keeps it to itself and drops it. The order is known for a moment, and lost.
 #
 # ## The proof
 #

@@ -175,7 +175,7 @@ print("公式 2 成立：", tuple(theirs.tokens.shape), "，而且每个词元�
 print(theirs.positions[0, :3].tolist(), "...", theirs.positions[0, -1].tolist())
 
 # %% [markdown]
-# 这张表对位置知道些什么？取一个位置，把它的向量与其他所有位置的向量相比。**拖动两个滑块**：亮点跟着走，离得越远越暗。邻居彼此相似。（在 ViLT-B/32 里这是从零学来的；我们的小模型一开始就得到了波形。）
+# 这张表对位置知道些什么？取一个位置，把它的向量与其他所有位置的向量相比。**拖动两个滑块**：最深的橙色跟着走，离得越远颜色越淡。邻居彼此相似。白色是直角（余弦为 0），紫色表示两个向量方向相反。（在 ViLT-B/32 里这些都是从零学来的；我们的小模型一开始就得到了波形。）
 
 # %%
 directions = torch.nn.functional.normalize(positions.detach(), dim=-1)
@@ -193,7 +193,7 @@ def alike(row, column):
 
 
 # %%
-turn(alike, "8 乘 8 的位置网格，选中的位置及其周围最亮", row=(2, 0, 7), column=(3, 0, 7))
+turn(alike, "8 乘 8 的位置网格，选中的位置及其周围是深橙色", row=(2, 0, 7), column=(3, 0, 7))
 
 # %% [markdown]
 # （图题：与所选位置（行，列）的余弦；横轴是列，纵轴是行，右侧色条是余弦的值。）
@@ -216,12 +216,12 @@ entry = int(learned[0].std(dim=0).argmax())
 number = learned[..., entry].numpy()
 title = f"number {entry} of every place, and where 8 x 15 patches read it"
 show(
-    table_map(number, title=title, top=float(abs(number).max()), reads=dots),
+    table_map(number, title=title, top=float(abs(number).max()), reads=dots, measured=True),
     "八乘八个彩色方块，以及八行从一边到另一边、每行十五个的圆点",
 )
 
 # %% [markdown]
-# （图题：每个位置的第几个数，以及 8 x 15 个图像块读它的地方；蓝色小于零，橙色大于零。）
+# （图题：每个位置的第几个数，以及 8 x 15 个图像块读它的地方；横轴是列，纵轴是行，右侧色条是这个数的值，蓝色小于零，橙色大于零。）
 #
 # ## 句子也变成向量
 #
@@ -291,7 +291,7 @@ show(
 #
 # 把答案写在省略号的位置。`check` 会告诉你哪里不对（提示是英文的）；解答折叠在题目下面。
 #
-# **1.1** 已发表的 ViLT 读一张 384 x 640 像素的图片，图像块为 32 x 32，问题有 9 个词片，不算 `[CLS]` 和 `[SEP]`。列表里有多少个向量？
+# **1.1** 按论文所说，ViLT 读一张 384 x 640 像素的图片，图像块为 32 x 32（第 12 本笔记本看得更细），问题有 9 个词片，不算 `[CLS]` 和 `[SEP]`。列表里有多少个向量？
 
 # %%
 vectors = ...

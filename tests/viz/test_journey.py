@@ -71,3 +71,14 @@ def test_a_table_is_drawn_with_the_points_that_read_it():
     assert (figure.data[0].zmin, figure.data[0].zmax) == (-2.0, 2.0)
     assert list(zip(figure.data[1].y, figure.data[1].x, strict=True)) == [(0.0, 0.0), (2.0, 1.5)]
     assert len(table_map(values, title="", top=1.0).data) == 1
+
+
+def test_a_table_to_be_measured_names_its_axes_and_tells_what_a_colour_is():
+    plain = table_map(DRAW.normal(size=(3, 4)), title="", top=1.0)
+    told = table_map(DRAW.normal(size=(3, 4)), title="", top=1.0, measured=True)
+    for figure, there in ((plain, False), (told, True)):
+        assert figure.data[0].showscale is there
+        assert (figure.layout.xaxis.visible, figure.layout.yaxis.visible) == (there, there)
+    assert (told.layout.xaxis.title.text, told.layout.yaxis.title.text) == ("column", "row")
+    assert told.layout.yaxis.range[0] > told.layout.yaxis.range[1]  # row 0 on top
+    assert plain.layout.width is None  # of a page that gives it its place

@@ -174,6 +174,17 @@ def test_a_map_has_square_cells():
     assert drawn.axes[0].get_aspect() == 1
 
 
+def test_the_bar_of_a_map_with_square_cells_stands_beside_it():
+    drawn = still(table_map(np.eye(4), title="a table", top=1.0, measured=True))
+    drawn.draw_without_rendering()
+    [cells] = drawn.axes
+    [bar] = cells.child_axes
+    edge, begins = cells.get_window_extent().x1, bar.get_window_extent().x0
+    assert 0 < begins - edge < 0.1 * drawn.bbox.width
+    assert bar.get_ylabel() == "value"
+    assert cells.get_window_extent().x0 > 0.2 * drawn.bbox.width  # in the middle of the page
+
+
 def test_what_it_cannot_draw_is_named():
     with pytest.raises(ValueError, match="got a pie"):
         still(go.Figure(go.Pie(values=[1])))

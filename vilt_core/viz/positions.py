@@ -8,6 +8,7 @@ from vilt_core.viz.layout import INK, quiet
 from vilt_core.viz.palette import IMAGE, TEXT
 
 _SCALE = [(0.0, TEXT), (0.5, "#f3f1f0"), (1.0, IMAGE)]
+_WIDTH = 460  # pixels of a square map of the height below, with the names of its axes and a bar
 
 
 def table_map(
@@ -16,14 +17,16 @@ def table_map(
     title: str,
     top: float,
     reads: Float[np.ndarray, "points 2"] | None = None,
+    measured: bool = False,
 ) -> go.Figure:
-    """A number a cell, as colours.
+    """A number a cell, as colours: blue below zero, orange above.
 
     Args:
         values: one number of the vector of every place.
         title: above the map.
         top: the size that is drawn in full colour.
         reads: (row, column) of points, in cells, that another grid reads here.
+        measured: with named axes and a bar that tells which colour is which number.
     """
     rows, columns = values.shape
     figure = go.Figure(
@@ -32,7 +35,8 @@ def table_map(
             zmin=-top,
             zmax=top,
             colorscale=_SCALE,
-            showscale=False,
+            showscale=measured,
+            colorbar={"title": {"text": "value"}, "thickness": 12, "outlinewidth": 0},
             xgap=1,
             ygap=1,
             hovertemplate="row %{y}, column %{x}: %{z:.3f}<extra></extra>",
@@ -54,6 +58,9 @@ def table_map(
         margin={"l": 8, "r": 8, "t": 40, "b": 8},
         showlegend=False,
     )
-    figure.update_xaxes(visible=False, range=[-0.6, columns - 0.4], constrain="domain")
-    figure.update_yaxes(visible=False, range=[rows - 0.4, -0.6], scaleanchor="x")
+    if measured:
+        figure.update_layout(width=_WIDTH, autosize=False)  # so that the bar is near its cells
+    shown = {"visible": measured, "showgrid": False}
+    figure.update_xaxes(**shown, title="column", range=[-0.6, columns - 0.4], constrain="domain")
+    figure.update_yaxes(**shown, title="row", range=[rows - 0.4, -0.6], scaleanchor="x")
     return figure

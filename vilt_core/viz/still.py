@@ -47,9 +47,10 @@ def still(figure: go.Figure, *, width: float = 8.0) -> Figure:
     for column, name in enumerate(names):
         axes = drawn.add_subplot(panels[column])
         own = [trace for trace in traces if _axis(trace, "xaxis") == name]
+        square = layout.get(_axis(own[0], "yaxis"), {}).get("scaleanchor") is not None
         for trace in own:
             if trace.type == "heatmap":
-                _heatmap(drawn, axes, trace)
+                _heatmap(drawn, axes, trace, square=square)
         bars = [trace for trace in own if trace.type == "bar"]
         _bars(axes, bars, mode=layout.get("barmode", "group"))
         for trace in own:
@@ -177,7 +178,8 @@ def _shape(axes: Axes, shape: dict) -> None:
     axes.plot([x0, x1], [y0, y1], transform=place, clip_on=False, **style)
 
 
-def _heatmap(figure: Figure, axes: Axes, trace: Any) -> None:
+def _heatmap(figure: Figure, axes: Axes, trace: Any, *, square: bool) -> None:
+    """Colours with their bar. Of square cells the map may be narrow: its bar goes with it."""
     stops = [(at, _color(color)) for at, color in trace.colorscale]
     colors = LinearSegmentedColormap.from_list("own", stops)
     values = np.asarray(trace.z, dtype=float)
@@ -188,7 +190,10 @@ def _heatmap(figure: Figure, axes: Axes, trace: Any) -> None:
             set_ticks(range(0, len(names), step), list(names)[::step], fontsize=8)
     if trace.showscale is not False:
         label = _words(trace.colorbar.to_plotly_json().get("title", {}))
-        figure.colorbar(mesh, ax=axes, label=label, fraction=0.04, pad=0.01)
+        if square:
+            figure.colorbar(mesh, cax=axes.inset_axes((1.03, 0, 0.04, 1)), label=label)
+        else:
+            figure.colorbar(mesh, ax=axes, label=label, fraction=0.04, pad=0.01)
 
 
 def _lines(axes: Axes, trace: Any) -> None:
