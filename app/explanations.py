@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vilt_core.explain.explanation import Explanation
     from vilt_core.explain.inquiry import Inquiry
     from vilt_core.predictor import Predictor
+    from vilt_core.viz.explanations import Named
 
 # What each method does, for people who have not read the paper.
 SAYS: Mapping[str, str] = {
@@ -87,6 +88,7 @@ class Desk:
     subject: Subject
     pixels: np.ndarray
     boxes: tuple[services.Box, ...]  # of what is asked about, where that is known
+    named: "Named"  # whether the true answer names that, or only the question does
     judged: dict[str, Judged] = field(default_factory=dict)
 
     @property
@@ -107,13 +109,24 @@ def sit_down(subject: Subject) -> Desk:
     seen = open_image(services.seen_by_model(subject.image, subject.key, side=asked.image_size))
     inquiry = asked.inquire(seen, subject.question)
     key = subject.key
+    boxes, named = _asked_about(key, subject.question)
     return Desk(
         asked=asked,
         inquiry=inquiry,
         subject=subject,
         pixels=np.asarray(seen) if key is None else services.picture(key),
-        boxes=services.asked_about(key, subject.question) if isinstance(key, SceneKey) else (),
+        boxes=boxes,
+        named=named,
     )
+
+
+def _asked_about(key: Key | None, question: str) -> tuple[tuple[services.Box, ...], "Named"]:
+    """Where an explanation should point: at what answers, else at what is spoken of, if known."""
+    if not isinstance(key, SceneKey):
+        return (), "question"
+    if boxes := services.named_by_answer(key, question):
+        return boxes, "answer"
+    return services.asked_about(key, question), "question"
 
 
 def steps(subject: Subject) -> Iterator[Step]:
@@ -278,7 +291,7 @@ def _gallery(desk: Desk) -> str:
                 insertion=known.areas[1],
             )
         )
-    return gallery(desk.pixels, cards, words=desk.words, boxes=desk.boxes)
+    return gallery(desk.pixels, cards, words=desk.words, boxes=desk.boxes, named=desk.named)
 
 
 def _curves(desk: Desk, chance: tuple[np.ndarray, np.ndarray, np.ndarray]) -> "go.Figure":

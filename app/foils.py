@@ -156,21 +156,17 @@ def truth_of(key: Key | None, sentence: str, scene: "Scene | None" = None) -> bo
 
     if not isinstance(key, SceneKey):
         return None
-    claim = _claims(key).get(_plain(sentence))
+    claim = _claims(key).get(services.folded(sentence))
     return None if claim is None else bool(execute(claim, scene or services.scene(key)))
 
 
 def _claims(key: SceneKey) -> dict[str, Any]:
-    found = {_plain(one.text): one.program for one in services.captions_with_truth(key)}
+    found = {services.folded(one.text): one.program for one in services.captions_with_truth(key)}
     for turn in range(TURNS):
         for one in near_misses(key, turn):
-            found[_plain(one.positive.text)] = one.positive.program
-            found[_plain(one.text)] = one.program
+            found[services.folded(one.positive.text)] = one.positive.program
+            found[services.folded(one.text)] = one.program
     return found
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.lower().split()).rstrip(" .")
 
 
 # Stickers.

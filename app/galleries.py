@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vilt_core.search.finding import Found
     from vilt_core.search.index import Broken, Embedded, Index
     from vilt_core.search.store import Step
+    from vilt_core.world.programs import Program
 
 SMALL = 64  # pictures, or sentences, that ViLT reads one by one where there is no dual encoder
 MOST_SENTENCES = 1000
@@ -215,11 +216,18 @@ def truths(text: str, gallery: str, keys: Sequence[str]) -> tuple[bool | None, .
     from vilt_core.world.programs import execute
 
     album = _scenes(gallery)
-    told = None if album is None else _told(album, MOST_SENTENCES)
-    if told is None or text.lower().strip() not in told.captions:
+    claims = {} if album is None else _claims(album)
+    program = claims.get(services.folded(text))
+    if program is None:
         return (None,) * len(keys)
-    program = told.programs[told.captions.index(text.lower().strip())]
     return tuple(bool(execute(program, scene_of(key))) for key in keys)
+
+
+@lru_cache(maxsize=8)
+def _claims(album: "Scenes") -> dict[str, "Program"]:
+    """What each caption of an album's first scenes claims, by what it says."""
+    told = _told(album, MOST_SENTENCES)
+    return dict(zip(map(services.folded, told.captions), told.programs, strict=True))
 
 
 def _scenes(gallery: str) -> "Scenes | None":

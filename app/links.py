@@ -1,4 +1,4 @@
-"""What an address carries, so that whoever opens it sees the same: a tab, a picture and words.
+"""What an address carries: a tab, and the picture, the words and the settings to open it with.
 
 ``?tab=align&picture=test.0.36&sentence=a+fox`` is read by ``read`` and written by ``write``. Only
 what names itself in a few letters is carried; a picture of the visitor's own is not.
@@ -236,6 +236,7 @@ CARRIED: Mapping[str, Mapping[str, Reader]] = {
         "sentence": words,
         "hidden": places,
         "unit": one_of("word", "piece"),
+        "lesson": words,
     },
     "pairs": {"left": half, "right": half, "statement": words},
     "pixels": {
@@ -244,6 +245,7 @@ CARRIED: Mapping[str, Mapping[str, Reader]] = {
         "for": prepared_for,
         "number": whole(1, 2048),
         "kept": whole(1, _LAST),
+        "draw": whole(0, _LAST),
     },
     "find": {
         "among": gallery,

@@ -238,6 +238,8 @@ def lesson(word: str, model: str) -> str:
 
     return masks.lesson(
         masks.Lesson(
+            pixels=services.picture(found.key),
+            shows=services.description(found.key),
             sentence=found.sentence,
             pieces=[text for _, text in pieces],
             asked=middle,

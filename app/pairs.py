@@ -157,7 +157,7 @@ def truth_of(left: Ours | None, right: Ours | None, statement: str) -> bool | No
     assert isinstance(left, SceneOfPair)
     assert isinstance(right, SceneOfPair)
     for one in statements(pair):
-        if one.text == " ".join(statement.lower().split()).rstrip(" ."):
+        if services.folded(one.text) == services.folded(statement):
             return bool(execute(one.program, scene(left), scene(right)))
     return None
 

@@ -273,8 +273,8 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _plain(text: str) -> str:
-    """Two texts that differ in case, spaces or the last mark are the same question."""
+def folded(text: str) -> str:
+    """What a text says, whatever its case, white space and last mark."""
     return " ".join(text.lower().split()).rstrip(" ?.!")
 
 
@@ -285,19 +285,34 @@ def true_answer(key: Key | None, question: str) -> str | None:
     """The world's own answer, where the question is one of its own about this scene."""
     if not isinstance(key, SceneKey):
         return None
-    known = {_plain(text): answer for text, answer in questions_about(key).items()}
-    return known.get(_plain(question))
+    known = _question(key, question)
+    return None if known is None else known.answer
 
 
 def asked_about(key: SceneKey, question: str) -> tuple[Box, ...]:
     """Where what a question of the world speaks of is, and what answers it; of others, nothing."""
     from vilt_core.world.questions import asked_about as objects_of
 
-    for text, known in questions_with_truth(key).items():
-        if _plain(text) == _plain(question):
-            place = scene(key)
-            return tuple(place.objects[at].box for at in objects_of(place, known))
-    return ()
+    known = _question(key, question)
+    return () if known is None else _boxes(key, objects_of(scene(key), known))
+
+
+def named_by_answer(key: SceneKey, question: str) -> tuple[Box, ...]:
+    """Where that is for which the true answer to a question of the world stands, such as a fox."""
+    from vilt_core.world.questions import named_by_answer as objects_of
+
+    known = _question(key, question)
+    return () if known is None else _boxes(key, objects_of(scene(key), known))
+
+
+def _question(key: SceneKey, text: str) -> "Question | None":
+    """The world's own question about a scene that says the same."""
+    known = questions_with_truth(key)
+    return next((one for said, one in known.items() if folded(said) == folded(text)), None)
+
+
+def _boxes(key: SceneKey, objects: tuple[int, ...]) -> tuple[Box, ...]:
+    return tuple(scene(key).objects[at].box for at in objects)
 
 
 def ask(

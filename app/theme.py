@@ -82,6 +82,7 @@ def head() -> str:
     <style id="lab-styles">{ours}</style>
     <script>{static("stream.js")}</script>
     <script>{static("steady.js")}</script>
+    <script>{static("said.js")}</script>
     <script>{saving()}</script>
     """
 

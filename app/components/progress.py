@@ -50,7 +50,7 @@ def bar(says: str, done: int, total: int) -> str:
     """What comes next, and a bar."""
     percent = 100 * done // max(total, 1)
     return (
-        f'<div class="lab-progress" role="status"><p><span>{escape(says)}</span> '
+        f'<div class="lab-progress"><p><span>{escape(says)}</span> '
         f'<span class="lab-soft">{done} of {total}</span></p><div class="lab-bar" '
         f'role="progressbar" aria-label="{escape(says)}" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{percent}"><i style="width:{percent}%"></i></div></div>'
@@ -61,5 +61,5 @@ def note(says: str, *, trouble: bool = False) -> str:
     """A sentence where the bar was; nothing for nothing."""
     if not says:
         return ""
-    role = ' role="alert"' if trouble else ""
-    return f'<p class="lab-told{" lab-wrong" if trouble else ""}"{role}>{escape(says)}</p>'
+    heard = 'role="alert"' if trouble else f'data-said="{escape(says)}"'
+    return f'<p class="lab-told{" lab-wrong" if trouble else ""}" {heard}>{escape(says)}</p>'

@@ -4,7 +4,7 @@ from html import escape
 
 from app import services
 from app.services import Reply
-from vilt_core.viz.answers import answer_bars
+from vilt_core.viz.answers import answer_bars, percent
 
 WAITING = (
     '<div class="lab-reply lab-waiting"><p>Ask something, or take one of the suggestions: '
@@ -21,7 +21,8 @@ def card(reply: Reply) -> str:
     best = reply.answers[0]
     note = f'<div class="lab-note"><p>{STRANGER}</p>{_offer()}</div>' if reply.stranger else ""
     return (
-        '<div class="lab-reply"><div class="lab-verdict">'
+        f'<div class="lab-reply" data-said="{_said(reply)}" data-took="{reply.milliseconds:.3f}">'
+        '<div class="lab-verdict">'
         f'<strong translate="no">{escape(best.text)}</strong>'
         f"{_truth(reply)}</div>{note}{_bars(reply)}"
         f'<p class="lab-took">{escape(reply.model)} took {reply.milliseconds:.0f} ms '
@@ -41,7 +42,20 @@ def before_and_after(before: Reply, after: Reply) -> str:
         f"{escape(reply.answers[0].text)}</strong></div>{_bars(reply)}</section>"
         for name, reply in (("Before", before), ("After", after))
     )
-    return f'<div class="lab-reply lab-twice">{parts}</div>'
+    said = f"Before: {before.answers[0].text}. After: {after.answers[0].text}."
+    return (
+        f'<div class="lab-reply lab-twice" data-said="{escape(said)}" '
+        f'data-took="{after.milliseconds:.3f}">{parts}</div>'
+    )
+
+
+def _said(reply: Reply) -> str:
+    """A reply in a line, as HTML: what a screen reader tells."""
+    best, truth = reply.answers[0], reply.truth
+    said = f"Answer: {escape(best.text)}, {percent(best.probability)}"
+    if truth is None:
+        return said
+    return f"{said}, right" if best.text == truth else f"{said}, true answer: {escape(truth)}"
 
 
 def _bars(reply: Reply) -> str:

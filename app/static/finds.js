@@ -5,16 +5,18 @@ const make = (tag, settings = {}, ...inside) => {
   return node;
 };
 const mark = (truth) => (truth === null ? "" : truth ? " ✓" : " ✗");
-const tile = ({ picture, says, truth, chance, cosine }, place) => {
+const labelOf = ({ says, truth, chance, cosine }) =>
+  `${says}: ${chance || cosine}${truth === null ? "" : truth ? ", true" : ", not true"}`;
+const tile = (hit, place) => {
+  const { picture, says, truth, chance, cosine } = hit;
   const scores = make("span", { className: "lab-scores" },
     make("b", { textContent: chance + mark(truth), className: truth === null ? "" : truth ? "lab-true" : "lab-false" }),
     make("span", { className: "lab-soft", textContent: cosine }));
-  const label = `${says}: ${chance || cosine}${truth === null ? "" : truth ? ", true" : ", not true"}`;
   const inside = picture
     ? [make("img", { src: picture, alt: says, title: says, translate: false }), scores]
     : [make("span", { className: "lab-said", textContent: says, translate: false }), scores];
   const button = make("button", { type: "button" }, ...inside);
-  button.setAttribute("aria-label", label);
+  button.setAttribute("aria-label", labelOf(hit));
   button.setAttribute("aria-pressed", "false");
   button.dataset.place = place;
   return button;
@@ -35,9 +37,11 @@ const draw = () => {
   if (trouble) notes.push(make("p", { className: "lab-wrong", role: "alert", textContent: trouble }));
   if (says) notes.push(make("p", { className: hits.length ? "lab-soft" : "lab-hint", textContent: says }));
   if (total) notes.push(bar(done, total));
+  else if (says && !hits.length) notes.at(-1).dataset.said = says;
   const list = make("div", { className: "lab-hits" }, ...hits.map(tile));
   list.setAttribute("role", "group");
   list.setAttribute("aria-label", "Found");
+  if (hits.length) list.dataset.said = `Found: ${hits.length}\n${labelOf(hits[0])}`;
   root.replaceChildren(...notes, ...(hits.length ? [list] : []));
 };
 element.addEventListener("click", ({ target }) => {

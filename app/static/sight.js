@@ -15,7 +15,9 @@ const verdict = ({ chance, truth }) => {
       textContent: truth ? "the sentence is true" : "the sentence is not true",
     }));
   }
-  return make("div", { className: "lab-verdict" }, ...parts);
+  const row = make("div", { className: "lab-verdict" }, ...parts);
+  row.dataset.said = `The sentence matches the picture: ${percent(chance)}`;
+  return row;
 };
 const draw = () => {
   const { words = [], layers, picture, took, trouble, first, chance } = props.value ?? {};

@@ -137,19 +137,21 @@ def introduced(
     """Another model speaks: it opens with a picture of its world, or looks at the user's own."""
     keys = services.examples(model)
     if image is None or key is not None:
-        return *opened(keys, link.get("picture", keys[0]), unit, model, link), *taught(model)
+        found = opened(keys, link.get("picture", keys[0]), unit, model, link)
+        return *found, *taught(model, link.get("lesson"))
     rest = written(image, text, unit, None, model)
     return picker.strip_value(keys, None), gr.skip(), None, keys, text, *rest, *taught(model)
 
 
 def taught(model: str, word: str | None = None) -> tuple[Any, ...]:
     """The giraffe of the paper, or another word in pieces; or why there is none to show."""
+    words: tuple[str, ...] = ()
     try:
         words = masks.broken_words(model)
         word = word or words[0]
         return chips.value(words, word), masks.lesson(word, model)
     except ValueError as error:
-        return chips.value(()), progress.note(sentence(error))
+        return chips.value(words), progress.note(sentence(error))
 
 
 def measured(captions: float, model: str) -> Iterator[tuple[Any, ...]]:
@@ -180,7 +182,13 @@ def _summary(found: dict[str, Any], words: int, model: str) -> str:
 
 
 def carried(
-    key: Key | None, image: str | None, text: str, read: str, hidden: tuple[int, ...], unit: str
+    key: Key | None,
+    image: str | None,
+    text: str,
+    read: str,
+    hidden: tuple[int, ...],
+    unit: str,
+    lesson: str | None,
 ) -> Fields:
     """What a link carries: the sentence of the row, whatever else was typed since."""
     return {
@@ -188,6 +196,7 @@ def carried(
         "sentence": read or text,
         "hidden": tuple(hidden),
         "unit": UNITS[unit],
+        "lesson": lesson,
     }
 
 
@@ -258,6 +267,7 @@ def build(speaker: gr.State, place: Place) -> None:
     )
 
     read, hidden = gr.State(""), gr.State(())  # the sentence of the row, whatever is typed since
+    lesson = gr.State(None)  # the word of it
     looked = [read, row, hidden, view]
     everything = [*chosen.outputs, text, suggestions, *looked]
     asked = [chosen.image, text, unit, chosen.key, speaker]
@@ -277,7 +287,8 @@ def build(speaker: gr.State, place: Place) -> None:
         return clicked(image, read, hidden, unit, key, model, event.at, late=late)
 
     def teach(model, event: Event) -> tuple[Any, ...]:
-        return taught(model, event.text)
+        row, told = taught(model, event.text)
+        return row, told, row["chosen"]
 
     quiet: dict[str, Any] = {"show_progress_on": view, "api_visibility": "private"}
     counted = progress.answering(view)
@@ -286,17 +297,18 @@ def build(speaker: gr.State, place: Place) -> None:
     def introduce(model, image, text, unit, key, link: Fields = NOTHING) -> tuple[Any, ...]:
         if "unit" in link:
             unit = next(label for label, one in UNITS.items() if one == link["unit"])
-        return *introduced(model, image, text, unit, key, link), unit
+        *found, row, told = introduced(model, image, text, unit, key, link)
+        return *found, row, told, row["chosen"], unit
 
     place.opens(
         partial(line.on, speaker.change),
         introduce,
         [speaker, chosen.image, text, unit, chosen.key],
-        [*everything, broken, giraffe, unit],
+        [*everything, broken, giraffe, lesson, unit],
         **quiet,
     )
-    place.carries([chosen.key, chosen.image, text, read, hidden, unit], carried)
-    broken.pick(teach, speaker, [broken, giraffe], **progress.answering(giraffe))
+    place.carries([chosen.key, chosen.image, text, read, hidden, unit, lesson], carried)
+    broken.pick(teach, speaker, [broken, giraffe, lesson], **progress.answering(giraffe))
     line.on(chosen.strip.pick, pick, [chosen.keys, unit, speaker], everything, **counted)
     line.on(chosen.strip.fresh, fresh, [chosen.keys, unit, speaker], everything, **counted)
     line.on(

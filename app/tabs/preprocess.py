@@ -107,18 +107,25 @@ def opened(
 ) -> tuple[Any, ...]:
     """The tab put on show, with a photograph or as a link says, unless something is there."""
     if image is not None or key is not None or button is not None:
-        return (gr.skip(),) * 19
+        return (gr.skip(),) * 20
     name, number, file = link.get("for", name), link.get("number", number), link.get("file")
     key = None if file is not None else link.get("picture", PHOTOGRAPHS[1])
+    seed = link.get("draw", seed)
     steps = shown((None, key, file), name, number, link.get("kept"), seed)
     if key is not None:
-        return name, *put(PHOTOGRAPHS, key), *steps
+        return seed, name, *put(PHOTOGRAPHS, key), *steps
     strip = picker.strip_value(PHOTOGRAPHS, None)
-    return name, strip, None, None, PHOTOGRAPHS, file, *_pressed(file), *steps
+    return seed, name, strip, None, None, PHOTOGRAPHS, file, *_pressed(file), *steps
 
 
 def carried(
-    key: Key | None, image: str | None, button: str | None, name: str, number: float, kept: float
+    key: Key | None,
+    image: str | None,
+    button: str | None,
+    name: str,
+    number: float,
+    kept: float,
+    seed: int,
 ) -> Fields:
     """What a link carries; for the model at hand it is prepared anyway."""
     return {
@@ -127,6 +134,7 @@ def carried(
         "for": name if name != preparing.names()[0] else None,
         "number": int(number),
         "kept": int(kept),
+        "draw": seed or None,
     }
 
 
@@ -393,10 +401,10 @@ def build(tab: gr.Tab, place: Place) -> None:
         tab.select,
         opened,
         [*source, *settings],
-        [name, *chosen.outputs, button, *pressed, *steps],
+        [seed, name, *chosen.outputs, button, *pressed, *steps],
         **quiet,
     )
-    place.carries([chosen.key, chosen.image, button, name, number, limit], carried)
+    place.carries([chosen.key, chosen.image, button, name, number, limit, seed], carried)
     chosen.strip.pick(
         pick, [chosen.keys, *settings], [*chosen.outputs, button, *pressed, *steps], **counted
     )

@@ -18,6 +18,7 @@ from vilt_core.viz.meter import search_meter
 
 GENERAL = ("A cat", "A red heart", "Two dogs", "Something to eat")
 PICTURES, SENTENCES = "Pictures of a sentence", "Sentences of a picture"
+_WAYS = (PICTURES, SENTENCES)
 _PATIENT = 16  # visitors who search, build an index, or wait for one, at once
 STOPPED = "Stopped. What was read is kept: ask again, and it goes on from there."
 FETCH = "What chooses among the sentences is not here yet: Find its sentences fetches it."
@@ -90,6 +91,24 @@ def sentences_at_once(*given: Any) -> Answer:
     return (finds.nothing(FETCH), *answer[1:]) if answer[0]["total"] > 0 else answer
 
 
+def found_anew(
+    way: str, asked: Sequence[Any], looked: Sequence[Any]
+) -> Generator[Answer, None, None] | None:
+    """What was asked for, found with another shortlist; None where nothing was asked.
+
+    Args:
+        way: which of the two ways to search is on show.
+        asked: what ``found_pictures`` is given.
+        looked: what ``found_sentences`` is given.
+    """
+    text, (image, key, lines, *rest) = asked[0], looked
+    if way == PICTURES:
+        return found_pictures(*asked) if text.strip() else None
+    if image is None and key is None:
+        return None
+    return found_sentences(image, key, lines or "", *rest)  # a box never on show has no text
+
+
 def aligned(pair: Pair, model: str) -> dict[str, Any]:
     """The alignment of one that was found; or why there is none, in one sentence."""
     try:
@@ -150,7 +169,7 @@ def carried(
     """What a link to a search carries.
 
     Raises:
-        ValueError: one sentence on why whoever opened it would not see the same.
+        ValueError: one sentence on what of it cannot be carried.
     """
     if gallery == galleries.UPLOADS:
         raise ValueError(links.OWN)
@@ -171,14 +190,12 @@ def build(speaker: gr.State, place: Place) -> None:
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
-            way = gr.Radio(
-                [PICTURES, SENTENCES], value=PICTURES, label="Find", elem_classes="lab-field"
-            )
+            way = gr.Radio(list(_WAYS), value=PICTURES, label="Find", elem_classes="lab-field")
             gallery = gr.Radio(
                 list(galleries.names()),
                 value=galleries.first(),
                 label="Among",
-                elem_id="gallery",
+                elem_id="find-gallery",
                 elem_classes="lab-field",
             )
             uploads = gr.File(
@@ -250,6 +267,15 @@ def build(speaker: gr.State, place: Place) -> None:
     def look(wishes: Wishes, *given: Any) -> Iterator[tuple[Any, ...]]:
         for found in wishes.follow(found_sentences(*given)):
             yield *found, gr.Button(visible=found[0]["total"] > 0)
+
+    def narrow(wishes: Wishes, way: str, *given: Any) -> Iterator[tuple[Any, ...]]:
+        steps = found_anew(way, given[:5], given[5:])
+        if steps is None:  # a page that is handed nothing at all hears no later word
+            yield *(gr.skip() for _ in answer), *(gr.Button(visible=False) for _ in _WAYS)
+            return
+        for found in wishes.follow(steps):
+            working = found[0]["total"] > 0
+            yield *found, *(gr.Button(visible=working and way == one) for one in _WAYS)
 
     def suggest(gallery: str, event: Event) -> tuple[Any, ...]:
         return event.text, _suggestions(gallery, event.text)
@@ -333,9 +359,17 @@ def build(speaker: gr.State, place: Place) -> None:
     counted = progress.answering(shown)
     suggested = suggestions.pick(suggest, gallery, [text, suggestions], **counted)
     # "multiple": a query that was stopped, or overtaken, must not stand in the way of the next.
+    narrowed = shortlist.release(
+        narrow,
+        [wishes, way, *asked, *looked],
+        [*answer, stop, halt],
+        trigger_mode="multiple",
+        **patient,
+    )
     queries = [
+        narrowed,
         gr.on(
-            [button.click, text.submit, shortlist.release],
+            [button.click, text.submit],
             search,
             [wishes, *asked],
             [*answer, stop],
@@ -358,6 +392,9 @@ def build(speaker: gr.State, place: Place) -> None:
         look, [wishes, *looked], [*answer, halt], trigger_mode="multiple", **patient
     )
     stoppable.halts(
-        halt, [ranking], lambda: (finds.nothing(STOPPED), gr.Button(visible=False)), [shown, halt]
+        halt,
+        [narrowed, ranking],
+        lambda: (finds.nothing(STOPPED), gr.Button(visible=False)),
+        [shown, halt],
     )
     shown.pick(explain, [pairs, speaker], view, **progress.answering(view))

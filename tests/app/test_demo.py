@@ -38,6 +38,12 @@ def test_every_event_is_wired_to_a_function_or_a_script_or_stops_one(demo):
     assert all(fn.fn is not None or fn.is_cancel_function or fn.js for fn in demo.fns.values())
 
 
+def test_no_two_elements_of_the_page_share_an_id(demo):
+    ids = [block.elem_id for block in demo.blocks.values() if block.elem_id]
+    assert len(ids) > 50
+    assert sorted(ids) == sorted(set(ids))
+
+
 def test_an_event_is_at_work_on_one_component_that_holds_no_others(demo):
     """Gradio's page reads all of these anew, with what they hold, whenever any event gets on."""
     config = demo.get_config_file()

@@ -54,6 +54,18 @@ def test_cards_are_judged_by_curves_and_by_the_truth(steps):
         assert 0 <= min(line.y) <= max(line.y) <= 1
 
 
+def test_an_explanation_points_at_what_the_answer_names_where_it_names_something(tiny):
+    desk = explanations.sit_down(subject())
+    (box,) = desk.boxes
+    (fox,) = [thing for thing in services.scene(KEY).objects if thing.box == box]
+    assert (fox.noun, desk.named) == ("fox", "answer")
+    for question, known in services.questions_with_truth(KEY).items():
+        desk = explanations.sit_down(subject(question=question))
+        assert desk.named == ("answer" if known.program[0] == "noun" else "question")
+        assert set(desk.boxes) <= set(services.asked_about(KEY, question))
+        assert bool(desk.boxes) == bool(services.asked_about(KEY, question))
+
+
 def test_another_answer_has_reasons_of_its_own(tiny, steps):
     other = list(explanations.steps(subject(answer=steps[0].answers[1])))
     assert other[0].answers == steps[0].answers
@@ -115,4 +127,6 @@ def test_knock_outs_compare_with_the_whole(tiny):
 
 def test_progress_is_a_bar_until_the_end(steps):
     for step in steps[:-1]:
-        assert 'role="progressbar"' in progress.bar(step.says, step.done, step.total)
+        bar = progress.bar(step.says, step.done, step.total)
+        assert 'role="progressbar"' in bar
+        assert 'role="status"' not in bar  # it comes anew with every step: nobody would hear it

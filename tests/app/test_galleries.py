@@ -194,6 +194,15 @@ def test_a_sentence_of_the_world_is_shown_with_its_truth(alone):
     assert all(hit["truth"] is None for hit in shown["hits"])
 
 
+@pytest.mark.parametrize("written", ["{}.", "  {} . ", "{}?", "{}\n"])
+def test_the_truth_is_known_however_a_sentence_ends(alone, written):
+    text = galleries.suggestions(SCENES)[0]
+    keys = [entry.key for entry in galleries.album_of(SCENES).entries()]
+    known = galleries.truths(text, SCENES, keys)
+    assert set(known) <= {True, False}
+    assert galleries.truths(written.format(text.upper()), SCENES, keys) == known
+
+
 def test_what_was_found_is_aligned_with_its_truth(alone):
     *_, pairs, _ = last("A cat", SCENES, None, 32, TINY)
     message = retrieve.aligned(pairs[1], TINY)
@@ -233,6 +242,20 @@ def test_the_sentences_of_a_picture(encoder, request):
     shown, *_ = retrieve.sentences_at_once(None, key, "", SCENES, 32, TINY)
     assert shown["trouble"] == ""
     assert len(shown["hits"]) == finds.SHOWN
+
+
+def test_another_shortlist_finds_again_what_was_asked_for_and_else_nothing(clip):
+    key, lines = services.EXAMPLES[0], "a cat\ntwo dogs\na red heart"
+    asked = "A cat", SCENES, None, 8, TINY
+    looked = None, key, lines, SCENES, 8, TINY
+    *_, (shown, *_) = retrieve.found_anew(retrieve.SENTENCES, asked, looked)
+    assert {hit["says"] for hit in shown["hits"]} == set(lines.split("\n"))
+    *_, (shown, *_) = retrieve.found_anew(retrieve.PICTURES, asked, looked)
+    assert len(shown["hits"]) == 8
+    assert all(hit["picture"] for hit in shown["hits"])
+    assert retrieve.found_anew(retrieve.PICTURES, (" ", *asked[1:]), looked) is None
+    nothing = None, None, None, *looked[3:]
+    assert retrieve.found_anew(retrieve.SENTENCES, asked, nothing) is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+from html import unescape
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from app import languages, masks, services
-from app.components import polite
+from app import foils, languages, masks, pairs, services
+from app.components import polite, reply
 from app.languages import serving
-from app.services import EXAMPLES
+from app.services import EXAMPLES, Reply
 from vilt_core.data.image import open_image
+from vilt_core.predictor import Answer
 from vilt_core.world.sprites import sprites
 
 CODES = languages.codes()
@@ -80,7 +82,7 @@ def test_an_unknown_language_is_refused_in_one_sentence():
 def reads(source, sentence):
     """Whether a text of a language is about a sentence: holes of one letter hold a number."""
     literal, holes = re.split(r"\{\w+\}", source), re.findall(r"\{(\w+)\}", source)
-    number, words = r"-?\d[\d,.]*", r"[^<]+?"
+    number, words = r"(?:-|< )?\d[\d,.]*", r"[^<]+?"
     filled = [number if re.fullmatch(r"[a-z]\d?", hole) else words for hole in holes]
     parts = [re.escape(literal[0])]
     for hole, rest in zip(filled, literal[1:], strict=True):
@@ -110,6 +112,30 @@ def test_what_is_said_of_a_link_or_a_page_of_yesterday_is_translated(tiny, code)
         refused(lambda: services.bytes_of("gone.png")),
     ):
         assert [one for one in languages.texts(code) if reads(one, said)]
+
+
+def answered(best, truth=None):
+    found = Answer(text=best, probability=0.93)
+    return Reply(answers=(found,), milliseconds=9, model="tiny", truth=truth)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_what_is_told_of_an_answer_to_those_who_hear_is_translated(tiny, code):
+    key, text = EXAMPLES[1], "a zebra and a cat"
+    left, right = pairs.pair_of(3)
+    (word, *_) = masks.broken_words("tiny")
+    cards = [
+        *(reply.card(answered("cat", truth)) for truth in (None, "cat", "dog")),
+        reply.before_and_after(answered("cat"), answered("dog")),
+        masks.look(None, text, (1, 2), key=key, model="tiny"),
+        masks.lesson(word, "tiny"),
+        foils.sentences(None, text, "a dog", key=key, model="tiny"),
+        pairs.compare((None, None), "both show a cat", keys=(left, right), model="tiny"),
+    ]
+    for card in cards:
+        (said,) = re.findall(r'data-said="([^"]*)"', card)
+        for line in unescape(said).split("\n"):
+            assert [one for one in languages.texts(code) if reads(one, line)], line
 
 
 def page(_):

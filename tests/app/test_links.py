@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import gradio as gr
 import pytest
 
-from app import composing, foils, galleries, links, preparing, services
+from app import composing, foils, galleries, links, masks, preparing, services
 from app.components import chooser, linking
 from app.pairs import SceneOfPair
 from app.photographs import PHOTOGRAPHS
@@ -47,7 +47,8 @@ def test_a_scene_of_a_pair_has_a_name_that_leads_back(right):
         ("masks", {"sentence": "a & b = c", "hidden": (2, 3), "unit": "piece"}),
         ("pairs", {"left": SceneOfPair(index=1, right=False), "right": PHOTOGRAPHS[1]}),
         ("pixels", {"file": "Four inks", "number": 4}),
-        ("pixels", {"for": "ViLT-B/32", "kept": 60}),
+        ("pixels", {"for": "ViLT-B/32", "kept": 60, "draw": 3}),
+        ("masks", {"lesson": "giraffe"}),
         ("foils", {"picture": EXAMPLES[1], "sentence": "a cat", "turn": 3}),
         ("train", {"steps": 250, "objectives": ("mlm", "wpa"), "unit": "piece", "kinds": 10}),
         ("train", {"rate": 5e-4, "batch": 32, "weight": 0.1, "seed": 2**31 - 1}),
@@ -104,6 +105,7 @@ def test_an_old_link_to_a_scene_leads_to_compose():
         "tab=pixels&file=<script>",
         "tab=pixels&for=clip",
         "tab=pixels&kept=0",
+        "tab=pixels&draw=-1",
         "tab=foils&turn=-1",
         "tab=foils&turn=12",
         "tab=find&among=Your pictures",
@@ -218,18 +220,21 @@ def test_foils_of_one_click_are_those_of_the_sentence_of_the_link(tiny, how):
 @pytest.mark.parametrize("button", [None, "Four inks"])
 def test_pixels_are_prepared_as_the_link_says(tiny, name, button):
     key = None if button else PHOTOGRAPHS[0]
-    tab, fields = read(links.write("pixels", preprocess.carried(key, None, button, name, 3, 7)))
+    given = key, None, button, name, 3, 7, 5
+    tab, fields = read(links.write("pixels", preprocess.carried(*given)))
     assert tab == "pixels"
     fresh = None, None, None, preparing.names()[0], 1, 0
-    found = preprocess.opened(*fresh, fields)
+    seed, *found = preprocess.opened(*fresh, fields)
+    assert seed == 5
     assert (found[0], found[3], found[5]) == (name, key, button)
-    assert list(found[8:16]) == list(preprocess.shown((None, key, button), name, 3, 7, 0))[:8]
+    assert list(found[8:16]) == list(preprocess.shown((None, key, button), name, 3, 7, 5))[:8]
     assert [slider.value for slider in found[-2:]] == [3, 7]
     assert "a limit of 7:" in found[-3]
-    old = preprocess.opened(*fresh, {"picture": PHOTOGRAPHS[0], "number": 3})
+    seed, *old = preprocess.opened(*fresh, {"picture": PHOTOGRAPHS[0], "number": 3})
+    assert seed == 0
     kept = preparing.geometry(TINY).limit
     assert (old[0], old[-1].value) == (TINY, min(kept, old[-1].maximum))
-    assert len(preprocess.opened("own.png", *fresh[1:])) == len(found)
+    assert len(preprocess.opened("own.png", *fresh[1:])) == 1 + len(found)
 
 
 def test_masks_hide_what_the_link_says_or_say_why_not(tiny):
@@ -239,6 +244,17 @@ def test_masks_hide_what_the_link_says_or_say_why_not(tiny):
     assert found[8] == (1,)
     found = mask.introduced(TINY, None, "", mask.WORDS, None, link | {"hidden": (999,)})
     assert "lab-trouble" in found[9]
+
+
+def test_masks_open_with_the_lesson_of_the_link_or_say_which_there_are(tiny):
+    words = masks.broken_words(TINY)
+    *_, row, told = mask.introduced(TINY, None, "", mask.WORDS, None, {"lesson": words[-1]})
+    assert (row["texts"], row["chosen"]) == (list(words), words[-1])
+    assert words[-1] in told
+    assert "vm-lesson" in told
+    *_, row, told = mask.introduced(TINY, None, "", mask.WORDS, None, {"lesson": "cat"})
+    assert (row["texts"], row["chosen"]) == (list(words), None)
+    assert "Choose one of" in told
 
 
 def test_pairs_open_as_the_link_says(tiny):

@@ -11,6 +11,7 @@ from app import masks, services
 from app.components import cloze
 from app.services import EXAMPLES
 from app.tabs import mask as tab
+from vilt_core.viz import stepper
 
 TINY = "tiny"
 KEY = EXAMPLES[1]
@@ -69,9 +70,10 @@ def test_row_hidden_words_and_link_are_of_one_sentence(tiny):
     assert [word["text"] for word in row["words"]] == TEXT.split()
     assert set(first) < set(pressed) == set(hidden)
     typed = "so"  # and not used: shorter than what is hidden, which it could not hold
-    fields = tab.carried(KEY, None, typed, read, hidden, tab.WORDS)
+    fields = tab.carried(KEY, None, typed, read, hidden, tab.WORDS, "giraffe")
     assert (fields["sentence"], fields["hidden"]) == (TEXT, hidden)
-    assert tab.carried(KEY, None, typed, "", (), tab.WORDS)["sentence"] == typed
+    assert fields["lesson"] == "giraffe"
+    assert tab.carried(KEY, None, typed, "", (), tab.WORDS, None)["sentence"] == typed
 
 
 def test_without_a_row_nothing_is_hidden(tiny):
@@ -110,6 +112,7 @@ def test_the_lesson_hides_the_middle_alone_and_with_its_word(tiny, broken):
     assert word in found.sentence
     assert [t.sprite.name for t in services.scene(found.key).objects].count(word) == 1
     html = masks.lesson(word, TINY)
+    assert stepper.data_url(services.picture(found.key), side=224) in html
     pieces = tiny.tokenizer.pieces(word)
     assert html.count("[MASK]") == 1 + len(pieces)
     alone, whole = map(int, re.findall(r"<td><b>(\d+)</b>", html))

@@ -23,6 +23,16 @@ def test_suggestions_fit_the_scene(key):
     assert len(set(services.captions_of(key))) == len(services.captions_of(key)) >= 1
 
 
+@pytest.mark.parametrize("text", ["a cat next to 2 dogs", "Is it an Ångström?"])
+def test_case_spaces_and_the_last_mark_change_nothing_that_a_text_says(text):
+    said = services.folded(text)
+    for written in ("{}.", " {} ?! ", "{}\n", "{} . "):
+        for one in (text.upper(), text.lower(), text.replace(" ", " \t ")):
+            assert services.folded(written.format(one)) == said
+    assert services.folded(said) == said
+    assert services.folded(f"no {text}") != said != services.folded(text.replace(" ", "", 1))
+
+
 def test_truth_is_known_for_the_worlds_questions_alone():
     key = EXAMPLES[0]
     question, truth = next(iter(services.questions_about(key).items()))

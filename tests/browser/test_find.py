@@ -69,6 +69,7 @@ def test_pictures_are_found_and_say_why(page):
     expect(page.locator("#meter")).to_contain_text("this query, 32 of 64", timeout=PATIENCE)
     expect(page.locator("#meter")).to_contain_text("everything, 1,000,000")
     expect(page.locator("#meter svg")).to_be_visible()
+    expect(page.locator("#said")).to_contain_text("Found: 12")
     menu = page.locator("#found .lab-save")
     menu.locator("summary").click()
     with page.expect_download() as download:
@@ -132,7 +133,13 @@ def test_the_sentences_of_a_picture(page):
     page.get_by_label("Sentences of a picture").click()
     page.locator("#sentences textarea").fill("a cat\ntwo dogs\na red heart")
     page.get_by_role("button", name="Find its sentences").click()
-    expect(page.locator(".lab-lines .lab-hits button")).to_have_count(3, timeout=PATIENCE)
+    said = page.locator(".lab-lines .lab-hits button")
+    expect(said).to_have_count(3, timeout=PATIENCE)
+    page.locator("#shortlist input[type=range]").click()  # what is on show is found anew
+    expect(page.locator("#meter")).to_contain_text("of 3", timeout=PATIENCE)
+    page.wait_for_timeout(1000)
+    expect(said).to_have_count(3)
+    expect(page.locator("#found .lab-wrong")).to_have_count(0)
     page.locator(".lab-hits button").first.click()
     expect(page.locator("#why .va-word").first).to_be_visible(timeout=PATIENCE)
 

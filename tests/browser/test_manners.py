@@ -269,6 +269,32 @@ def test_every_tab_can_be_seen_by_day_and_night_heard_and_reached(follow):
     assert {tab: broken for tab, broken in found.items() if broken} == {}
 
 
+def test_what_is_answered_is_told_to_those_who_hear_the_page(follow):
+    page = follow("tab=ask&picture=test.0.46")
+    told = page.locator("#said")
+    expect(told).to_contain_text("Answer: ", timeout=WAITED)
+    page.evaluate("window.region = document.querySelector('#said')")
+    page.locator("#question textarea").fill("is there a griffin?")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    best = page.locator("#reply .lab-verdict strong")
+    expect(page.locator("#reply .lab-badge")).to_have_count(0)  # nobody knows the truth of that
+    expect(told).to_contain_text(f"Answer: {best.inner_text()}, ")
+    told.evaluate("region => region.replaceChildren()")
+    page.get_by_role("button", name="Ask", exact=True).click()  # the same words are told again
+    expect(told).to_contain_text(f"Answer: {best.inner_text()}, ")
+    for tab, line in (
+        ("foils", "P(match): Sentence "),
+        ("masks", "Hidden "),
+        ("pairs", "P(true): "),
+        ("compose", "The sentence matches the picture: "),
+    ):
+        page.locator(f"[data-tab-id={tab}]").click()
+        expect(told).to_contain_text(line, timeout=WAITED)
+    alive = "region.isConnected && region.getAttribute('role') === 'status'"
+    assert page.evaluate(alive)  # a region that comes with its words is passed over
+    assert page.locator(".lab-progress[role=status]").count() == 0
+
+
 def test_a_phone_reaches_every_tab(follow):
     page = follow("tab=find", size=PHONE, has_touch=True)
     there(page.locator("#wanted"))

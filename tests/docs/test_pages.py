@@ -52,6 +52,18 @@ def test_the_words_of_the_app_are_among_them():
     assert [word for word in words if ELSEWHERE.get(word, word) not in known] == []
 
 
+@pytest.mark.parametrize(("code", "column"), [("zh", 1), ("ja", 2)])
+def test_the_app_calls_a_term_in_another_language_as_the_glossary_does(code, column):
+    named = {name: entry[column] for entry in ENTRIES for name in entry[0].split(" / ")}
+    words = json.loads((ROOT / "app" / "terms.json").read_text(encoding="utf-8"))["terms"]
+    texts = json.loads((ROOT / f"app/languages/{code}.json").read_text(encoding="utf-8"))
+    assert [
+        (word, texts[word], named[word])
+        for word in words
+        if word in named and texts[word] not in named[word]
+    ] == []
+
+
 def test_every_notebook_is_a_place_to_see_something():
     seen = {number for *_, see in ENTRIES for number in re.findall(r"\[(\d+)\]", see)}
     assert set(map(str, range(1, 12))) <= seen

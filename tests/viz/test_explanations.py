@@ -40,6 +40,32 @@ def test_a_gallery_judges_and_shows_the_best():
     assert f"heaviest patch is in row {row + 1}, column {column + 1}" in html
 
 
+def test_what_lies_in_the_frames_is_what_is_pointed_at_and_told():
+    cards = [card("one", hit=True), card("two", hit=False)]
+    drawn = {
+        named: gallery(
+            PIXELS, cards, words=["cat", "dog"], boxes=[(0.0, 0.0, 1.0, 1.0)], named=named
+        )
+        for named in ("answer", "question")
+    }
+    assert "what the true answer names." in drawn["answer"]
+    assert "question names" not in drawn["answer"]
+    assert "what the question names." in drawn["question"]
+    assert "answer names" not in drawn["question"]
+    assert "✓ points at something the question names" in drawn["question"]
+    assert "✗ points at nothing the question names" in drawn["question"]
+
+
+def test_colours_are_told_where_there_are_any():
+    waiting = Card(title="three", says="is still to come")
+    assert '<p class="vx-legend">' not in gallery(PIXELS, [waiting], words=[])
+    plain = gallery(PIXELS, [card("one"), waiting], words=["cat", "dog"])
+    assert "Blue" in plain
+    assert "Green frames" not in plain
+    assert "Bold green" not in plain
+    assert "Bold green" in gallery(PIXELS, [card("one", deletion=0.1)], words=["cat", "dog"])
+
+
 def test_a_picture_drawn_before_is_the_same():
     cards = [card("one"), card("one", picture=picture_of(PIXELS, HEAT))]
     first, second = (gallery(PIXELS, [one], words=["cat", "dog"]) for one in cards)

@@ -57,6 +57,12 @@ def test_the_differences_of_words_add_up_to_that_of_the_distances(first, second)
     assert f"<b>{total:+.3f}</b>" in board(first, second, pairs=PAIRS)
 
 
+def test_a_line_tells_what_matching_makes_of_both(first, second):
+    html = board(first, replace(second, title='"Changed"', probability=0.0004), pairs=PAIRS)
+    (said,) = re.findall(r'data-said="([^"]*)"', html)
+    assert said == "P(match): Sentence 75.0 %, &quot;Changed&quot; &lt; 0.1 %"
+
+
 def test_changed_words_are_marked_and_one_of_them_is_on_show(first, second):
     html = board(first, second, pairs=PAIRS)
     marked = re.findall(r'class="vf-word vf-changed"[^>]*>(\w+)<', html)

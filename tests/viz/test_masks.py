@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from vilt_core.viz.masks import Condition, Lesson, Place, Told, guesses, help_bars, lesson
+from vilt_core.viz.stepper import data_url
 
 CONDITIONS = [
     Condition(title="seen", pixels=np.zeros((8, 8, 3), np.uint8)),
@@ -16,6 +17,8 @@ SURE = Told(probability=0.9, rank=1, candidates=[("##raf", 0.9), ("cat", 0.1)])
 LOST = Told(probability=0.01, rank=17, candidates=[("cat", 0.6), ("<i>", 0.2)])
 PLACE = Place(piece="##raf", word="giraffe", told=[SURE, LOST])
 LESSON = Lesson(
+    pixels=np.zeros((8, 8, 3), np.uint8),
+    shows='a "giraffe" <here>',
     sentence="a giraffe",
     pieces=["gi", "##raf", "##fe"],
     asked=1,
@@ -36,6 +39,15 @@ def test_a_row_a_place_and_a_column_a_condition():
     assert html.count('class="vm-cell"') == 4
     assert html.count("<img") == 1
     assert "no picture" in html
+
+
+def test_a_line_tells_each_hidden_place_and_the_lesson():
+    html = guesses(CONDITIONS, [PLACE, replace(PLACE, piece='"')])
+    (said,) = re.findall(r'data-said="([^"]*)"', html)
+    told = "seen 90.0 %, unseen 1.0 %"
+    assert said.split("&#10;") == [f"Hidden ##raf: {told}", f"Hidden &quot;: {told}"]
+    (said,) = re.findall(r'data-said="([^"]*)"', lesson(LESSON))
+    assert said == "##raf: all, one piece hidden 90.0 %, the whole word hidden 70.0 %"
 
 
 def test_the_truth_is_marked_and_told_where_it_is_not_among_the_likeliest():
@@ -63,6 +75,12 @@ def test_the_lesson_hides_one_piece_and_then_all():
     assert "adds <b>60</b> points" in html
     assert "<b>+10</b> points" in html
     assert "takes away <b>60</b>" in lesson(replace(LESSON, whole=[0.7, 0.1]))
+
+
+def test_the_lesson_shows_the_picture_that_it_is_about():
+    (picture,) = re.findall(r"<img [^>]*>", lesson(LESSON))
+    assert data_url(LESSON.pixels, side=224) in picture
+    assert 'alt="a &quot;giraffe&quot; &lt;here&gt;"' in picture
 
 
 def test_a_lesson_that_does_not_fit():

@@ -48,6 +48,12 @@ def test_both_orders_read_each_picture_with_the_row_of_its_side():
     assert html.count("= 4 numbers") == 2
 
 
+@pytest.mark.parametrize(("truth", "told"), [(True, ", right"), (False, ", wrong"), (None, "")])
+def test_a_line_tells_the_judgement(truth, told):
+    (said,) = re.findall(r'data-said="([^"]*)"', drawn(replace(GIVEN, truth=truth)))
+    assert said == f"P(true): 90.0 %{told}"
+
+
 def test_verdicts_are_judged_by_the_truth_where_it_is_known():
     html = drawn()
     assert "✓ right: it is true" in html

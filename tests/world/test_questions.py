@@ -9,9 +9,17 @@ import pytest
 
 from vilt_core.world.grammar import RELATION_WORDS, category_terms
 from vilt_core.world.programs import answer_word, execute
-from vilt_core.world.questions import KINDS, Question, answers, question, questions
-from vilt_core.world.scenes import SPLITS, is_held_out, scene
-from vilt_core.world.sprites import sprites
+from vilt_core.world.questions import (
+    KINDS,
+    Question,
+    answers,
+    asked_about,
+    named_by_answer,
+    question,
+    questions,
+)
+from vilt_core.world.scenes import BACKGROUNDS, SPLITS, is_held_out, scene
+from vilt_core.world.sprites import COLORS, sprites
 
 SCENES = 700
 
@@ -75,6 +83,20 @@ def test_yes_and_no_are_balanced_by_kind(many):
     assert set(said) == {"existence", "attribute", "spatial", "comparison", "logic"}
     for kind, counts in said.items():
         assert abs(counts["yes"] / counts.total() - 0.5) < 0.06, (kind, counts)
+
+
+def test_an_answer_names_the_objects_for_which_it_stands_and_no_others(asked):
+    things = {sprite.name for sprite in sprites()} - {*COLORS, *BACKGROUNDS}  # an orange is orange
+    shared = 0
+    for here, one in asked:
+        named = named_by_answer(here, one)
+        assert bool(named) == (one.program[0] == "noun")
+        assert named or one.answer not in things
+        assert {here.objects[at].noun for at in named} <= {one.answer}
+        about = asked_about(here, one)
+        assert set(named) <= set(about)
+        shared += bool(named) and len(about) > len(named)
+    assert shared > 20  # questions that speak of something else beside
 
 
 def test_words_alone_leave_yes_and_no_a_guess(many):

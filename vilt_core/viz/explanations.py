@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -17,6 +18,20 @@ from vilt_core.viz.stepper import data_url
 
 _STATIC = Path(__file__).parent / "static"
 _SIDE = 300  # of a card's picture, pixels
+
+Named = Literal["answer", "question"]
+# What lies in the boxes, and of each card whether its heaviest patch does, in words.
+_FRAMED: dict[Named, str] = {
+    "answer": "Green frames: what the true answer names.",
+    "question": "Green frames: what the question names.",
+}
+_POINTS: dict[Named, tuple[str, str]] = {
+    "answer": ("✗ misses it", "✓ points at it"),
+    "question": (
+        "✗ points at nothing the question names",
+        "✓ points at something the question names",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +43,7 @@ class Card:
     heat: Float[np.ndarray, "rows columns"] | None = None  # what is below 0 is drawn as 0
     picture: str | None = None  # of ``picture_of``, where the card is to be drawn again and again
     word_heat: Float[np.ndarray, " m"] | None = None
-    hit: bool | None = None  # whether its heaviest patch lies on the truth; None: not known
+    hit: bool | None = None  # whether its heaviest patch lies in a box; None: not known
     deletion: float | None = None  # areas under the curves; None: not judged yet
     insertion: float | None = None
 
@@ -45,6 +60,7 @@ def gallery(
     *,
     words: Sequence[str],
     boxes: Sequence[Box] = (),
+    named: Named = "answer",
 ) -> str:
     """The cards side by side; of those judged, the best number of each kind stands out.
 
@@ -53,6 +69,7 @@ def gallery(
         cards: the explanations, in order.
         words: of the question.
         boxes: of what is asked about, where that is known.
+        named: whether the true answer names that, or only the question does.
 
     Raises:
         ValueError: heat of words that are not there.
@@ -62,8 +79,26 @@ def gallery(
             raise ValueError(f"expected heat of {len(words)} words, got {len(card.word_heat)}")
     lowest = min((c.deletion for c in cards if c.deletion is not None), default=None)
     highest = max((c.insertion for c in cards if c.insertion is not None), default=None)
-    drawn = "".join(_card(pixels, card, words, boxes, best=(lowest, highest)) for card in cards)
-    return f'<style>{style()}</style><div class="vx-gallery">{drawn}</div>'
+    drawn = "".join(
+        _card(pixels, card, words, boxes, best=(lowest, highest), points=_POINTS[named])
+        for card in cards
+    )
+    legend = _legend(cards, _FRAMED[named] if boxes else "")
+    return f'<style>{style()}</style><div class="vx-gallery">{legend}{drawn}</div>'
+
+
+def _legend(cards: Sequence[Card], framed: str) -> str:
+    """What the colours of the cards mean, as soon as there are any."""
+    if all(card.heat is None for card in cards):
+        return ""
+    blue = any(card.word_heat is not None for card in cards)
+    best = any(card.deletion is not None or card.insertion is not None for card in cards)
+    says = (
+        framed,
+        "Blue: a word that counts, the bluer the more." if blue else "",
+        "Bold green: the best number of its kind." if best else "",
+    )
+    return f'<p class="vx-legend">{" ".join(f"<span>{one}</span>" for one in says if one)}</p>'
 
 
 def picture_of(
@@ -89,6 +124,7 @@ def _card(
     boxes: Sequence[Box],
     *,
     best: tuple[float | None, float | None],
+    points: tuple[str, str],
 ) -> str:
     head = f"<h4>{escape(card.title)}</h4><p>{escape(card.says)}</p>"
     height, width, _ = pixels.shape
@@ -107,15 +143,16 @@ def _card(
     return (
         f'<figure class="vx-card"><div class="vx-picture"><img src="{picture}" '
         f'alt="{escape(says)}">{frames}</div><figcaption>{head}'
-        f'<p class="vx-words" translate="no">{said}</p>{_scores(card, best)}</figcaption></figure>'
+        f'<p class="vx-words" translate="no">{said}</p>'
+        f"{_scores(card, best, points)}</figcaption></figure>"
     )
 
 
-def _scores(card: Card, best: tuple[float | None, float | None]) -> str:
+def _scores(card: Card, best: tuple[float | None, float | None], points: tuple[str, str]) -> str:
     cells = []
     if card.hit is not None:
-        sign, meaning = ("✓", "points at it") if card.hit else ("✗", "misses it")
-        cells.append(f'<span class="vx-{"hit" if card.hit else "miss"}">{sign} {meaning}</span>')
+        kind = "hit" if card.hit else "miss"
+        cells.append(f'<span class="vx-{kind}">{points[card.hit]}</span>')
     for sign, meaning, value, record in (
         ("↓", "deletion", card.deletion, best[0]),
         ("↑", "insertion", card.insertion, best[1]),

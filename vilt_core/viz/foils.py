@@ -67,7 +67,7 @@ def board(first: Side, second: Side, *, pairs: Pairs) -> str:
     )
     css = (STATIC / "foils.css").read_text(encoding="utf-8")
     return (
-        f'<style>{css}</style><div class="vf">'
+        f'<style>{css}</style><div class="vf" data-said="{_said(first, second)}">'
         f'<div class="vf-head">{_dumbbells(first, second)}{_verdict(first, second)}</div>'
         f'<div class="vf-sides">{sides}</div>{_shares(first, second, pairs, changed, chosen)}</div>'
     )
@@ -102,6 +102,12 @@ def _hottest(first: Side, second: Side, pairs: Pairs, changed: Sequence[bool]) -
 
 
 # The two numbers.
+
+
+def _said(first: Side, second: Side) -> str:
+    """What matching makes of both sides, in a line as HTML."""
+    one, other = (f"{escape(side.title)} {percent(side.probability)}" for side in (first, second))
+    return f"P(match): {one}, {other}"
 
 
 def _dumbbells(first: Side, second: Side) -> str:

@@ -66,10 +66,20 @@ def guesses(conditions: Sequence[Condition], places: Sequence[Place]) -> str:
         raise ValueError(f"every hidden place must be told under {len(conditions)} conditions")
     heads = "".join(_head(one) for one in conditions)
     rows = "".join(_place(place, conditions) for place in places)
+    said = "&#10;".join(_said(place, conditions) for place in places)
     return (
-        f'{_style()}<div class="vm" style="--columns:{len(conditions)}">'
+        f'{_style()}<div class="vm" style="--columns:{len(conditions)}" data-said="{said}">'
         f'<div class="vm-heads">{heads}</div>{rows}</div>'
     )
+
+
+def _said(place: Place, conditions: Sequence[Condition]) -> str:
+    """What is told of one hidden place, in a line as HTML."""
+    shares = ", ".join(
+        f"{escape(condition.title)} {percent(told.probability)}"
+        for told, condition in zip(place.told, conditions, strict=True)
+    )
+    return f"Hidden {escape(place.piece)}: {shares}"
 
 
 def _head(condition: Condition) -> str:
@@ -123,6 +133,8 @@ def _row(text: str, share: float, piece: str, *, rank: int | None = None) -> str
 class Lesson:
     """One piece of a word, hidden alone and with all of its word."""
 
+    pixels: UInt8[np.ndarray, "height width 3"]  # the picture that the sentence is about
+    shows: str  # what is on it, for those who cannot see it
     sentence: str
     pieces: Sequence[str]
     asked: int  # which of them is guessed
@@ -154,9 +166,15 @@ def lesson(found: Lesson) -> str:
             (everything, "the whole word hidden", found.whole, found.fitting[1]),
         )
     )
+    said = (
+        f"{escape(piece)}: {escape(found.conditions[-1])}, one piece hidden "
+        f"{percent(found.alone[-1])}, the whole word hidden {percent(found.whole[-1])}"
+    )
     return (
-        f'{_style()}<div class="vm-lesson"><p>“{escape(found.sentence)}”: how likely the model '
-        f"finds <code>{escape(piece)}</code> where it stood.</p>"
+        f'{_style()}<div class="vm-lesson" data-said="{said}"><div class="vm-about"><img '
+        f'src="{data_url(found.pixels, side=_SIDE)}" alt="{escape(found.shows)}" translate="no">'
+        f"<p>“{escape(found.sentence)}”: how likely the model "
+        f"finds <code>{escape(piece)}</code> where it stood.</p></div>"
         f'<div class="vm-scroll"><table><thead><tr><td></td>'
         f'<th scope="col">Nouns that fit</th>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{_moral(found)}</div>"

@@ -54,7 +54,8 @@ def pair_method(given: Order, swapped: Order, *, statement: str, milliseconds: f
         raise ValueError(f"pooled states must have one width, got {sorted(widths)}")
     css = (STATIC / "pairs.css").read_text(encoding="utf-8")
     return (
-        f'<style>{css}</style><div class="vt"><div class="vt-orders">'
+        f'<style>{css}</style><div class="vt" data-said="{_said(given)}" '
+        f'data-took="{milliseconds:.3f}"><div class="vt-orders">'
         f"{_order(given, statement)}{_order(swapped, statement)}</div>"
         f"{_changes(given, swapped)}"
         f'<p class="vt-took">Four passes and two heads took {milliseconds:.0f} ms on this '
@@ -100,6 +101,14 @@ def _verdict(order: Order) -> str:
         f'<i style="width:{100 * order.probability:.2f}%"></i></span>'
         f'<p><b>P(true) <span class="vt-p">{percent(order.probability)}</span></b>{known}</p></div>'
     )
+
+
+def _said(order: Order) -> str:
+    """The judgement in a line, as HTML."""
+    known = ""
+    if order.truth is not None:
+        known = ", right" if (order.probability > 0.5) == order.truth else ", wrong"
+    return f"P(true): {percent(order.probability)}{known}"
 
 
 def _changes(given: Order, swapped: Order) -> str:

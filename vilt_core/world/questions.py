@@ -12,7 +12,7 @@ from vilt_core.world.ask_places import relation, spatial
 from vilt_core.world.ask_things import attribute, category, count, existence
 from vilt_core.world.grammar import Mention
 from vilt_core.world.inventory import Inventory, weighted
-from vilt_core.world.programs import Program, answer_word
+from vilt_core.world.programs import Program, answer_word, execute
 from vilt_core.world.scenes import BACKGROUNDS, Scene
 from vilt_core.world.sprites import COLORS, nouns
 
@@ -116,6 +116,18 @@ def asked_about(scene: Scene, asked: Question) -> tuple[int, ...]:
     spoken = {at for mention in asked.mentions for at in mention.objects}
     named = {at for at, thing in enumerate(scene.objects) if thing.noun == asked.answer}
     return tuple(sorted(spoken | named))
+
+
+def named_by_answer(scene: Scene, asked: Question) -> tuple[int, ...]:
+    """The objects for which the answer stands, such as the fox of "what is above the camel?".
+
+    None where the answer is no noun: a number, a colour, yes or no.
+    """
+    match asked.program:
+        case ("noun", group):
+            return execute(group, scene)
+        case _:
+            return ()
 
 
 def _ask(inventory: Inventory, draw, kind: str) -> Question | None:
