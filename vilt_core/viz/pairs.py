@@ -54,7 +54,8 @@ def pair_method(given: Order, swapped: Order, *, statement: str, milliseconds: f
         raise ValueError(f"pooled states must have one width, got {sorted(widths)}")
     css = (STATIC / "pairs.css").read_text(encoding="utf-8")
     return (
-        f'<style>{css}</style><div class="vt"><div class="vt-orders">'
+        f'<style>{css}</style><div class="vt"><p class="vt-legend">Each stroke of a strip is one '
+        'number, orange above zero and blue below.</p><div class="vt-orders">'
         f"{_order(given, statement)}{_order(swapped, statement)}</div>"
         f"{_changes(given, swapped)}"
         f'<p class="vt-took">Four passes and two heads took {milliseconds:.0f} ms on this '
