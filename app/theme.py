@@ -54,7 +54,8 @@ def lab() -> themes.Base:
         **_both("block_info_text_color", "var(--lab-soft)"),
         **_both("block_shadow", "none"),
         **_both("input_background_fill", "var(--lab-card)"),
-        **_both("input_border_color", "var(--lab-line)"),
+        **_both("input_border_color", "var(--lab-edge)"),
+        **_both("checkbox_border_color", "var(--lab-edge)"),
         **_both("input_border_color_focus", "var(--lab-text)"),
         **_both("input_shadow_focus", "0 0 0 3px var(--lab-glow)"),
         **_both("input_placeholder_color", "var(--lab-soft)"),
@@ -82,6 +83,7 @@ def head() -> str:
     <style id="lab-styles">{ours}</style>
     <script>{static("stream.js")}</script>
     <script>{static("steady.js")}</script>
+    <script>{static("rove.js")}</script>
     <script>{saving()}</script>
     """
 
