@@ -66,6 +66,7 @@ def lab() -> themes.Base:
         **_both("button_secondary_background_fill", "var(--lab-card)"),
         **_both("button_secondary_background_fill_hover", "var(--lab-sunk)"),
         **_both("button_secondary_text_color", "var(--lab-ink)"),
+        **_both("button_border_width", "1px"),
         **_both("button_secondary_border_color", "var(--lab-line)"),
         **_both("slider_color", "var(--lab-text)"),
         color_accent="var(--lab-text)",

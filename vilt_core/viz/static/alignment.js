@@ -61,7 +61,7 @@ function alignmentView(root, options = {}) {
               <svg preserveAspectRatio="none" data-ref="lines" aria-hidden="true"></svg></div>
             <div class="va-columns" data-ref="columns" aria-hidden="true"></div>
           </div></div>
-          <p class="va-hint" data-ref="scale"></p>
+          <p class="va-hint va-scale" data-ref="scale"></p>
           <p class="va-readout" data-ref="readout"></p>
         </section>
       </div>
