@@ -59,6 +59,7 @@ def test_a_word_is_explained_under_the_pointer_and_put_away(visit):
 
 def test_a_word_on_top_of_a_tab_is_put_away_though_nothing_has_the_focus(visit):
     page = visit(tab="align")
+    expect(page.locator(".va-word").first).to_be_visible(timeout=WAITED)
     term = page.locator(".lab-term >> visible=true").first
     term.locator("button").hover()
     told = term.locator("[role=tooltip]")
