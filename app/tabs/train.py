@@ -113,11 +113,11 @@ def onward(run: Run, steps: float) -> str:
 
 def _turned(working: bool, run: Run | None = None, steps: int = 0) -> tuple[Any, ...]:
     """The buttons: to start or to stop, and to go on where there is something to go on from."""
-    further = run is not None and not working and run.reached > 0
+    further = None if working or run is None or not run.reached else run
     return (
         gr.Button(visible=not working),
         gr.Button(visible=working, interactive=True),
-        gr.Button(onward(run, steps), visible=True) if further else gr.Button(visible=False),
+        gr.Button(onward(further, steps), visible=True) if further else gr.Button(visible=False),
         gr.DownloadButton(visible=False),
         "",
     )
