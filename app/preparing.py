@@ -310,8 +310,10 @@ def table_figures(
 
     before, after = found.table[..., number], stretched(found, grid, number)
     top = float(np.abs(before).max()) or 1.0
-    side = found.grid
+    side, scale = found.grid, f"full colour: ±{top:.2g}"
+    learned = f"as learned: {side} x {side}; {scale}"
+    here = f"for this picture: {grid[0]} x {grid[1]}; {scale}"
     return (
-        table_map(before, title=f"as learned: {side} x {side}", top=top, reads=reads(found, grid)),
-        table_map(after, title=f"for this picture: {grid[0]} x {grid[1]}", top=top),
+        table_map(before, title=learned, top=top, reads=reads(found, grid)),
+        table_map(after, title=here, top=top),
     )

@@ -54,7 +54,8 @@ def lab() -> themes.Base:
         **_both("block_info_text_color", "var(--lab-soft)"),
         **_both("block_shadow", "none"),
         **_both("input_background_fill", "var(--lab-card)"),
-        **_both("input_border_color", "var(--lab-line)"),
+        **_both("input_border_color", "var(--lab-edge)"),
+        **_both("checkbox_border_color", "var(--lab-edge)"),
         **_both("input_border_color_focus", "var(--lab-text)"),
         **_both("input_shadow_focus", "0 0 0 3px var(--lab-glow)"),
         **_both("input_placeholder_color", "var(--lab-soft)"),
@@ -65,6 +66,7 @@ def lab() -> themes.Base:
         **_both("button_secondary_background_fill", "var(--lab-card)"),
         **_both("button_secondary_background_fill_hover", "var(--lab-sunk)"),
         **_both("button_secondary_text_color", "var(--lab-ink)"),
+        **_both("button_border_width", "1px"),
         **_both("button_secondary_border_color", "var(--lab-line)"),
         **_both("slider_color", "var(--lab-text)"),
         color_accent="var(--lab-text)",
@@ -83,6 +85,7 @@ def head() -> str:
     <script>{static("stream.js")}</script>
     <script>{static("steady.js")}</script>
     <script>{static("said.js")}</script>
+    <script>{static("rove.js")}</script>
     <script>{saving()}</script>
     """
 

@@ -3,7 +3,8 @@
 python scripts/screenshots.py              # all twelve
 python scripts/screenshots.py ask compare  # these alone
 
-The app is started for it and stopped again. Colours are cut to 256, so that a page is some 100 KB.
+The app is started for it and stopped again. Colours are cut to 256, so that a page is some
+100 KB, and a long one with photographs 350 KB.
 """
 
 import argparse
@@ -26,17 +27,20 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SIZE = ViewportSize(width=1280, height=900)
-HIGHEST = 2000  # pixels of a page that is shown, up to where a block ends
-LARGEST = 250_000  # bytes of a picture
+HIGHEST = 3000  # pixels of a page that is shown, up to where a block ends
+LARGEST = 400_000  # bytes of a picture
 PATIENCE = 600_000  # milliseconds for what is pressed: a training is the longest
 WORKING = ".meta-text, .progress-text"  # what Gradio shows while a handler is at work
-# From where to where the blocks go that hold no other, in pixels from the top of the page, and
-# whether each is a heading, after which nothing ends.
-BLOCKS = """() => [...document.querySelectorAll(".block")]
-  .filter((block) => block.checkVisibility() && !block.querySelector(".block"))
+# From where to where the rows go and the blocks that hold no other, in pixels from the top of the
+# page, and whether each is a heading, after which nothing ends. A row that is higher than a picture
+# may end where blocks of it do.
+BLOCKS = """(highest) => [...document.querySelectorAll(".block, .row")]
+  .filter((block) => block.checkVisibility() && block.offsetHeight > 0
+    && (block.matches(".row") ? block.offsetHeight < highest : !block.querySelector(".block")))
   .map((block) => {
     const { top, bottom } = block.getBoundingClientRect();
-    const heads = block.offsetHeight < 60 && block.querySelector("h2, h3") !== null;
+    const heads = block.offsetHeight < 90 && block.querySelector("h2, h3") !== null
+      && block.querySelector("img, svg, canvas, table, button") === null;
     return [Math.floor(top + scrollY), Math.ceil(bottom + scrollY), heads];
   })"""
 # A picture is higher than any window: what keeps to a window's edge would lie across its middle.
@@ -120,6 +124,9 @@ def press(page: Page, tab: str) -> None:
         page.locator("#train-start").click()
         page.locator("#train-stop").wait_for(state="visible", timeout=PATIENCE)
         page.locator("#train-stop").wait_for(state="hidden", timeout=PATIENCE)
+    if tab == "compare":
+        page.locator("#watch").click()
+        page.locator(".vp-lane").nth(1).wait_for(timeout=PATIENCE)
 
 
 def ending(blocks: list[tuple[int, int, bool]], height: int) -> int:
@@ -142,7 +149,7 @@ def shoot(page: Page, address: str, tab: str) -> Image.Image:
     press(page, tab)
     settle(page)
     shot = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    shot = shot.crop((0, 0, shot.width, ending(page.evaluate(BLOCKS), shot.height)))
+    shot = shot.crop((0, 0, shot.width, ending(page.evaluate(BLOCKS, HIGHEST), shot.height)))
     return shot.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
 
 

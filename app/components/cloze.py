@@ -37,7 +37,9 @@ def build() -> gr.HTML:
     """An empty row; its event ``pick`` carries the place ``at`` of a piece."""
     return gr.HTML(
         value=value(()),
-        html_template='<div class="lab-cloze" role="group" aria-label="Words to hide"></div>',
+        html_template='<div class="lab-clozed" hidden><div class="lab-heading"><h3>Words</h3>'
+        "<p>Choose a word to hide it, and again to show it.</p></div>"
+        '<div class="lab-cloze" role="group" aria-label="Words to hide"></div></div>',
         js_on_load=static("cloze.js"),
         apply_default_css=False,
         elem_id="cloze",

@@ -47,7 +47,7 @@ def lessons(tab: str) -> str:
         f'or on Colab">{lesson.number} · <span>{escape(lesson.title)}</span></a>'
         for lesson in course.lessons_of(tab)
     )
-    return f'<div class="lab-lessons"><span>In the course</span>{links}</div>' if links else ""
+    return f'<div class="lab-lessons"><span>Notebooks ↓</span>{links}</div>' if links else ""
 
 
 def meanings() -> str:

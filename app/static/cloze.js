@@ -1,7 +1,8 @@
 // A sentence whose words, or their pieces, are hidden by a click: a button each.
 const draw = () => {
   const { words = [], unit } = props.value ?? {};
-  element.firstElementChild.replaceChildren(...words.map(({ text, pieces }) => {
+  element.firstElementChild.hidden = !words.length;
+  element.querySelector(".lab-cloze").replaceChildren(...words.map(({ text, pieces }) => {
     const word = Object.assign(document.createElement("span"), { className: "lab-cloze-word" });
     const whole = unit === "word" || pieces.length === 1;
     const groups = whole ? [pieces] : pieces.map((piece) => [piece]);

@@ -320,12 +320,12 @@ for (const name of kit.textures) {
 
 // The palette.
 const sorts = new Map(kit.stickers.map((sticker) => [sticker.sort, sticker.sorts]));
-sort.append(make("option", { value: "", textContent: "Everything" }),
+sort.append(make("option", { value: "", textContent: "All stickers" }),
   ...[...sorts].map(([value, textContent]) => make("option", { value, textContent })));
 style.append(...kit.styles.map((value) =>
-  make("option", { value, textContent: value === kit.apart ? `${value} (never trained on)` : value })));
+  make("option", { value, textContent: `Style: ${value}${value === kit.apart ? " (never trained on)" : ""}` })));
 const offered = kit.stickers.map((sticker, at) => {
-  const button = make("button", { type: "button", title: `Add ${sticker.name}` }, make("span"));
+  const button = make("button", { type: "button", title: `Add ${sticker.name}`, tabIndex: -1 }, make("span"));
   button.setAttribute("aria-label", `Add ${sticker.name}`);
   const [rows, columns] = [Math.ceil(kit.stickers.length / kit.columns) - 1, kit.columns - 1];
   button.firstElementChild.style.backgroundPosition =
@@ -349,6 +349,10 @@ const sift = () => {
     count += !button.hidden;
   }
   none.hidden = count > 0;
+  const shown = offered.filter(({ button }) => !button.hidden);
+  if (!shown.some(({ button }) => button.tabIndex === 0)) {  // see rove.js
+    for (const { button } of offered) button.tabIndex = button === shown[0]?.button ? 0 : -1;
+  }
 };
 const dress = () => {
   const wanted = style.value;

@@ -1,7 +1,8 @@
 // What a word means is shown while its button has the pointer or the focus; Escape puts it away.
 element.addEventListener("click", ({ target }) => target.closest(".lab-term button")?.focus());
-element.addEventListener("keydown", ({ key, target }) => {
-  if (key === "Escape") target.closest(".lab-term")?.classList.add("lab-shut");
+document.addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape") return;
+  for (const term of element.querySelectorAll(".lab-term:is(:hover, :focus-within)")) term.classList.add("lab-shut");
 });
 for (const left of ["focusout", "pointerleave"]) {
   element.addEventListener(left, ({ target }) => target.closest?.(".lab-term")?.classList.remove("lab-shut"), true);

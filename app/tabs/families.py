@@ -19,14 +19,15 @@ from app.services import Key
 from vilt_core.viz import meeting
 
 INTRODUCTION = """
-<div class="lab-intro"><h2>Where do models spend it?</h2><p>A model of pictures and sentences embeds
-the picture (<b class="lab-ve">VE</b>), embeds the text (<b class="lab-te">TE</b>) and lets the two
-interact (<b class="lab-mi">MI</b>). The paper sorts models by which of the three is the largest,
-and ViLT is the first that spends nearly all on the interaction.</p></div>
+<div class="lab-intro"><h2>Where do models spend their time, FLOPs and parameters?</h2><p>A model of
+pictures and sentences embeds the picture (<b class="lab-ve">VE</b>), embeds the text (<b
+class="lab-te">TE</b>) and lets the two interact (<b class="lab-mi">MI</b>). The paper sorts models
+by which of the three is the largest, and ViLT is the first that spends nearly all on the
+interaction.</p></div>
 """
 _WAITING = (
-    '<div class="lab-reply lab-waiting"><p>Choose two models: the same picture and sentence go '
-    "through both, at the paper's sizes. Weights are random there: what each model sees and how "
+    '<div class="lab-reply lab-waiting"><p>Press Watch: the same picture and sentence go through '
+    "both models, at the paper's sizes. Weights are random there: what each model sees and how "
     "long each part takes do not depend on them. How words and picture meet, and the answer to the "
     "question, come from its small sister, where one was trained on stickers.</p></div>"
 )
@@ -158,10 +159,11 @@ def build(tab: gr.Tab, place: Place) -> None:
     told = plain.html(elem_id="measuring")
     machine = plain.html(elem_id="measured-where")
     plain.heading(
-        "Figure 2: which part is the largest?", "Boxes are as high as shares of the cost."
+        "Which part is the largest?",
+        "The paper's figure 2: boxes are as high as shares of the cost.",
     )
     boxes = plain.plot("figure-2")
-    plain.heading("Figure 1: how much in all?", "The paper's numbers are of another machine.")
+    plain.heading("How much in all?", "The paper's figure 1; its numbers are of another machine.")
     bars = plain.plot("figure-1")
     plain.heading(
         "Two models at work", "The sentence is cut as vilt-mini cuts it; weights are random."
@@ -175,8 +177,8 @@ def build(tab: gr.Tab, place: Place) -> None:
             question = gr.Textbox(
                 label="Question", max_lines=2, elem_id="pair-question", elem_classes="lab-field"
             )
-            first = gr.Dropdown(label="One", elem_id="one", elem_classes="lab-field")
-            second = gr.Dropdown(label="The other", elem_id="other", elem_classes="lab-field")
+            first = gr.Dropdown(label="First model", elem_id="one", elem_classes="lab-field")
+            second = gr.Dropdown(label="Second model", elem_id="other", elem_classes="lab-field")
             watch = gr.Button("Watch", variant="primary", elem_id="watch")
             halt = gr.Button("Stop", visible=False, elem_id="stop-watching")
         with gr.Column(min_width=320):

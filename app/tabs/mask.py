@@ -222,7 +222,6 @@ def build(speaker: gr.State, place: Place) -> None:
                 elem_id="mask-sentence",
                 elem_classes="lab-field",
             )
-            use = gr.Button("Use this sentence", elem_id="mask-use", elem_classes="lab-plain")
             suggestions = chips.build(label="Suggested sentences")
             unit = gr.Radio(
                 [WORDS, PIECES],
@@ -231,6 +230,7 @@ def build(speaker: gr.State, place: Place) -> None:
                 elem_id="mask-unit",
                 elem_classes=["lab-field", "lab-switch"],
             )
+            use = gr.Button("Use this sentence", variant="primary", elem_id="mask-use")
         with gr.Column(min_width=320, elem_classes="lab-bare"):
             row = cloze.build()
             view = plain.html(_WAITING, elem_id="guesses")

@@ -252,7 +252,7 @@ def _stretched(one: Prepared, found: Geometry) -> str:
     else:
         says.append(
             f"This picture has {rows} x {columns} places, so the table is stretched: each new "
-            "place reads between the old ones (dots), corner on corner, and mixes its neighbours."
+            "place reads at a dot between the old ones, corner on corner, and mixes its neighbours."
         )
     says.append(
         f"Drawn: one number of the vectors that {escape(found.name)} learned."
@@ -260,6 +260,7 @@ def _stretched(one: Prepared, found: Geometry) -> str:
         else "The weights of ViLT-B/32 are not loaded: the table drawn here is random. Where it is "
         "read is true all the same."
     )
+    says.append("Orange is above zero, blue below.")
     return _step(4, "Places for the patches", says)
 
 

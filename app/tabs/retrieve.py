@@ -146,7 +146,12 @@ def _meter(found: Any, reach: Sequence[tuple[int, float]]) -> str:
     cost = found.cost
     sizes = {cost.gallery, 1_000_000} if cost.forwards < cost.gallery else {1_000_000}
     sizes = sizes if cost.forwards else set()  # nobody read a pair, so its pace is not known
-    names = {"encode": "encoding", "nearest": "FAISS", "open": "opening", "judge": "ViLT"}
+    names = {
+        "encode": "encoding",
+        "nearest": "nearest neighbours",
+        "open": "opening pictures",
+        "judge": "ViLT",
+    }
     return search_meter(
         shortlist=cost.shortlist,
         gallery=cost.gallery,
@@ -190,13 +195,18 @@ def build(speaker: gr.State, place: Place) -> None:
     """
     with gr.Row(elem_classes="lab-columns"):
         with gr.Column(min_width=280, elem_classes="lab-side"):
-            way = gr.Radio(list(_WAYS), value=PICTURES, label="Find", elem_classes="lab-field")
+            way = gr.Radio(
+                list(_WAYS),
+                value=PICTURES,
+                label="Find",
+                elem_classes=["lab-field", "lab-switch"],
+            )
             gallery = gr.Radio(
                 list(galleries.names()),
                 value=galleries.first(),
                 label="Among",
                 elem_id="find-gallery",
-                elem_classes="lab-field",
+                elem_classes=["lab-field", "lab-switch"],
             )
             uploads = gr.File(
                 file_count="multiple",

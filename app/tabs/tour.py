@@ -18,6 +18,7 @@ from app.journey import Trip
 from app.links import NOTHING, Fields
 from app.services import Key
 from app.stops import STOPS, Choice, Stop, begun
+from app.theme import static
 
 _LATEX: list[dict[str, str | bool]] = [
     {"left": "$$", "right": "$$", "display": True},
@@ -182,6 +183,11 @@ def judged(stop: Stop, given: Input, answer: str | None) -> tuple[Any, ...]:
     return verdict, gr.Plot(visible=figure is not None, value=figure)
 
 
+def jumped(event: Event) -> gr.Walkthrough:
+    """The step that was clicked put on show, which enters its stop."""
+    return gr.Walkthrough(selected=event.among(range(len(STOPS))))
+
+
 def _suggestions(key: Key | None, model: str) -> tuple[str, ...]:
     if key is not None:
         return services.captions_of(key)
@@ -234,6 +240,12 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
             button = gr.Button("Follow them", variant="primary", elem_id="tour-go")
         with gr.Column(min_width=320):
             told = touch.html(elem_id="tour-told")
+            ahead = gr.HTML(
+                "",
+                js_on_load=static("stops.js"),
+                apply_default_css=False,
+                elem_classes="lab-unseen",
+            )
             with gr.Walkthrough(selected=0, elem_id="tour-stops", elem_classes="lab-walk") as walk:
                 steps, stages, turns = [], [], []
                 for at, stop in enumerate(STOPS):
@@ -347,6 +359,7 @@ def build(speaker: gr.State, tab: gr.Tab, place: Place) -> None:
     )
     # What was drawn while another tab was on show took no notice of the room that there is.
     tab.select(None, None, None, js=_RESIZE, api_visibility="private")
+    ahead.pick(jumped, None, walk, **unseen, **progress.in_order())
     for at, (stop, step, stage) in enumerate(zip(STOPS, steps, stages, strict=True)):
         _wire(stop, stage, followed, told, quiet)
         # One line for all steps: whoever walks on quickly stands where they clicked last.

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -61,7 +62,7 @@ def started(
     except ValueError as error:
         yield gr.skip(), _wrong(error), *(gr.skip(),) * 9
         return
-    yield from followed(run)
+    yield from followed(run, int(steps))
 
 
 def continued(run: Run | None, steps: float) -> Iterator[tuple[Any, ...]]:
@@ -73,11 +74,11 @@ def continued(run: Run | None, steps: float) -> Iterator[tuple[Any, ...]]:
     except ValueError as error:
         yield gr.skip(), _wrong(error), *(gr.skip(),) * 9
         return
-    yield from followed(run)
+    yield from followed(run, int(steps))
 
 
-def followed(run: Run) -> Iterator[tuple[Any, ...]]:
-    """What the page shows of a run, again and again until it ends."""
+def followed(run: Run, steps: int) -> Iterator[tuple[Any, ...]]:
+    """What the page shows of a run, again and again until it ends; ``steps`` might come then."""
     drawn = 0.0
     begun = progress.bar("Starting", run.reached, run.choices.steps)
     curves = gr.skip(), gr.skip()  # they take longer to draw
@@ -89,7 +90,8 @@ def followed(run: Run) -> Iterator[tuple[Any, ...]]:
             drawn = time.monotonic()
         elif run.steps and time.monotonic() - drawn > _REDRAWN:
             losses, drawn = training.losses(run), time.monotonic()
-        yield run, _status(told), losses, scores, view, *_turned(not told.ended, run), gr.skip()
+        buttons = _turned(not told.ended, run, steps)
+        yield run, _status(told), losses, scores, view, *buttons, gr.skip()
 
 
 def _status(told: Told) -> str:
@@ -102,18 +104,28 @@ def _wrong(error: ValueError) -> str:
     return progress.note(sentence(error), trouble=True)
 
 
-def _turned(working: bool, run: Run | None = None) -> tuple[Any, ...]:
+def onward(run: Run, steps: float) -> str:
+    """What the button to go on says: to the end of what was stopped, else for how much longer."""
+    if run.reached < run.choices.steps:
+        return f"Go on to step {run.choices.steps}"
+    return f"Train {int(steps)} steps more"
+
+
+def _turned(working: bool, run: Run | None = None, steps: int = 0) -> tuple[Any, ...]:
     """The buttons: to start or to stop, and to go on where there is something to go on from."""
-    further = run is not None and not working and run.reached > 0
-    left = run is not None and run.reached < run.choices.steps
-    words = f"Go on to step {run.choices.steps}" if run is not None and left else "Train on"
+    further = None if working or run is None or not run.reached else run
     return (
         gr.Button(visible=not working),
         gr.Button(visible=working, interactive=True),
-        gr.Button(words, visible=further),
+        gr.Button(onward(further, steps), visible=True) if further else gr.Button(visible=False),
         gr.DownloadButton(visible=False),
         "",
     )
+
+
+def renamed(run: Run | None, steps: float) -> Any:
+    """The button to go on, where another number of steps is chosen."""
+    return gr.skip() if run is None else gr.Button(onward(run, steps))
 
 
 def stopped(run: Run | None) -> dict[str, Any] | Any:
@@ -202,8 +214,10 @@ def build(tab: gr.Tab, place: Place) -> None:
         with gr.Column(min_width=320, elem_classes="lab-bare"):
             with gr.Row(elem_classes="lab-controls"):
                 start = gr.Button("Start training", variant="primary", elem_id="train-start")
-                stop = gr.Button("Stop and keep", visible=False, elem_id="train-stop")
-                on = gr.Button("Go on", visible=False, elem_id="train-on")
+                stop = gr.Button(
+                    "Stop and keep", visible=False, elem_id="train-stop", elem_classes="lab-plain"
+                )
+                on = gr.Button("Go on", visible=False, elem_id="train-on", elem_classes="lab-plain")
             told = plain.html(elem_id="train-told")
             view = emergence.build(elem_id="emergence")
             with gr.Row(elem_classes="lab-controls"):
@@ -239,7 +253,9 @@ def build(tab: gr.Tab, place: Place) -> None:
         start.click(started, choices, shown, **waiting, **placed),
         on.click(continued, [run, choices[0]], shown, **waiting, **placed),
     ):
-        begun.failure(lambda run: _turned(False, run), run, [start, stop, on, file, opens], **quiet)
+        turned = [start, stop, on, file, opens]
+        begun.failure(partial(_turned, False), [run, choices[0]], turned, **quiet)
+    choices[0].change(renamed, [run, choices[0]], on, **quiet)
     stop.click(stopped, run, stop, queue=False, **quiet)
 
     def keep(run: Run | None, event: Event) -> tuple[Any, str]:

@@ -40,6 +40,6 @@ def test_a_page_without_the_notebooks_says_nothing_of_them(monkeypatch, tmp_path
     course.lessons.cache_clear()
     try:
         assert course.lessons_of("align") == ()
-        assert "In the course" not in glossary.words("align", "Align")
+        assert "Notebooks" not in glossary.words("align", "Align")
     finally:
         course.lessons.cache_clear()

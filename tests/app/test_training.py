@@ -338,7 +338,7 @@ def test_times_are_said_as_people_say_them(seconds, says):
 def test_the_real_process_learns_is_stopped_and_what_it_kept_opens(tmp_path):
     run = Run(Choices(steps=200, every=2, batch_size=8, kinds=4))
     shown = []
-    for outputs in train.followed(run):
+    for outputs in train.followed(run, 100):
         shown.append(outputs)
         if len(run.snapshots) > 1:
             run.stop()
@@ -367,11 +367,12 @@ def test_the_page_offers_to_go_on_where_it_stopped(pupil):
     run = Run(CHOICES)
     list(trained(run))
     assert isinstance(gr.skip(), dict)
-    buttons = train._turned(False, run)
+    buttons = train._turned(False, run, 250)
     assert [one.visible for one in buttons[:3]] == [True, False, True]
-    assert buttons[2].value == "Train on"
+    assert buttons[2].value == "Train 250 steps more"
+    assert train.renamed(run, 300.0).value == "Train 300 steps more"
     run.choices = Choices(steps=400, every=40)
-    assert train._turned(False, run)[2].value == "Go on to step 400"
+    assert train._turned(False, run, 250)[2].value == "Go on to step 400"
     assert [one.visible for one in train._turned(True)[:3]] == [False, True, False]
 
 

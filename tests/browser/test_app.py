@@ -1,5 +1,6 @@
 """The app as a new user meets it: started by its own command, driven in headless Chromium."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -183,15 +184,19 @@ def test_a_word_moves_the_heat_and_a_patch_lights_the_words(aligned):
         float(re.sub(r"[<% ]", "", text)) for text in words.locator("small").all_inner_texts()
     ]
     assert sum(shares) == pytest.approx(100, abs=len(shares))
-    expect(aligned.locator(".va-live")).to_contain_text("Patch (0, 0)")
+    expect(aligned.locator(".va-live")).to_contain_text("Patch in row 1, column 1:")
     aligned.locator(".va-stage").press("ArrowRight")
-    expect(aligned.locator(".va-live")).to_contain_text("Patch (0, 1)")
+    expect(aligned.locator(".va-live")).to_contain_text("Patch in row 1, column 2:")
     aligned.locator(".va-stage").press("Escape")
     expect(words.first.locator("small")).to_be_empty()
 
 
 def test_the_truth_of_a_noun_is_drawn_and_judged(aligned):
-    aligned.locator(".va-known").first.click()
+    best = aligned.locator(".va-known").first
+    best.click()
+    verdict = aligned.locator(".va-verdict")
+    row, column = (1 + int(aligned.locator(".va-best").get_attribute(name)) for name in ("y", "x"))
+    expect(verdict).to_contain_text(f"row {row}, column {column}")
     assert aligned.locator(".va-box").count() > 0
     expect(aligned.locator(".va-verdict")).to_contain_text(
         re.compile("(✓ inside|✗ outside) the true box")
@@ -209,6 +214,10 @@ def test_the_plan_can_be_taken_home(aligned):
         if name is not None:
             assert download.value.suggested_filename == name
         assert Path(download.value.path()).stat().st_size > 500
+        if kind == "csv":
+            with Path(download.value.path()).open(encoding="utf-8-sig", newline="") as file:
+                _, *patches = next(csv.reader(file))
+            assert (patches[0], patches[-1]) == ("row 1, column 1", "row 8, column 8")
 
 
 def test_a_saved_view_opens_without_a_server(aligned, tmp_path):

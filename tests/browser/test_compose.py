@@ -119,6 +119,31 @@ def test_everything_can_be_done_by_keyboard(page):
     becomes(page, lambda scene: scene, composing.opening())
 
 
+def test_the_palette_is_one_stop_of_the_tab_key(page):
+    tiles = page.locator(".lc-tiles button")
+    page.get_by_label("Style of drawing").focus()
+    page.keyboard.press("Tab")
+    expect(tiles.first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(tiles.nth(1)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    below, above = (
+        page.locator(".lc-tiles button:focus").bounding_box(),
+        tiles.nth(1).bounding_box(),
+    )
+    assert below is not None
+    assert above is not None
+    assert (below["x"], below["y"] > above["y"]) == (above["x"], True)
+    page.keyboard.press("End")
+    expect(tiles.last).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Copy link")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(tiles.last).to_be_focused()
+    page.get_by_label("Search the stickers").fill("fox")
+    expect(page.locator(".lc-tiles button:visible")).to_have_attribute("tabindex", "0")
+
+
 def test_a_sticker_is_found_added_and_counted(page):
     ask(page, "How many animals are there?")
     expect(page.locator("#whatif .lab-asked")).to_contain_text("How many animals")

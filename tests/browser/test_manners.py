@@ -172,13 +172,13 @@ def test_a_link_leads_to_the_same(follow):
     there(page.locator(".va-word"))
     expect(page.locator(".va-word[aria-pressed=true] span")).to_have_text("heart")
     expect(page.locator("#iterations input[type=number]")).to_have_value("30")
-    page.get_by_role("button", name="Link", exact=True).click()
+    page.get_by_role("button", name="Share", exact=True).click()
     expect(page.locator(".lab-linked p")).to_have_text("Copied.")
     assert page.evaluate("navigator.clipboard.readText()").endswith(f"?{query}")
     for _ in range(2):  # the same link is handed out again
         page.keyboard.press("Escape")
         expect(page.locator(".lab-linked")).to_be_hidden()
-        page.get_by_role("button", name="Link", exact=True).click()
+        page.get_by_role("button", name="Share", exact=True).click()
         expect(page.locator(".lab-linked")).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="Ask", exact=True).click()
@@ -212,7 +212,7 @@ def test_a_picture_of_ones_own_is_not_linked(follow, tmp_path):
     picture.get_by_label("Remove Image").click()
     picture.locator("input[type=file]").set_input_files(path)
     expect(picture.locator("img")).to_be_visible()
-    page.get_by_role("button", name="Link", exact=True).click()
+    page.get_by_role("button", name="Share", exact=True).click()
     expect(page.locator("#header [role=alert]")).to_contain_text("of your own cannot be linked")
 
 

@@ -57,6 +57,20 @@ def test_a_word_is_explained_under_the_pointer_and_put_away(visit):
     expect(shown(page)).to_have_count(0)
 
 
+def test_a_word_on_top_of_a_tab_is_put_away_though_nothing_has_the_focus(visit):
+    page = visit(tab="align")
+    expect(page.locator(".va-word").first).to_be_visible(timeout=WAITED)
+    term = page.locator(".lab-term >> visible=true").first
+    term.locator("button").hover()
+    told = term.locator("[role=tooltip]")
+    expect(told).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(told).to_be_hidden()
+    page.mouse.move(2, 2)
+    term.locator("button").hover()
+    expect(told).to_be_visible()
+
+
 def test_the_keyboard_meets_each_word_once_and_a_voice_hears_it(visit):
     page = visit(tab="foils")
     marked(page, "Transport distance")

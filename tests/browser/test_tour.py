@@ -76,6 +76,17 @@ def test_a_person_walks_through_all_stops_and_predicts_at_each(turn):
     expect(page.locator("#stop-4-picture svg")).to_be_visible()
 
 
+def test_a_person_may_go_to_any_stop_at_once(turn):
+    page = toured(turn("Tour"))
+    for stop in (6, 2, 5):
+        step = page.get_by_role("tab", name=re.compile(f"{STOPS[stop]}$"))
+        expect(step).to_be_enabled()
+        step.click()
+        expect(step).to_have_attribute("aria-selected", "true")
+        expect(page.locator(f"#stop-{stop}-says")).not_to_be_empty(timeout=WAIT)
+        expect(page.locator(f"#stop-{stop}-says")).to_be_visible()
+
+
 def test_a_click_on_a_patch_moves_the_slider_and_the_slider_the_patch(turn):
     page = toured(turn("Tour"))
     tells = page.locator("#stop-0-tells")

@@ -161,3 +161,8 @@ def test_the_board_has_a_button_a_part_with_its_number():
     assert html.count('style="left:80.0%"') == 6  # the line of the whole on every bar
     with pytest.raises(ValueError, match="expected chances of 1 words, got 2"):
         board(words=["is"])
+
+
+def test_one_patch_of_the_board_stops_the_tab_key_and_the_arrows_lead_on():
+    (patches,) = re.findall(r"<div[^>]+ data-rove .+?</div>", board())
+    assert re.findall(r'tabindex="(-?\d)"', patches) == ["0", *["-1"] * 5]

@@ -5,7 +5,7 @@ import pytest
 
 from vilt_core.viz.families import PARTS, Parts, proportions, stacked_costs
 from vilt_core.viz.growth import growth_curves
-from vilt_core.viz.palette import BOTH, IMAGE, TEXT
+from vilt_core.viz.palette import BOTH, IMAGE_DEEP, TEXT, rgb
 from vilt_core.viz.timeline import Paper, timeline
 
 MODELS = [
@@ -53,7 +53,21 @@ def test_boxes_are_as_high_as_their_shares_and_interaction_lies_on_the_embedding
                            model.interaction / model.total]  # fmt: skip
         assert sum(heights) == pytest.approx(1)
         assert meeting.base[place] > max(heights[:2])
-    assert [bar.marker.color for bar in (visual, text, meeting)] == [IMAGE, TEXT, BOTH]
+    assert [bar.marker.color for bar in (visual, text, meeting)] == [IMAGE_DEEP, TEXT, BOTH]
+
+
+def luminance(color):
+    """Relative, as WCAG 2.2 defines it."""
+    levels = np.array(rgb(color)) / 255
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def test_white_words_can_be_read_on_every_box():
+    figure = proportions(MODELS, kinds=KINDS, unit="ms")
+    assert any(note.font.color == "white" for note in figure.layout.annotations)
+    for box in bars(figure):
+        assert 1.05 / (luminance(box.marker.color) + 0.05) >= 4.5
 
 
 def test_kinds_that_nobody_is_of_are_not_drawn():

@@ -60,7 +60,7 @@ def test_the_matrix_shows_the_plan_with_its_names():
     plan = np.random.default_rng(0).random((2, 6))
     figure = plan_matrix(plan, words=["a", "a"], grid=(2, 3))
     np.testing.assert_array_equal(figure.data[0].z, plan)
-    assert figure.data[0].x[4] == "(1, 1)"
+    assert figure.data[0].x[4] == "(2, 2)"
     assert len(set(figure.data[0].y)) == 2
     with pytest.raises(ValueError, match=r"expected a plan of shape \(1, 6\)"):
         plan_matrix(plan, words=["a"], grid=(2, 3))

@@ -73,6 +73,11 @@ def test_changed_words_are_marked_and_one_of_them_is_on_show(first, second):
     assert "✗ false" in html
 
 
+def test_what_is_underlined_is_explained_where_anything_is(first, second):
+    assert "Underlined: what was changed." in board(first, second, pairs=PAIRS)
+    assert "Underlined" not in board(first, first, pairs=[(0, 0), (1, 1)])
+
+
 def test_a_pair_of_words_is_drawn_on_one_scale(first, second):
     hot = replace(second, heat=4 * second.heat)
     before, after = (images(board(first, other, pairs=PAIRS), "vf-heat") for other in (second, hot))

@@ -70,6 +70,8 @@ def test_a_table_is_drawn_with_the_points_that_read_it():
     np.testing.assert_allclose(figure.data[0].z, values, rtol=1e-6)
     assert (figure.data[0].zmin, figure.data[0].zmax) == (-2.0, 2.0)
     assert list(zip(figure.data[1].y, figure.data[1].x, strict=True)) == [(0.0, 0.0), (2.0, 1.5)]
+    assert list(figure.data[0].customdata[2][3]) == [3, 4]  # told from one
+    np.testing.assert_array_equal(figure.data[1].customdata, 1 + reads)
     assert len(table_map(values, title="", top=1.0).data) == 1
 
 

@@ -7,10 +7,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from vilt_core.viz.layout import SOFT, quiet
-from vilt_core.viz.palette import BOTH, IMAGE, PLAIN, TEXT
+from vilt_core.viz.palette import BOTH, IMAGE_DEEP, PLAIN, TEXT
 
 # The parts of a model, in the order in which a pair passes them, by their colours.
-PARTS = {"visual": IMAGE, "text": TEXT, "interaction": BOTH}
+PARTS = {"visual": IMAGE_DEEP, "text": TEXT, "interaction": BOTH}
 NAMES = {"visual": "visual embedding", "text": "text embedding", "interaction": "interaction"}
 _SHORT = {"visual": "VE", "text": "TE", "interaction": "MI"}
 _ROOM = 0.11  # share of a box's height below which its label stands beside it

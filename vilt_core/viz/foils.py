@@ -200,7 +200,7 @@ def _side(
         f'alt="{escape(" ".join(side.words), quote=True)}" translate="no">'
         f"{''.join(heats)}{boxes}</div>"
         "<h4>Transport plan: words are rows, patches columns; full colour is a mass of "
-        f"{top:.4f} on both sides</h4>"
+        f"{top:.4f} on both sides, half colour a quarter of it</h4>"
         f'<div class="vf-plan" style="--rows:{len(side.words)}"><div class="vf-rows">'
         f"{''.join(rows)}</div>"
         f'<img src="{_matrix(side.plan, top)}" '
@@ -229,7 +229,7 @@ def _heat(heat: Float[np.ndarray, "rows columns"], top: float) -> str:
 
 
 def _matrix(plan: Float[np.ndarray, "m n"], top: float) -> str:
-    """Mass as the strength of one colour, on any paper."""
+    """Mass as the strength of one colour, on any paper; its square root, to show small ones."""
     level = np.clip(plan / max(top, 1e-12), 0, 1)
     return png_url(tints(np.sqrt(level), IMAGE))
 
@@ -269,12 +269,15 @@ def _shares(first: Side, second: Side, pairs: Pairs, changed: Sequence[bool], ch
         name = f"the other {len(rest)} words"
         rows += _share(name, amount, most, None, changed=False, on=False)
     total = second.distance - first.distance
+    legend = "<span>Violet pays more on the changed side, blue less.</span>"
+    if any(changed):
+        legend += " <span>Underlined: what was changed.</span>"
     return (
         '<section class="vf-shares"><h3>Which words carry the difference</h3>'
         "<p><span>The distance is a sum over words: what the mass of each one pays on its patches."
         "</span> <span>Every piece of a word carries the same mass, so that small words count as "
         f"much as nouns.</span> <span>{escape(second.title)} less {escape(first.title).lower()} "
-        f"makes <b>{total:+.3f}</b> in all.</span></p>"
+        f"makes <b>{total:+.3f}</b> in all.</span> {legend}</p>"
         f"<ol>{rows}</ol></section>"
     )
 

@@ -115,12 +115,13 @@ def _patches(pixels: np.ndarray, grid: tuple[int, int]) -> str:
     rows, columns = grid
     cells = "".join(
         f'<button type="button" aria-pressed="false" data-kind="patches" data-at="{row},{column}" '
+        f'tabindex="{-1 if row or column else 0}" '
         f'aria-label="Without the patch in row {row + 1}, column {column + 1}"></button>'
         for row in range(rows)
         for column in range(columns)
     )
     return (
         f'<section><h4>Patches</h4><div class="vx-picture"><img src="{data_url(pixels)}" '
-        f'alt="The picture in {rows} x {columns} patches"><div class="vx-patches" '
+        f'alt="The picture in {rows} x {columns} patches"><div class="vx-patches" data-rove '
         f'style="--vx-columns:{columns}">{cells}</div></div></section>'
     )

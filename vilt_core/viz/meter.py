@@ -52,7 +52,7 @@ def search_meter(
         _row(f"everything, {size:,}", size, seconds) for size, seconds in sorted(everything.items())
     ]
     parts = ", ".join(f"{escape(part)} {spent:.0f} ms" for part, spent in milliseconds.items())
-    head = "<tr><th></th><th>forwards</th><th>time</th></tr>"
+    head = "<tr><th></th><th>pairs read by ViLT</th><th>time</th></tr>"
     cost = (
         f'<section><h3>Cost</h3><table class="vl-cost"><thead>{head}</thead>'
         f"<tbody>{''.join(rows)}</tbody></table><p>{parts}.</p></section>"

@@ -55,7 +55,8 @@ def pair_method(given: Order, swapped: Order, *, statement: str, milliseconds: f
     css = (STATIC / "pairs.css").read_text(encoding="utf-8")
     return (
         f'<style>{css}</style><div class="vt" data-said="{_said(given)}" '
-        f'data-took="{milliseconds:.3f}"><div class="vt-orders">'
+        f'data-took="{milliseconds:.3f}"><p class="vt-legend">Each stroke of a strip is one '
+        'number, orange above zero and blue below.</p><div class="vt-orders">'
         f"{_order(given, statement)}{_order(swapped, statement)}</div>"
         f"{_changes(given, swapped)}"
         f'<p class="vt-took">Four passes and two heads took {milliseconds:.0f} ms on this '

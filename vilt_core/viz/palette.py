@@ -5,6 +5,7 @@ from jaxtyping import Float, UInt8
 
 TEXT = "#2f62d9"
 IMAGE = "#e8590c"
+IMAGE_DEEP = "#b34206"  # the image's, where white words stand on it
 BOTH = "#8a5bd6"  # where the two meet
 PLAIN = "#7b8494"
 RIGHT = "#15803d"

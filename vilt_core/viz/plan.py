@@ -1,6 +1,7 @@
 """The transport plan as a matrix: words are rows, patches are columns in raster order."""
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import plotly.graph_objects as go
@@ -22,7 +23,7 @@ def plan_matrix(
     Args:
         plan: one row a word (or token), one column a patch.
         words: names of the rows; the same word may come twice.
-        grid: rows and columns of patches.
+        grid: rows and columns of patches; their names count both from one.
         title: above the matrix.
         top: the mass drawn darkest; the largest of the plan by default.
 
@@ -35,7 +36,8 @@ def plan_matrix(
             f"expected a plan of shape {(len(words), rows * columns)} for {len(words)} words and a "
             f"grid of {rows} x {columns}, got {plan.shape}"
         )
-    names = [f"({row}, {column})" for row in range(rows) for column in range(columns)]
+    places = product(range(1, rows + 1), range(1, columns + 1))
+    names = [f"({row}, {column})" for row, column in places]
     figure = go.Figure(
         go.Heatmap(
             z=plan,

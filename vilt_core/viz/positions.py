@@ -21,11 +21,13 @@ def table_map(
 ) -> go.Figure:
     """A number a cell, as colours: blue below zero, orange above.
 
+    Whoever points at one is told its place, counted from one.
+
     Args:
         values: one number of the vector of every place.
         title: above the map.
         top: the size that is drawn in full colour.
-        reads: (row, column) of points, in cells, that another grid reads here.
+        reads: (row, column) of points, in cells from 0, that another grid reads here.
         measured: with named axes and a bar that tells which colour is which number.
     """
     rows, columns = values.shape
@@ -39,7 +41,8 @@ def table_map(
             colorbar={"title": {"text": "value"}, "thickness": 12, "outlinewidth": 0},
             xgap=1,
             ygap=1,
-            hovertemplate="row %{y}, column %{x}: %{z:.3f}<extra></extra>",
+            customdata=(1 + np.moveaxis(np.indices(values.shape), 0, -1)).tolist(),
+            hovertemplate="row %{customdata[0]}, column %{customdata[1]}: %{z:.3f}<extra></extra>",
         )
     )
     if reads is not None:
@@ -49,7 +52,9 @@ def table_map(
                 y=reads[:, 0],
                 mode="markers",
                 marker={"size": 4, "color": INK},
-                hovertemplate="read at row %{y:.2f}, column %{x:.2f}<extra></extra>",
+                customdata=1 + reads,
+                hovertemplate="read at row %{customdata[0]:.2f}, column %{customdata[1]:.2f}"
+                "<extra></extra>",
             )
         )
     quiet(figure, height=330)

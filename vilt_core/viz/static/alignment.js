@@ -22,7 +22,8 @@ function alignmentView(root, options = {}) {
     <div class="va-body" hidden>
       <section class="va-panel">
         <div class="va-bar"><h3>Words</h3>
-          <p class="va-hint">Choose a word to see where it looks, or a patch to see who looks there.</p></div>
+          <p class="va-hint">Choose a word to see where it looks, or a patch to see who looks there.</p>
+          <p class="va-hint" data-ref="known">Underlined: its true place in the picture is known.</p></div>
         <div class="va-words" role="group" aria-label="Words of the sentence" data-ref="words"></div>
       </section>
       <div class="va-duo">
@@ -60,6 +61,7 @@ function alignmentView(root, options = {}) {
               <svg preserveAspectRatio="none" data-ref="lines" aria-hidden="true"></svg></div>
             <div class="va-columns" data-ref="columns" aria-hidden="true"></div>
           </div></div>
+          <p class="va-hint va-scale" data-ref="scale"></p>
           <p class="va-readout" data-ref="readout"></p>
         </section>
       </div>
@@ -147,7 +149,7 @@ function alignmentView(root, options = {}) {
   const sum = (values) => values.reduce((total, value) => total + value, 0);
   const strongest = (values) => values.reduce((best, v, place) => (v > values[best] ? place : best), 0);
   const cell = (patch) => [Math.floor(patch / data.columns), patch % data.columns];
-  const named = (patch) => `(${cell(patch).join(", ")})`;
+  const named = (patch) => `row ${cell(patch)[0] + 1}, column ${cell(patch)[1] + 1}`;
   const percent = (share) =>
     share === 0 ? "0 %" : share < 0.001 ? "<0.1 %" : `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
@@ -281,7 +283,7 @@ function alignmentView(root, options = {}) {
   function sayVerdict(heat, best) {
     const word = data.words[at.word], total = sum(heat) || 1, truth = data.places[at.word];
     const parts = [
-      text("Strongest patch of "), strong(`“${word}”`), text(": "), strong(named(best)),
+      text("Strongest patch of "), strong(`“${word}”`), text(" (dashed): "), bold(named(best)),
       text(`, ${percent(heat[best] / total)} of its heat.`),
     ];
     if (truth) {
@@ -295,7 +297,8 @@ function alignmentView(root, options = {}) {
     el.verdict.replaceChildren(...parts);
   }
   const text = (words) => document.createTextNode(words);
-  const strong = (words) => Object.assign(document.createElement("b"), { textContent: words, translate: false });
+  const bold = (words) => Object.assign(document.createElement("b"), { textContent: words });
+  const strong = (words) => Object.assign(bold(words), { translate: false });
 
   function sayReadout(value) {
     const patch = at.hover ?? at.patch;
@@ -313,7 +316,7 @@ function alignmentView(root, options = {}) {
     const mass = value(at.word * data.patches + patch);
     const row = sum(massOf(at.word, value)) || 1;
     el.readout.textContent =
-      `“${data.words[at.word]}” on patch ${named(patch)}: mass ${number(mass)}, ` +
+      `“${data.words[at.word]}” on the patch in ${named(patch)}: mass ${number(mass)}, ` +
       `${percent(mass / row)} of the word, ${percent(sharesAt(patch, value)[at.word])} of the patch.`;
   }
 
@@ -363,15 +366,17 @@ function alignmentView(root, options = {}) {
     const box = document.createElement("div");
     box.className = "va-chart";
     box.innerHTML = `<div class="va-chart-head"><span></span><span></span></div>
-      <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"></svg>
+      <div class="va-plot"><svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"></svg>
+        <span class="va-high"></span><span class="va-low"></span></div>
       <div class="va-chart-foot"><span></span><span></span></div>`;
-    const [head, plot, foot] = box.children;
+    const [head, { children: [plot, ...ends] }, foot] = box.children;
     head.firstChild.textContent = title;
     // The words' error is 0 but for rounding: it may touch the floor, not set the scale.
     const floor = log ? Math.max(1e-12, Math.min(...curves.at(-1).values) / 3) : 0;
     const scaled = (v) => (log ? Math.log10(Math.max(v, floor)) : v);
     const all = curves.flatMap((curve) => curve.values.map(scaled)).concat(line === null ? [] : [line]);
     const low = Math.min(...all), high = Math.max(...all), span = high - low || 1;
+    [high, low].forEach((end, place) => { ends[place].textContent = log ? (10 ** end).toExponential(0) : number(end); });
     const y = (v) => 94 - ((scaled(v) - low) / span) * 88;
     const count = curves[0].values.length, x = (frame) => (count > 1 ? (frame / (count - 1)) * 100 : 50);
     if (line !== null) plot.append(svg("path", { d: `M0 ${y(line)}H100`, class: "va-optimum" }));
@@ -453,7 +458,7 @@ function alignmentView(root, options = {}) {
     const shares = sharesAt(patch, plan());
     const order = data.words.map((_, word) => word).sort((a, b) => shares[b] - shares[a]);
     const said = order.slice(0, 3).map((word) => `${data.words[word]} ${percent(shares[word])}`);
-    el.live.textContent = `Patch ${named(patch)}: ${said.join(", ")}.`;
+    el.live.textContent = `Patch in ${named(patch)}: ${said.join(", ")}.`;
   }
 
   // A fraction of a box, as a whole number below ``count``.
@@ -647,7 +652,7 @@ function alignmentView(root, options = {}) {
     }));
     el.columns.replaceChildren(...Array.from({ length: rows }, (_, row) => {
       const label = document.createElement("span");
-      label.textContent = `(${row},0)`;
+      label.textContent = row ? row + 1 : "row 1";
       return label;
     }));
     root.style.setProperty("--words", words.length);
@@ -656,7 +661,8 @@ function alignmentView(root, options = {}) {
     el.picture.src = data.picture;
     el.picture.alt = `The picture, with the heat of a word over its ${rows} by ${columns} patches`;
     el.slider.max = data.iterations.length - 1;
-    el.truth.hidden = !Object.keys(data.places).length;
+    el.truth.hidden = el.known.hidden = !Object.keys(data.places).length;
+    el.scale.textContent = `Full colour: a mass of ${number(data.top)}.`;
     el.which.hidden = !optimum;
 
     data.charts = [
@@ -665,7 +671,7 @@ function alignmentView(root, options = {}) {
         curves: [{ name: "cost", values: curves.cost }],
       }),
       chart({
-        title: "Marginal errors", log: true,
+        title: "Marginal errors (log)", log: true,
         curves: [
           { name: "text", values: curves.text, before: "words" },
           { name: "image", values: curves.image, before: "patches" },

@@ -51,7 +51,7 @@ function emergenceView(root) {
       frame(moment, word, `Heat of “${says}” after ${moment.step} steps: its strongest patch is ${right ? "" : "not "}on the ${says}`, told().nouns[word]));
     const guess = moment.views[sentence].guesses.find((one) => one.word === word);
     if (guess) {
-      const line = make("p", { className: "ve-hidden" }, "Hidden, it is read as ");
+      const line = make("p", { className: "ve-hidden" }, "Hidden, its first piece is read as ");
       guess.likeliest.slice(0, 2).forEach(([piece, chance], rank) =>
         line.append(rank ? ", " : "", verbatim("b", piece), ` ${percent(chance)}`));
       card.append(line);
@@ -66,10 +66,10 @@ function emergenceView(root) {
   const fact = (title, ...rows) => make("div", { className: "ve-fact" }, make("p", { textContent: title }), ...rows);
   const facts = (moment) => {
     const view = moment.views[sentence];
-    const found = [fact("Transport distance of each sentence from the picture",
-      pair("true", view.distance.toFixed(2), view.distance / 2, "ve-true"), pair("false", view.falseDistance.toFixed(2), view.falseDistance / 2, "ve-false"))];
-    if (view.trueChance !== null) found.unshift(fact("Does the sentence belong to the picture?",
-      pair("true", percent(view.trueChance), view.trueChance, "ve-true"), pair("false", percent(view.falseChance), view.falseChance, "ve-false")));
+    const found = [fact("Transport distance of each sentence from the picture, from 0 to 2",
+      pair("true sentence", view.distance.toFixed(2), view.distance / 2, "ve-true"), pair("false sentence", view.falseDistance.toFixed(2), view.falseDistance / 2, "ve-false"))];
+    if (view.trueChance !== null) found.unshift(fact("How likely does each sentence belong to the picture?",
+      pair("true sentence", percent(view.trueChance), view.trueChance, "ve-true"), pair("false sentence", percent(view.falseChance), view.falseChance, "ve-false")));
     return make("div", { className: "ve-facts" }, ...found);
   };
   const film = () => {
@@ -108,7 +108,7 @@ function emergenceView(root) {
   const note = (moment) => {
     const share = percent(moment.scores.pointing), { pointing, sticker } = data.chance;
     return make("p", { className: "ve-note", textContent:
-      `Heat is the mass that the word’s row of the transport plan lays on each patch; the white frame is where the thing truly is. In scenes of two stickers that no training showed, the strongest patch of a noun is on the right one in ${share} (anywhere: ${percent(pointing)}; on either sticker: ${percent(sticker)}). The false sentence here: “${told().false}”.` });
+      `Heat is the mass that the word’s row of the transport plan lays on each patch. Every frame is as bright as its own strongest patch: compare where the heat lies, not how much there is. The white frame is where the thing truly is. In scenes of two stickers that no training showed, the strongest patch of a noun is on the right one in ${share} (anywhere: ${percent(pointing)}; on either sticker: ${percent(sticker)}). The false sentence here: “${told().false}”.` });
   };
   const keep = (moment) => {
     const button = make("button", { type: "button", className: "ve-keep", textContent: `Keep the model of step ${moment.step}` });
@@ -121,7 +121,7 @@ function emergenceView(root) {
     parts.slider = make("input", { type: "range", min: 0, step: 1 });
     parts.slider.setAttribute("aria-label", "Snapshot");
     parts.step = make("output");
-    parts.choose = make("div", { className: "ve-choose", role: "group", ariaLabel: "Sentences" });
+    parts.choose = make("div", { className: "ve-choose", role: "group", ariaLabel: "Scenes" });
     parts.body = make("div", { style: "display:grid;gap:14px;min-width:0" });
     parts.play.addEventListener("click", () => (playing ? halt() : play()));
     parts.slider.addEventListener("input", () => { halt(); go(Number(parts.slider.value)); });
@@ -142,7 +142,7 @@ function emergenceView(root) {
     }, 700);
   };
   const chooser = () => {
-    parts.choose.replaceChildren("Sentences:", ...data.sentences.map((one, place) => {
+    parts.choose.replaceChildren("Scenes:", ...data.sentences.map((one, place) => {
       const button = make("button", { type: "button" }, make("img", { src: one.picture, alt: one.words.join(" "), translate: false }));
       button.setAttribute("aria-pressed", place === sentence);
       button.addEventListener("click", () => { sentence = place; chooser(); draw(); parts.choose.children[place].focus(); });
