@@ -187,8 +187,8 @@ def vilt_mini_places(*, scale: float = 1.0) -> Recipe:
 def vilt_mini_longer(*, scale: float = 1.0) -> Recipe:
     """The shipped model's last 6,500 steps: its scores were still rising as the places ended.
 
-    Starts from ``vilt_mini_places``' end (``--from``), or from the model as it ships, whose heads of
-    training begin anew. Half the patches first, which takes two thirds of the time, then whole
+    Starts from ``vilt_mini_places``' end (``--from``), or from the model as it ships, whose heads
+    of training begin anew. Half the patches first, which takes two thirds of the time, then whole
     pictures at a rate that ends at nothing.
 
     Args:
