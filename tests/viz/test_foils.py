@@ -61,6 +61,7 @@ def test_a_line_tells_what_matching_makes_of_both(first, second):
     html = board(first, replace(second, title='"Changed"', probability=0.0004), pairs=PAIRS)
     (said,) = re.findall(r'data-said="([^"]*)"', html)
     assert said == "P(match): Sentence 75.0 %, &quot;Changed&quot; &lt; 0.1 %"
+    assert f'aria-label="{said}"' in html
 
 
 def test_changed_words_are_marked_and_one_of_them_is_on_show(first, second):

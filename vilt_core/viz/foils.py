@@ -127,9 +127,10 @@ def _dumbbells(first: Side, second: Side) -> str:
 def _dumbbell(first: Side, second: Side, name: str, one: float, two: float, end, say) -> str:
     at, to = 100 * one / end, 100 * two / end
     low, width = min(at, to), abs(at - to)
-    label = f"{name}: {first.title} {say(one)}, {second.title} {say(two)}"
+    here, there = (escape(side.title, quote=True) for side in (first, second))
+    label = f"{name}: {here} {say(one)}, {there} {say(two)}"
     return (
-        f'<div class="vf-bell" role="img" aria-label="{escape(label, quote=True)}"><b>{name}</b>'
+        f'<div class="vf-bell" role="img" aria-label="{label}"><b>{name}</b>'
         f'<span class="vf-rail"><i class="vf-bar" style="left:{low:.2f}%;width:{width:.2f}%"></i>'
         f'<i class="vf-dot vf-one" style="left:{at:.2f}%"></i>'
         f'<i class="vf-dot vf-two" style="left:{to:.2f}%"></i></span>'
