@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from functools import partial
 from html import escape
 from typing import Any
 
@@ -254,7 +253,9 @@ def build(tab: gr.Tab, place: Place) -> None:
         on.click(continued, [run, choices[0]], shown, **waiting, **placed),
     ):
         turned = [start, stop, on, file, opens]
-        begun.failure(partial(_turned, False), [run, choices[0]], turned, **quiet)
+        begun.failure(
+            lambda run, steps: _turned(False, run, steps), [run, choices[0]], turned, **quiet
+        )
     choices[0].change(renamed, [run, choices[0]], on, **quiet)
     stop.click(stopped, run, stop, queue=False, **quiet)
 
