@@ -98,8 +98,9 @@ show(sheet(pictures, titles=titles), "Four scenes with their captions")
 # %% [markdown]
 # The rivals below are untrained: the lab builds them at the size of the sticker world, with *random* weights (trained
 # ones that ship are named in the README; notebook 10 uses VSE++'s).
-# That is enough here. What a model computes, and what it costs, does not depend on what it has learned. Who *answers*
-# best does; of that this notebook says nothing but what the paper says.
+# That is enough here. What a model computes, and what it costs, does not depend on what it has learned, with one exception: a
+# detector sorts what it has found, and one that has learned nothing finds something of every kind everywhere, which takes it
+# longer. Who *answers* best does depend on it; of that this notebook says nothing but what the paper says.
 #
 # ## (a) VSE++: a dot product
 #
