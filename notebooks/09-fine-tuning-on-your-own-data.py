@@ -437,8 +437,8 @@ show(figure, "24 pictures: taught ones near 100 %, held-out ones fall back to th
 
 # %% [markdown]
 # Read the dotted lines. On the pictures that it is taught it gets everything right, its *loss is far lower* than that of the
-# other run, and on new pictures it is where somebody is who never looks (the dashed line): after a good start it even
-# gets worse. **A low training loss says nothing about new pictures; only held-out data do.** The gap between the two lines of
+# other run, and on new pictures it stays near somebody who never looks (the dashed line), however long it goes
+# on. **A low training loss says nothing about new pictures; only held-out data do.** The gap between the two lines of
 # one kind is the sign to look for. More steps make it wider, more pictures make it narrower.
 #
 # ### How to deceive yourself
