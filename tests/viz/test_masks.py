@@ -77,6 +77,10 @@ def test_the_lesson_hides_one_piece_and_then_all():
     assert "takes away <b>60</b>" in lesson(replace(LESSON, whole=[0.7, 0.1]))
 
 
+def test_a_change_that_is_none_has_no_minus():
+    assert "by <b>+0</b> points" in lesson(replace(LESSON, alone=[0.5, 0.4999]))
+
+
 def test_the_lesson_shows_the_picture_that_it_is_about():
     (picture,) = re.findall(r"<img [^>]*>", lesson(LESSON))
     assert data_url(LESSON.pixels, side=224) in picture

@@ -191,7 +191,7 @@ def _moral(found: Lesson) -> str:
         f"<p><span>Whoever knows the words need not look: {nouns} what one hidden piece leaves, "
         f"and {all_hidden:,} fit when the word is hidden whole.</span> <span>Then the picture "
         f"{helps} <b>{abs(100 * (seeing - blind)):.0f}</b> points; beside its neighbours it moves "
-        f"the piece by <b>{100 * (found.alone[-1] - found.alone[0]):+.0f}</b> points.</span> "
+        f"the piece by <b>{round(100 * (found.alone[-1] - found.alone[0])):+d}</b> points.</span> "
         "<span>To a model that was trained with whole words hidden, as the paper's are, a word in "
         "parts is new.</span></p>"
     )
