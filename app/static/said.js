@@ -1,6 +1,6 @@
 // What an answer says in a line is heard. One region stays on the page and tells whatever comes with data-said, a sentence a
 // line, where it is on show: regions that come and go with the answers themselves are passed over by screen readers.
-// Gradio changes what is there rather than write it anew: of two answers that say the same, data-took tells the second.
+// Gradio changes what is there rather than write it anew: of two answers that say the same, data-took tells the second, where there is one.
 {
   const SAYS = "[data-said]", NEW = ["data-said", "data-took"];
   const region = Object.assign(document.createElement("div"), { id: "said", className: "lab-sr" });

@@ -94,7 +94,7 @@ def sentences_at_once(*given: Any) -> Answer:
 def found_anew(
     way: str, asked: Sequence[Any], looked: Sequence[Any]
 ) -> Generator[Answer, None, None] | None:
-    """What was asked for, found with another shortlist; None where nothing was asked.
+    """What is asked for, found with another shortlist; None where nothing is.
 
     Args:
         way: which of the two ways to search is on show.
@@ -278,10 +278,17 @@ def build(speaker: gr.State, place: Place) -> None:
         for found in wishes.follow(found_sentences(*given)):
             yield *found, gr.Button(visible=found[0]["total"] > 0)
 
-    def narrow(wishes: Wishes, way: str, *given: Any) -> Iterator[tuple[Any, ...]]:
-        steps = found_anew(way, given[:5], given[5:])
+    def narrow(
+        wishes: Wishes, pairs: tuple[Pair, ...], way: str, *given: Any
+    ) -> Iterator[tuple[Any, ...]]:
+        """Where something was found or is being looked for: a slider alone is no wish."""
+        busy = bool(wishes.alive)
+        steps = found_anew(way, given[:5], given[5:]) if pairs or busy else None
         if steps is None:  # a page that is handed nothing at all hears no later word
-            yield *(gr.skip() for _ in answer), *(gr.Button(visible=False) for _ in _WAYS)
+            yield (
+                *(gr.skip() for _ in answer),
+                *(gr.Button(visible=busy and way == one) for one in _WAYS),
+            )
             return
         for found in wishes.follow(steps):
             working = found[0]["total"] > 0
@@ -371,7 +378,7 @@ def build(speaker: gr.State, place: Place) -> None:
     # "multiple": a query that was stopped, or overtaken, must not stand in the way of the next.
     narrowed = shortlist.release(
         narrow,
-        [wishes, way, *asked, *looked],
+        [wishes, pairs, way, *asked, *looked],
         [*answer, stop, halt],
         trigger_mode="multiple",
         **patient,

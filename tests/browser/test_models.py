@@ -82,7 +82,7 @@ def test_photographs_are_asked_about_and_aligned(visit):
     page.get_by_label("First iteration").click()
     expect(page.locator(".va-player output")).to_have_text("iteration 1 of 50")
     page.locator(".va-stage").click(position={"x": 5, "y": 5})
-    expect(page.locator(".va-live")).to_contain_text("Patch (0, 0)")
+    expect(page.locator(".va-live")).to_contain_text("Patch in row 1, column 1")
     expect(page.locator(".lab-footer")).to_contain_text("dandelin/vilt-b32-mlm")
 
     page.get_by_role("tab", name="Compose").click()

@@ -158,8 +158,12 @@ def test_statements_about_two_pictures_and_about_one(tmp_path):
     a, b = (ImageFile(tmp_path / name) for name in ("a.png", "b.png"))
     assert list(read_file(file).examples) == [
         StatementExample(images=(a, b), statement="both", label=True, id="1", group="g"),
-        StatementExample(images=(a,), statement="one", label=False, id="2", group="2"),
-        StatementExample(images=(a,), statement="secret", label=None, id="3", group="3"),
+        StatementExample(
+            images=(a,), statement="one", label=False, id="2", group="train.jsonl line 2"
+        ),
+        StatementExample(
+            images=(a,), statement="secret", label=None, id="3", group="train.jsonl line 3"
+        ),
     ]
 
 

@@ -85,6 +85,8 @@ def _elements(read: Callable[[], str], *, name: str) -> Iterator[Any]:
             if not more:
                 raise ValueError(f"{name} is cut short or damaged: {error.msg}") from error
             text, at = text[at:] + more, 0
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{name} is not readable JSON: {error}") from error
         else:
             yield element
 

@@ -114,7 +114,7 @@ def train_detector(
         _check_free(folder / "model")
     else:
         begun_as = json.loads(state["lesson"])
-        defaults = asdict(detecting(1)) | {"steps": 0}  # of settings that are new since
+        defaults = asdict(Stage(name="", steps=1, mix={}))  # of settings that are new since
         begun_as["stage"] = json.loads(json.dumps(defaults)) | begun_as["stage"]
         if begun_as != json.loads(json.dumps(lesson)):
             raise ValueError(

@@ -89,8 +89,7 @@ def emerge(
     done = reached(folder)
     if done >= choices.steps:
         raise ValueError(f"the run has {done} steps already, got {choices.steps}: ask for more")
-    state = load_run(folder / "run.pt")
-    left_at = 0 if state is None else state["noted"]
+    left_at = (load_run(folder / "run.pt") or {"noted": 0})["noted"]
     bundle = begun(choices)
     onlooker = Onlooker(choices.corner, bundle.tokenizer)
     if not done:

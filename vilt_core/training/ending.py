@@ -37,8 +37,8 @@ def ends_in_a_sentence(state: Path) -> Iterator[None]:
 
     Raises:
         TrainingStopped: what was to be kept could not be written, a worker was lost, or the
-            process got SIGTERM. A
-            process that is stuck ends at once instead, with the same sentence and status 1.
+            process got SIGTERM. A process that is stuck ends at once instead, with the same
+            sentence and status 1.
     """
     try:
         if current_thread() is main_thread():

@@ -171,10 +171,11 @@ class ExampleRows:
         mixed, joined = self._mixed(pixels, text, draw)
         shown = mixed
         if not matched:
-            shown = self._pixels(self._other("captions", seen, place, draw).image, draw)
+            other = self._other("captions", seen, place, draw)
+            shown = self._pixels(other.image, draw)
             if joined != text:  # of two as well, else the look of a picture would tell
-                second = self._pixels(self._other("captions", seen, place, draw).image, draw)
-                shown, _ = self._mix((shown, ""), (second, ""))
+                second = self._other("captions", other, place, draw)
+                shown, _ = self._mix((shown, ""), (self._pixels(second.image, draw), ""))
         pixels, text = mixed, joined
         encoded = self.reading.tokenizer.encode([text])
         ids = encoded.batch.ids[0]

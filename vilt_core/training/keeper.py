@@ -55,7 +55,8 @@ def same_lesson(begun: str, now: str) -> bool:
     then["stages"] = [defaults | stage for stage in then["stages"]]
     for kind, told in meant["data"].items():
         before = then["data"].get(kind, ())
-        # A name is that of a folder, which may be another tomorrow; of old there was no digest.
+        # A name is that of a folder, which may be another tomorrow (the digest knows it only where
+        # pictures lie beside their lines); of old there was no digest.
         if before == told[:-1] or before[1:] == told[1:]:
             then["data"][kind] = told
     return {"answers": meant.get("answers")} | then == meant
