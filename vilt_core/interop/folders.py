@@ -39,6 +39,15 @@ def write_together(writers: dict[Path, Callable[[Path], object]]) -> None:
             part.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """A text, whole or not at all, in place of the file that is there.
+
+    Raises:
+        OSError: The disk is full or may not be written; the old file is there then.
+    """
+    write_together({path: lambda part: part.write_text(text, encoding="utf-8")})
+
+
 def check_whole(folder: Path) -> None:
     """Refuse a folder whose files may be of two writings.
 

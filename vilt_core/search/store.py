@@ -23,7 +23,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from vilt_core.interop.folders import json_text, read_object, write_together
+from vilt_core.interop.folders import json_text, read_object, write_text, write_together
 from vilt_core.search.albums import Album, Entry, Files, album_of
 from vilt_core.search.encoder import DualEncoder
 from vilt_core.search.index import (
@@ -317,8 +317,7 @@ def _write(
         }
     )
     described |= {"vectors": vectors.name, "pictures": pictures.name}
-    text = json_text(described)
-    write_together({folder / _MANIFEST: lambda part: part.write_text(text, encoding="utf-8")})
+    write_text(folder / _MANIFEST, json_text(described))
     for pattern in _OURS:
         for path in folder.glob(pattern):
             if path not in (vectors, pictures):

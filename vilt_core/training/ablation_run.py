@@ -12,7 +12,6 @@ Where more is asked of the models than was (a larger gallery, say), they are mea
 trained again.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -25,7 +24,7 @@ from vilt_core.config import with_task
 from vilt_core.evaluation import evaluate
 from vilt_core.evaluation.machine import checked_device, hardware, versions
 from vilt_core.interop.bundle import Bundle
-from vilt_core.interop.folders import json_text, read_object, write_together
+from vilt_core.interop.folders import json_text, read_object, write_text
 from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.models.vilt import Vilt
 from vilt_core.training.ablation import (
@@ -37,7 +36,7 @@ from vilt_core.training.ablation import (
     pretraining,
     table_five,
 )
-from vilt_core.training.engine import Settings
+from vilt_core.training.engine import Settings, is_alone
 from vilt_core.training.loop import bundle_of_run, train
 from vilt_core.training.stages import Recipe
 from vilt_core.training.transfer import add_heads, seed_words_from_pictures
@@ -96,7 +95,7 @@ def run_grid(
             processes than one.
     """
     settings = settings or Settings()
-    if settings.sharded or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if settings.sharded or not is_alone():
         raise ValueError(
             "the ablation trains and measures in one process: start it without torchrun or "
             "accelerate launch, and without --shard"
@@ -120,7 +119,7 @@ def _claim(grid: Grid, folder: Path) -> None:
         )
         raise ValueError(f"{folder} was begun with another grid ({said}): use another folder")
     if found != own:
-        _write_json(path, own)
+        write_text(path, json_text(own))
 
 
 def _run_arm(
@@ -154,7 +153,8 @@ def _run_arm(
     for piece in pieces:
         scores |= read_object(piece / RESULTS)
     del scores["asked"]
-    _write_json(own / RESULTS, {"arm": asdict(arm), "seed": seed, **scores})
+    told = {"arm": asdict(arm), "seed": seed, **scores}
+    write_text(own / RESULTS, json_text(told))
 
 
 def _run_start(
@@ -208,13 +208,8 @@ def _steps(
 
 def _end_piece(folder: Path, found: dict[str, Any]) -> None:
     """The scores of a piece; with them it is done, and nothing goes on from its state."""
-    _write_json(folder / RESULTS, found)
+    write_text(folder / RESULTS, json_text(found))
     (folder / "run.pt").unlink(missing_ok=True)
-
-
-def _write_json(path: Path, found: dict[str, Any]) -> None:
-    text = json_text(found)
-    write_together({path: lambda part: part.write_text(text, encoding="utf-8")})
 
 
 def _to_meet(named: Path) -> Bundle:

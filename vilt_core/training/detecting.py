@@ -31,7 +31,7 @@ from vilt_core.training.checkpoint import (
     write_run,
 )
 from vilt_core.training.engine import step_seed
-from vilt_core.training.keeper import check_steps
+from vilt_core.training.keeper import check_steps, with_defaults
 from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
 from vilt_core.training.stages import Stage
 from vilt_core.types import ImageBatch
@@ -114,8 +114,7 @@ def train_detector(
         _check_free(folder / "model")
     else:
         begun_as = json.loads(state["lesson"])
-        defaults = asdict(Stage(name="", steps=1, mix={}))  # of settings that are new since
-        begun_as["stage"] = json.loads(json.dumps(defaults)) | begun_as["stage"]
+        begun_as["stage"] = with_defaults(begun_as["stage"])
         if begun_as != json.loads(json.dumps(lesson)):
             raise ValueError(
                 f"{path} was begun with other settings: go on with the same command, or train "

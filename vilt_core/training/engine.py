@@ -163,10 +163,14 @@ class Engine:
         return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
 
 
+def is_alone() -> bool:
+    """Whether no launcher started other processes beside this one."""
+    return int(os.environ.get("WORLD_SIZE", "1")) == 1
+
+
 def is_main() -> bool:
     """Whether this process is the one that writes and shows."""
-    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
-    return alone or int(os.environ.get("RANK", "0")) == 0
+    return is_alone() or int(os.environ.get("RANK", "0")) == 0
 
 
 def step_seed(seed: int, stage: str, step: int, rank: int) -> int:

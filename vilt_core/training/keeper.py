@@ -48,11 +48,15 @@ def lesson_of(
     return json.dumps(lesson, sort_keys=True)
 
 
+def with_defaults(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage as a lesson has it; settings that are new since it was begun had their defaults."""
+    return json.loads(json.dumps(asdict(Stage(name="", steps=1, mix={})) | dict(stage)))
+
+
 def same_lesson(begun: str, now: str) -> bool:
-    """Whether a run goes on as it was begun; settings that are new since had their defaults."""
-    defaults = json.loads(json.dumps(asdict(Stage(name="", steps=1, mix={}))))
+    """Whether a run goes on as it was begun."""
     then, meant = json.loads(begun), json.loads(now)
-    then["stages"] = [defaults | stage for stage in then["stages"]]
+    then["stages"] = [with_defaults(stage) for stage in then["stages"]]
     for kind, told in meant["data"].items():
         before = then["data"].get(kind, ())
         # A name is that of a folder, which may be another tomorrow (the digest knows it only where

@@ -14,7 +14,7 @@ from vilt_core.evaluation.machine import checked_device, hardware
 from vilt_core.evaluation.sources import world_questions
 from vilt_core.evaluation.vqa import predict_answers, worth
 from vilt_core.interop.bundle import Bundle
-from vilt_core.interop.folders import json_text, write_together
+from vilt_core.interop.folders import json_text, write_text
 from vilt_core.progress import progress_bar
 from vilt_core.training.ending import ends_in_a_sentence
 from vilt_core.training.engine import Settings, is_main
@@ -166,6 +166,4 @@ def _summarise(
         "hardware": hardware(torch.device(checked_device(settings.device))),
         "torch": torch.__version__,
     }
-    text = json_text(summary)
-    path = folder / "training.json"
-    write_together({path: lambda part: part.write_text(text, encoding="utf-8")})
+    write_text(folder / "training.json", json_text(summary))

@@ -9,7 +9,7 @@ from vilt_core.evaluation import evaluate
 from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.text_only import TextOnly
 from vilt_core.interop.bundle import Bundle
-from vilt_core.interop.folders import write_together
+from vilt_core.interop.folders import write_text
 from vilt_core.interop.lab import load_folder
 
 RANKED = 100  # pictures among which retrieval is scored: each meets each caption
@@ -63,8 +63,7 @@ def write_report(folder: Path, *, account: tuple[str, ...], found: dict[str, Any
     """Keep beside a run what was adapted, and what the result scores: ``finetuned.json``."""
     report = {"account": list(account), "scores": found}
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    path = folder / "finetuned.json"
-    write_together({path: lambda part: part.write_text(text, encoding="utf-8")})
+    write_text(folder / "finetuned.json", text)
 
 
 def summary(found: dict[str, Any] | None) -> list[str]:
