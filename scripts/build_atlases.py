@@ -1,15 +1,18 @@
 r"""Draw the sticker atlases of assets/sprites from public emoji packages.
 
     npm install @iconify-json/noto@1.2.9 @iconify-json/twemoji@1.2.5 \
-        @iconify-json/fluent-emoji-flat@1.2.6 @iconify-json/openmoji@1.2.29 emojibase-data@17.0.0
+        @iconify-json/fluent-emoji-flat@1.2.6 @iconify-json/openmoji@1.2.29 emojibase-data@17.0.0 \
+        @iconify-json/noto-v1@1.2.5 @iconify-json/emojione@1.2.3 @iconify-json/fxemoji@1.2.2 \
+        @iconify-json/streamline-emojis@1.2.4
     python scripts/build_atlases.py node_modules
 
 The nouns are chosen in assets/sprites/curation.tsv, one a row: category and its plural, Unicode's
 label, the plain word people say where that is another, and its plural where the spelling rules
 fail. Codes and labels come from emojibase-data, which carries Unicode's own, never from memory.
 
-Writes sprites.json, one lossless WebP atlas a style and LICENSES.md into assets/sprites. The same
-packages give the same pixels. Models are trained on an order of nouns: add new ones at the end.
+Writes sprites.json, one lossless WebP atlas a style, one a guest (world/guests.py: artists who have
+drawn some of the nouns, no shapes) and LICENSES.md into assets/sprites. The same packages give the
+same pixels. Models are trained on an order of nouns: add new ones at the end.
 """
 
 import argparse
@@ -28,7 +31,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from vilt_core.world.sprites import CELL, COLORS, COLUMNS, SHAPES, fit_to_cell  # noqa: E402
+from vilt_core.world.guests import GUEST_CELL, GUEST_FOLDER, GUESTS  # noqa: E402
+from vilt_core.world.sprites import CELL, COLORS, COLUMNS, SHAPES, fit_to_cell, premultiply  # noqa: E402
 
 SPRITES = ROOT / "assets" / "sprites"
 PACKAGES = {
@@ -36,12 +40,34 @@ PACKAGES = {
     "twemoji": "twemoji",
     "fluent": "fluent-emoji-flat",
     "openmoji": "openmoji",
+    "noto-v1": "noto-v1",
+    "emojione": "emojione",
+    "fxemoji": "fxemoji",
+    "streamline": "streamline-emojis",
+}
+STYLE_FILES = tuple(style for style in PACKAGES if style not in GUESTS)
+# Where a guest calls a noun neither by Unicode's name nor by the plain word.
+GUESTS_WORDS = {
+    "astronaut": "astronaut-1",
+    "backpack": "school-backpack",
+    "bee": "honeybee",
+    "chef": "man-cook-1",
+    "farmer": "man-farmer-1",
+    "firefighter": "man-firefighter-1",
+    "fish": "tropical-fish",
+    "house": "house-with-garden",
+    "police officer": "man-police-officer-1",
+    "whale": "spouting-whale",
 }
 LICENSE_TEXTS = {
     "noto": "Apache-2.0.txt",
     "twemoji": "CC-BY-4.0.txt",
     "fluent": "MIT.txt",
     "openmoji": "CC-BY-SA-4.0.txt",
+    "noto-v1": "Apache-2.0.txt",
+    "emojione": "CC-BY-4.0.txt",
+    "fxemoji": "Apache-2.0.txt",
+    "streamline": "CC-BY-4.0.txt",
 }
 SUPERSAMPLED = 4 * CELL
 
@@ -125,11 +151,54 @@ def resolve(package: dict[str, Any], name: str) -> str:
     return name
 
 
+def load(style: str, packages: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """An Iconify package's icons, and their names by their code points; no guest tells the latter."""
+    folder = packages / "@iconify-json" / PACKAGES[style]
+    names = {bare(code): name for code, name in read_json(folder / "chars.json").items()}
+    return read_json(folder / "icons.json"), names
+
+
+def guests_name(package: dict[str, Any], row: dict[str, str | None], unicode_name: str) -> str:
+    """What a guest calls a noun's icon, hyphens aside; nothing where the guest has not drawn it."""
+    icons = {
+        name.replace("-", ""): name for name in (*package.get("aliases", ()), *package["icons"])
+    }
+    word = str(row["name"])
+    bare_name = unicode_name.removesuffix("-face")
+    tried = [unicode_name, f"{bare_name}-face", bare_name, word]
+    tried += [f"{name}-1" for name in tried] + [GUESTS_WORDS.get(word, "")]
+    found = (icons.get(re.sub("[ -]", "", name)) for name in tried)
+    return next((resolve(package, name) for name in found if name), "")
+
+
+def write_guest(
+    guest: str, rows: list[dict[str, str | None]], *, packages: Path
+) -> tuple[int, int]:
+    """Draw what one guest has drawn of the nouns; returns how many, and the file's size in bytes."""
+    package, _ = load(guest, packages)
+    _, unicode_names = load("noto", packages)
+    grid = np.zeros((-(-len(rows) // COLUMNS) * GUEST_CELL, COLUMNS * GUEST_CELL, 4), np.uint8)
+    drawn = 0
+    for index, row in enumerate(rows):
+        if row["color"] is not None:
+            continue  # a shape's colour is asked for, and guests mix their own
+        name = guests_name(package, row, unicode_names[bare(str(row["hexcode"]))])
+        if name:
+            icon = Image.fromarray(premultiply(draw(package, name)), "RGBa").resize(
+                (GUEST_CELL, GUEST_CELL), Image.Resampling.BOX
+            )
+            top, left = (GUEST_CELL * place for place in divmod(index, COLUMNS))
+            cell = np.asarray(icon.convert("RGBA"))
+            grid[top : top + GUEST_CELL, left : left + GUEST_CELL] = cell
+            drawn += 1
+    path = GUEST_FOLDER / f"{guest}.webp"
+    Image.fromarray(grid, "RGBA").save(path, lossless=True, quality=100, method=6)
+    return drawn, path.stat().st_size
+
+
 def write_atlas(style: str, hexcodes: list[str], *, packages: Path) -> int:
     """Draw one style's atlas; returns its size in bytes."""
-    folder = packages / "@iconify-json" / PACKAGES[style]
-    package = read_json(folder / "icons.json")
-    names = {bare(code): name for code, name in read_json(folder / "chars.json").items()}
+    package, names = load(style, packages)
     grid = np.zeros((-(-len(hexcodes) // COLUMNS) * CELL, COLUMNS * CELL, 4), np.uint8)
     for index, hexcode in enumerate(hexcodes):
         row, column = (CELL * place for place in divmod(index, COLUMNS))
@@ -145,8 +214,9 @@ def attribution(style: str, *, packages: Path) -> str:
     folder = packages / "@iconify-json" / PACKAGES[style]
     info, manifest = read_json(folder / "info.json"), read_json(folder / "package.json")
     author, licence = info["author"], info["license"]
+    file = f"guests/{style}.webp" if style in GUESTS else f"{style}.webp"
     return (
-        f"| `{style}.webp` | [{info['name']}]({author['url']}) | {author['name']} "
+        f"| `{file}` | [{info['name']}]({author['url']}) | {author['name']} "
         f"| [{licence['spdx']}](licenses/{LICENSE_TEXTS[style]}) ([source]({licence['url']})) "
         f"| {manifest['name']} {manifest['version']} |"
     )
@@ -158,8 +228,8 @@ def licenses(packages: Path) -> str:
     rows = "\n".join(attribution(style, packages=packages) for style in PACKAGES)
     return f"""# Whose art this is
 
-The stickers are drawn by the artists of four public emoji sets. Each atlas keeps the licence of the
-set it was drawn from; the full texts lie in `licenses/`.
+The stickers are drawn by the artists of eight public emoji sets. Each atlas keeps the licence of the
+set it was drawn from; the full texts lie in `licenses/`. Those in `guests/` are seen in training alone.
 
 | File | Artwork | Author | Licence | npm package |
 |---|---|---|---|---|
@@ -185,9 +255,12 @@ def main() -> None:
     (SPRITES / "sprites.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     (SPRITES / "LICENSES.md").write_text(licenses(packages), encoding="utf-8")
     hexcodes = [str(row["hexcode"]) for row in rows]
-    for style in PACKAGES:
+    for style in STYLE_FILES:
         size = write_atlas(style, hexcodes, packages=packages)
         print(f"{style}: {len(rows)} sprites, {size / 2**20:.2f} MiB")
+    for guest in GUESTS:
+        drawn, size = write_guest(guest, rows, packages=packages)
+        print(f"{guest}: {drawn} sprites, {size / 2**20:.2f} MiB")
 
 
 if __name__ == "__main__":

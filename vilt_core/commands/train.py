@@ -44,6 +44,7 @@ class Train:
         "vilt-mini-pairs",
         "vilt-mini-places",
         "vilt-mini-longer",
+        "vilt-mini-guests",
         "vilt-mini-gpu",
         "vse-mini",
         "clip-mini",

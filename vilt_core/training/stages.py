@@ -74,6 +74,7 @@ class Stage:
     kept_patches: int | None = None
     inked: float = 0.0  # share of the pictures drawn over in ink, so that outlines are no surprise
     retouched: float = 0.0  # share whose stickers are stretched, slanted and tinted, likewise
+    guests: float = 0.0  # share drawn by artists who are seen in training alone, likewise
     corner: Corner | None = None  # of the sticker world, where captions are all that is drawn
     question_mix: dict[str, float] = field(default_factory=lambda: dict(EVEN_QUESTIONS))
 

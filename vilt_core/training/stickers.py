@@ -32,6 +32,7 @@ from vilt_core.training.truths import (
 from vilt_core.world.captions import Caption, caption
 from vilt_core.world.corner import corner_scene
 from vilt_core.world.grammar import Mention
+from vilt_core.world.guests import GUESTS, guest_pyramids
 from vilt_core.world.inking import inked_pyramids
 from vilt_core.world.negatives import hard_negative
 from vilt_core.world.programs import execute
@@ -291,10 +292,13 @@ class StickerRows:
         # Every third scene or so, told by its index: no chance is spent.
         over = seen.index % 1_000_003 * 0.6180339887 % 1 < self.stage.inked
         changed = self.stage.retouched > 0 and draw.random() < self.stage.retouched
+        icons = inked_pyramids() if over else None
+        if self.stage.guests > 0 and draw.random() < self.stage.guests:
+            icons = guest_pyramids(int(draw.random() * len(GUESTS)), inked=over)
         painting = paint(
             seen,
             self.image_size,
-            icons=inked_pyramids() if over else None,
+            icons=icons,
             retouches=retouches(seen, draw.random) if changed else None,
         )
         shares = visible_shares(painting, self.grid)
