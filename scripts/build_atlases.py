@@ -152,7 +152,7 @@ def resolve(package: dict[str, Any], name: str) -> str:
 
 
 def load(style: str, packages: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """An Iconify package's icons, and their names by their code points; no guest tells the latter."""
+    """An Iconify package's icons, and their names by code points, which no guest tells."""
     folder = packages / "@iconify-json" / PACKAGES[style]
     names = {bare(code): name for code, name in read_json(folder / "chars.json").items()}
     return read_json(folder / "icons.json"), names
@@ -228,8 +228,9 @@ def licenses(packages: Path) -> str:
     rows = "\n".join(attribution(style, packages=packages) for style in PACKAGES)
     return f"""# Whose art this is
 
-The stickers are drawn by the artists of eight public emoji sets. Each atlas keeps the licence of the
-set it was drawn from; the full texts lie in `licenses/`. Those in `guests/` are seen in training alone.
+The stickers are drawn by the artists of eight public emoji sets. Each atlas keeps the licence of
+the set it was drawn from; the full texts lie in `licenses/`. Those in `guests/` are seen in
+training alone.
 
 | File | Artwork | Author | Licence | npm package |
 |---|---|---|---|---|
