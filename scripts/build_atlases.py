@@ -174,7 +174,7 @@ def guests_name(package: dict[str, Any], row: dict[str, str | None], unicode_nam
 def write_guest(
     guest: str, rows: list[dict[str, str | None]], *, packages: Path
 ) -> tuple[int, int]:
-    """Draw what one guest has drawn of the nouns; returns how many, and the file's size in bytes."""
+    """Draw what one guest has drawn of the nouns; returns how many, and the file's bytes."""
     package, _ = load(guest, packages)
     _, unicode_names = load("noto", packages)
     grid = np.zeros((-(-len(rows) // COLUMNS) * GUEST_CELL, COLUMNS * GUEST_CELL, 4), np.uint8)
