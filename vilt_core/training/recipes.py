@@ -266,7 +266,10 @@ def vilt_mini_gpu(*, scale: float = 1.0) -> Recipe:
             naming_weight=0.25,
             mentioning_weight=0.5,
             grounding_weight=0.5,
+            comparing_weight=1.0,
+            comparing_depth=7,
             inked=0.3,
+            guests=0.4,
         ),
     )
     return scaled(Recipe(name="vilt-mini-gpu", stages=stages, config=config.vilt_mini_gpu), scale)
