@@ -328,13 +328,20 @@ def sized(tmp_path, *sides: int) -> DataSet:
 
 @pytest.mark.parametrize(
     ("sides", "read"),
-    [((30, 20), 64), ((64,), 64), ((70,), 128), ((64, 65), 128), ((500,), 128)],
+    [((30, 20), 96), ((64,), 96), ((70,), 128), ((64, 65), 128), ((500,), 128)],
 )
 def test_pictures_of_half_the_size_or_less_are_not_enlarged_as_far(tmp_path, sides, read):
     assert fitting_size(load_folder(MODELS / "vilt-mini"), sized(tmp_path, *sides)) == read
 
 
+def test_no_picture_is_read_larger_than_the_model_reads_its_own(tmp_path):
+    small = adapt(
+        load_folder(MODELS / "vilt-mini"), task="vqa", data=sized(tmp_path, 9), image_size=64
+    ).bundle
+    assert fitting_size(small, sized(tmp_path, 9)) == 64
+
+
 def test_pictures_that_cannot_be_read_have_no_say_in_the_size(tmp_path):
     found = sized(tmp_path, 500, 40)
     (tmp_path / "0.png").write_bytes(b"")
-    assert fitting_size(load_folder(MODELS / "vilt-mini"), found) == 64
+    assert fitting_size(load_folder(MODELS / "vilt-mini"), found) == 96
