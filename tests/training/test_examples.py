@@ -4,7 +4,7 @@ import json
 import pickle
 import random
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +79,14 @@ def sets(pictures) -> dict[str, DataSet]:
 
 @pytest.fixture
 def rows_of(sets, tokenizer):
-    def build(kind: str = "captions", *, max_patches: int = 100, seed: int = 0, **changes):
+    def build(
+        kind: str = "captions",
+        *,
+        max_patches: int = 100,
+        seed: int = 0,
+        kept_bytes: int | None = None,
+        **changes,
+    ):
         reading = Reading(
             tokenizer=tokenizer,
             processing=Processing(size=SIZE, patch_size=PATCH),
@@ -88,7 +95,7 @@ def rows_of(sets, tokenizer):
             answers=("dog", "cat", "Lemon.", "rose"),
         )
         stage = replace(STAGE, mix={kind: 1.0}, **changes)
-        return ExampleRows(stage, data=sets, reading=reading, seed=seed)
+        return ExampleRows(stage, data=sets, reading=reading, seed=seed, kept_bytes=kept_bytes)
 
     return build
 
@@ -430,3 +437,59 @@ def test_statements_without_labels_cannot_be_trained_on(rows_of, sets):
 def test_rows_travel_to_processes_that_are_spawned(rows_of):
     again = pickle.loads(pickle.dumps(rows_of()))
     assert same(again.rows(0, range(1))[0], rows_of().rows(0, range(1))[0])
+
+
+def contents(row: Row) -> dict:
+    """All of a row, to compare."""
+    values = {part.name: getattr(row, part.name) for part in fields(row)}
+    values["texts"] = [ids.tolist() for ids in row.texts]
+    return {k: v.tolist() if isinstance(v, torch.Tensor) else v for k, v in values.items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("captions", {}),
+        ("captions", {"mixgen": 0.5}),
+        ("questions", {}),
+        ("questions", {"augment": True}),
+        ("statements", {}),
+        ("ranking", {}),
+    ],
+)
+def test_rows_are_the_same_however_many_pictures_are_kept(
+    rows_of, sets, tmp_path, monkeypatch, kind, changes
+):
+    """None, two or all, from the first step or from one in the middle; one picture is broken."""
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    bad = ImageFile(tmp_path / "bad.png")
+    named = "captions" if kind == "ranking" else kind
+    first, *others = sets[named].examples
+    shows = {"images": (bad,)} if kind == "statements" else {"image": bad}
+    data = replace(sets[named], examples=(replace(first, **shows), *others))
+    monkeypatch.setitem(sets, named, data)
+
+    def read(kept: int | None, *, first: int = 0) -> list[list[dict]]:
+        source = rows_of(kind, kept_bytes=kept, **changes)
+        return [list(map(contents, source.rows(step, range(ROWS)))) for step in range(first, 4)]
+
+    whole = read(0)
+    assert any(row["broken"] for rows in whole for row in rows)
+    for kept in (2 * 3 * SIZE * SIZE, None):
+        assert read(kept) == whole
+        assert read(kept, first=2) == whole[2:]
+
+
+def test_a_picture_is_decoded_once_for_all_questions_unless_it_is_augmented(
+    rows_of, sets, monkeypatch
+):
+    decoded: Counter[str] = Counter()
+    own = ImageFile.open
+    monkeypatch.setattr(ImageFile, "open", lambda image: decoded.update([image.name]) or own(image))
+    for augment, times in ((False, 1), (True, 4)):
+        decoded.clear()
+        source = rows_of("questions", augment=augment)
+        for step in range(3):  # four epochs of six questions
+            source.rows(step, range(ROWS))
+        assert set(decoded.values()) == {times}
+        assert len(decoded) == len(sets["questions"].examples)

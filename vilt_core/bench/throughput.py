@@ -134,7 +134,13 @@ def photographs(setting: Setting, folder: Path) -> Subject:
         patch_size=sizes.patch_size,
         max_patches=sizes.max_patches,
     )
-    source = ExampleRows(stage, data={"captions": data}, reading=reading, seed=0)
+    source = ExampleRows(
+        stage,
+        data={"captions": data},
+        reading=reading,
+        seed=0,
+        kept_bytes=0,  # decoding is what is measured
+    )
     return Subject(
         name="photographs", model=Vilt(sizes), source=source, stage=stage, pad=tokenizer.pad
     )

@@ -20,6 +20,7 @@ from vilt_core.data.examples import (
     folded,
 )
 from vilt_core.data.image import HALF, Processing, to_levels
+from vilt_core.data.picture_cache import PictureCache
 from vilt_core.data.sequences import caption_counts, part_of
 from vilt_core.data.text import Tokenizer, mask_words
 from vilt_core.evaluation.answers import comparison, soft_targets
@@ -64,9 +65,24 @@ class ExampleRows:
     """Rows of one stage from data sets, one a kind; a ``Source`` of batches.py.
 
     Each epoch sees every example once, a picture once with each of its captions.
+
+    Args:
+        stage: what is asked.
+        data: by kind.
+        reading: what turns examples into what a model reads.
+        seed: of the order, and of all chance.
+        kept_bytes: of decoded pictures, as ``PictureCache`` takes it; it changes no row.
     """
 
-    def __init__(self, stage: Stage, *, data: Mapping[str, DataSet], reading: Reading, seed: int):
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        data: Mapping[str, DataSet],
+        reading: Reading,
+        seed: int,
+        kept_bytes: int | None = None,
+    ):
         wanted = {"ranking": "captions"}
         if strange := {wanted.get(kind, kind) for kind in stage.mix} - set(data):
             raise ValueError(f"stage {stage.name} needs {sorted(strange)}, got {sorted(data)}")
@@ -79,6 +95,7 @@ class ExampleRows:
         self.stage = stage
         self.reading = reading
         self.seed = seed
+        self.pictures = PictureCache(reading.processing, most=kept_bytes)
         self.data = {kind: data[wanted.get(kind, kind)] for kind in stage.mix}
         self.starts = {kind: _starts(found) for kind, found in self.data.items()}
         self.vqa_rules = "questions" in self.data and self.data["questions"].vqa_rules
@@ -289,10 +306,10 @@ class ExampleRows:
         return mixgen(*pairs)
 
     def _pixels(self, image: StoredImage, draw: random.Random) -> Pixels:
-        to, opened = self.reading.processing, image.open()
-        if self.stage.augment:
-            opened = rand_augment(opened, draw)
-        return to_levels(opened, size=to.size, patch_size=to.patch_size, crop=to.crop)
+        if not self.stage.augment:
+            return self.pictures.levels(image)
+        to, changed = self.reading.processing, rand_augment(image.open(), draw)
+        return to_levels(changed, size=to.size, patch_size=to.patch_size, crop=to.crop)
 
     def _sampled(self, row: Row, draw: random.Random, *, predict: bool) -> Row:
         """The row with the patches that are read, of which some are to be predicted."""
