@@ -24,6 +24,7 @@ from vilt_core.layers.init import initialise
 from vilt_core.layers.positions import resize_grid
 from vilt_core.models.vilt import Vilt
 from vilt_core.training.paper import most_patches
+from vilt_core.training.picture_sizes import as_read, sampled_sizes
 from vilt_core.training.transfer import add_heads, start_rank_from_itm
 from vilt_core.training.vocabulary import fit_words, some_of
 
@@ -73,6 +74,8 @@ def adapt(
     domain = OWN if bundle.domain == "stickers" else bundle.domain
     bundle = replace(bundle, model=model, tokenizer=tokenizer, domain=domain)
     bundle, pictures = _fit_pictures(bundle, image_size)
+    to = bundle.processing
+    read = as_read(sampled_sizes(data), size=to.size, patch_size=model.config.patch_size)
     model.config = replace(model.config, max_patches=most_patches(model.config))
     answers: list[str] = []
     if task == "vqa":
@@ -80,7 +83,7 @@ def adapt(
         order = "the most frequent first" if listed is None else "as they first appear"
         bundle, answers = _fit_answers(bundle, every, data, min_count=min_count, order=order)
     heads = _fit_heads(model, task)
-    account = (*missing_of(data), *words, *answers, pictures, *heads)
+    account = (*missing_of(data), *words, *answers, f"{pictures} {read}".rstrip(), *heads)
     return Adapted(bundle=bundle, account=account)
 
 

@@ -5,14 +5,11 @@ python -m vilt_core finetune --task vqa --data FOLDER --from vilt-mini --to runs
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image
-
-from vilt_core.data.examples import DataSet, Examples, pictures_of
+from vilt_core.data.examples import DataSet
 from vilt_core.data.folders import open_data, recognise
 from vilt_core.data.jsonl_sets import files_in
 from vilt_core.data.sequences import caption_counts, present
@@ -22,6 +19,7 @@ from vilt_core.training.adapt import KIND_OF
 from vilt_core.training.engine import Settings
 from vilt_core.training.monitor import Look, train_and_watch
 from vilt_core.training.outcome import headline, scores
+from vilt_core.training.picture_sizes import first_picture, sampled_sizes, size_for, spread
 from vilt_core.training.stages import Recipe, Stage
 
 LEAST_STEPS = 2000  # where nobody says how many epochs, and ``EPOCHS`` allow it
@@ -31,9 +29,7 @@ STEPS_AN_EPOCH = 20  # of small data, before their batches grow
 _PASSES = {"vqa": 1, "nlvr2": 2, "retrieval": 16}  # of the model, for one example
 WATCHED = {"vqa": 1000, "nlvr2": 1000, "retrieval": 50}  # examples scored after each epoch
 LEAST_APART = 100  # steps, of two such looks where an epoch is short
-LEAST_GRID = 6  # patches a side that small pictures are enlarged to
 _WIDE = 512  # from which on a model is trained as ViLT-B/32 (width 768) is
-_MEASURED = 50  # pictures that are looked at before a training, about
 _MIX = {"vqa": "questions", "nlvr2": "statements", "retrieval": "ranking"}
 
 
@@ -120,19 +116,9 @@ def default_rate(bundle: Bundle) -> float:
 
 
 def fitting_size(bundle: Bundle, data: DataSet) -> int:
-    """The picture size for data: the model's own, unless all are at most half as large.
-
-    To enlarge small pictures adds patches and no detail, but what is small in them is then no
-    smaller than what the model knows: of SHAPES' pictures of 30 pixels it learns at 6 patches a
-    side what it does not at 4 (docs/your-data.md). These are the least; four times as many take
-    three times as long.
-    """
-    own, patch = bundle.processing.size, bundle.model.config.patch_size
-    sides = (_shorter_side(data.examples, place) for place in _spread(data.examples))
-    largest = max(sides, default=own)
-    if 2 * largest > own:
-        return own
-    return min(max(math.ceil(largest / patch), LEAST_GRID) * patch, own)
+    """The picture size for data, as ``size_for`` has it."""
+    sizes, config = sampled_sizes(data), bundle.model.config
+    return size_for(sizes, own=bundle.processing.size, patch_size=config.patch_size)
 
 
 def check_pictures(held_out: DataSet) -> None:
@@ -141,10 +127,10 @@ def check_pictures(held_out: DataSet) -> None:
     Raises:
         ValueError: no picture can be read, of some from all over the data.
     """
-    places, why = _spread(held_out.examples), ""
+    places, why = spread(held_out.examples), ""
     for place in places:
         try:
-            _first_picture(held_out.examples, place)
+            first_picture(held_out.examples, place)
         except ValueError as error:
             why = str(error)
         else:
@@ -154,22 +140,6 @@ def check_pictures(held_out: DataSet) -> None:
             f"none of {len(places)} held-out pictures of {held_out.name} could be read, "
             f"the last: {why}"
         )
-
-
-def _spread(examples: Examples) -> range:
-    """Places of some examples, from all over them."""
-    return range(0, len(examples), max(len(examples) // _MEASURED, 1))
-
-
-def _first_picture(examples: Examples, place: int) -> Image.Image:
-    return pictures_of(examples[place])[0].open()
-
-
-def _shorter_side(examples: Examples, place: int) -> int:
-    """Of an example's first picture, pixels; 0 where that cannot be read."""
-    with suppress(ValueError):
-        return min(_first_picture(examples, place).size)
-    return 0
 
 
 def sample_count(data: DataSet) -> int:
