@@ -202,6 +202,8 @@ def with_val(source: Path, *, good: int, lost: int) -> Path:
 
 def test_a_model_that_cannot_be_scored_is_there_and_told(tiny_bundle, data, tmp_path, capsys):
     source, to = with_val(data(), good=3, lost=21), tmp_path / "mine"
+    for at in range(3, 24):
+        (source / f"lost-{at}.png").write_bytes(b"damaged")
     save_folder(tiny_bundle, tmp_path / "start")
     machine = Machine(device="cpu", precision="float32", workers=0)
     Finetune(data=source, start=str(tmp_path / "start"), to=to, epochs=1.0, machine=machine).run()
@@ -221,6 +223,50 @@ def test_held_out_pictures_none_of_which_can_be_read_are_missed_before_the_first
     with pytest.raises(ValueError, match=r"none of 20 held-out pictures of .*lost-19\.png"):
         Finetune(data=source, start=str(tmp_path / "start"), to=to).run()
     assert not to.exists()
+
+
+def test_too_many_absent_pictures_are_missed_before_the_first_step(tiny_bundle, data, tmp_path):
+    source, to = with_val(data(), good=3, lost=21), tmp_path / "mine"
+    save_folder(tiny_bundle, tmp_path / "start")
+    first = ", ".join(str(source / f"lost-{at}.png") for at in (3, 4, 5))
+    said = f" pictures of squares are not there, which is more than 1%: {first} and 18 more"
+    with pytest.raises(ValueError, match=f"^21 of 24 held-out{said}$"):
+        Finetune(data=source, start=str(tmp_path / "start"), to=to).run()
+    val, train = source / "val.jsonl", source / "train.jsonl"
+    train.write_text(val.read_text())
+    val.unlink()
+    with pytest.raises(ValueError, match=f"^21 of 24 training{said}$"):
+        Finetune(data=source, start=str(tmp_path / "start"), to=to).run()
+    assert not to.exists()
+
+
+def test_training_pictures_none_of_which_can_be_read_are_missed_before_the_first_step(
+    tiny_bundle, data, tmp_path
+):
+    source, to = data(), tmp_path / "mine"
+    for picture in source.glob("*.png"):
+        picture.write_bytes(b"damaged")
+    save_folder(tiny_bundle, tmp_path / "start")
+    with pytest.raises(ValueError, match=r"^none of 24 training pictures of .* could be read"):
+        Finetune(data=source, start=str(tmp_path / "start"), to=to).run()
+    assert not to.exists()
+
+
+def test_a_few_absent_pictures_are_told_in_the_account(tiny_bundle, data, tmp_path, capsys):
+    source, to = with_val(data(), good=4, lost=1), tmp_path / "mine"
+    for at in range(8, 12):
+        (source / f"{at}.png").unlink()
+    save_folder(tiny_bundle, tmp_path / "start")
+    machine = Machine(device="cpu", precision="float32", workers=0)
+    Finetune(data=source, start=str(tmp_path / "start"), to=to, epochs=1.0, machine=machine).run()
+    kept = json.loads((to / "finetuned.json").read_text())
+    first = ", ".join(str(source / f"{at}.png") for at in (8, 9, 10))
+    assert kept["account"][:2] == [
+        f"Missing: 4 of 12 training pictures of squares ({first} and 1 more).",
+        f"Missing: 1 of 5 held-out pictures of squares ({source / 'lost-4.png'}).",
+    ]
+    assert "\n".join(kept["account"][:2]) in capsys.readouterr().out
+    assert kept["scores"]["unreadable"] == 1
 
 
 @pytest.mark.parametrize("rules", [False, True])

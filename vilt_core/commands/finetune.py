@@ -73,7 +73,6 @@ class Finetune:
         from vilt_core.training.adapt import adapt
         from vilt_core.training.engine import is_main
         from vilt_core.training.finetuning import (
-            check_pictures,
             default_rate,
             finetune,
             fitting_size,
@@ -82,6 +81,7 @@ class Finetune:
             training_data,
         )
         from vilt_core.training.outcome import write_report
+        from vilt_core.training.picture_check import check_pictures
 
         settings, command = self.machine.settings(data=True), typed_command()
         data = training_data(source, task=self.task)
@@ -89,8 +89,7 @@ class Finetune:
         if self.vqa_rules:
             data = replace(data, vqa_rules=True)
             held_out = None if held_out is None else replace(held_out, vqa_rules=True)
-        if held_out is not None:
-            check_pictures(held_out)
+        data = replace(data, missing=(*data.missing, *check_pictures(data, held_out)))
         bundle = open_bundle(source_of(self.start))
         size = fitting_size(bundle, data) if self.image_size is None else self.image_size
         adapted = adapt(

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
+from vilt_core.data.absent import looking
 from vilt_core.data.examples import (
     CaptionExample,
     DataSet,
     Example,
     Examples,
-    ImageFile,
     QuestionExample,
     StatementExample,
     StoredImage,
@@ -129,12 +128,7 @@ def _bad_lines(file: Path) -> tuple[str, ...]:
 def _check_split(data: DataSet, split: str, tell: Progress) -> SplitReport:
     what, total = f"{data.name} {data.kind} {split}", len(data.examples)
     damage = tuple(_damage(data.examples, lambda done, of: tell(f"{what}, shards", done, of)))
-    names_in = lru_cache(maxsize=64)(_names_in)
-
-    def is_there(image: StoredImage) -> bool:
-        return not isinstance(image, ImageFile) or image.path.name in names_in(image.path.parent)
-
-    tally = _Tally()
+    tally, is_there = _Tally(), looking()
     for at in range(total):
         if at % 1000 == 0:
             tell(what, at, total)
@@ -189,10 +183,6 @@ def _broken(images: list[StoredImage]) -> Iterator[str]:
             image.open()
         except (ValueError, OSError) as error:
             yield str(error)
-
-
-def _names_in(folder: Path) -> frozenset[str]:
-    return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
 
 
 def _texts(example: Example) -> tuple[str, ...]:

@@ -35,6 +35,11 @@ class Readable:
         return {"unreadable": len(self.broken), "named": [*self.broken.values()][:NAMED]}
 
 
+def too_many(broken: int, *, of: int) -> bool:
+    """Whether more pictures cannot be read than may be passed over."""
+    return broken > max(ALLOWED, SHARE * of)
+
+
 def readable(pictures: Iterable[Picture], *, all_of_them: str | None = None) -> Readable:
     """Open every picture once. A scene is drawn, not read.
 
@@ -53,7 +58,7 @@ def readable(pictures: Iterable[Picture], *, all_of_them: str | None = None) -> 
             broken[picture] = wrong
             if all_of_them is not None:
                 raise ValueError(f"{wrong}; {all_of_them}")
-    if len(broken) > max(ALLOWED, SHARE * len(every)) or (broken and len(broken) == len(every)):
+    if too_many(len(broken), of=len(every)) or (broken and len(broken) == len(every)):
         raise ValueError(
             f"{len(broken)} of {len(every)} pictures could not be read, which is too many: "
             f"{next(iter(broken.values()))}"

@@ -19,7 +19,7 @@ from vilt_core.training.adapt import KIND_OF
 from vilt_core.training.engine import Settings
 from vilt_core.training.monitor import Look, train_and_watch
 from vilt_core.training.outcome import headline, scores
-from vilt_core.training.picture_sizes import first_picture, sampled_sizes, size_for, spread
+from vilt_core.training.picture_sizes import sampled_sizes, size_for
 from vilt_core.training.stages import Recipe, Stage
 
 LEAST_STEPS = 2000  # where nobody says how many epochs, and ``EPOCHS`` allow it
@@ -119,27 +119,6 @@ def fitting_size(bundle: Bundle, data: DataSet) -> int:
     """The picture size for data, as ``size_for`` has it."""
     sizes, config = sampled_sizes(data), bundle.model.config
     return size_for(sizes, own=bundle.processing.size, patch_size=config.patch_size)
-
-
-def check_pictures(held_out: DataSet) -> None:
-    """Refuse, before anything is learned, data that could not be scored afterwards.
-
-    Raises:
-        ValueError: no picture can be read, of some from all over the data.
-    """
-    places, why = spread(held_out.examples), ""
-    for place in places:
-        try:
-            first_picture(held_out.examples, place)
-        except ValueError as error:
-            why = str(error)
-        else:
-            return
-    if why:
-        raise ValueError(
-            f"none of {len(places)} held-out pictures of {held_out.name} could be read, "
-            f"the last: {why}"
-        )
 
 
 def sample_count(data: DataSet) -> int:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from vilt_core.data.examples import DataSet, pictures_of
 from vilt_core.data.sequences import present
-from vilt_core.evaluation.readable import ALLOWED, SHARE
+from vilt_core.evaluation.readable import ALLOWED, SHARE, too_many
 
 
 class PassedOver:
@@ -34,7 +34,8 @@ class PassedOver:
     def too_many(self) -> str | None:
         """Why a run had better stop, or None: a few, or a small share, may be broken."""
         count = len(self._names)
-        if count <= ALLOWED or count <= SHARE * self._pictures:
+        # Pictures are counted where so many may matter.
+        if count <= ALLOWED or not too_many(count, of=self._pictures):
             return None
         return (
             f"{count:,} of {self._pictures:,} pictures could not be used, which is more than "
