@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from vilt_core.data.examples import ShardImage
 from vilt_core.evaluation import evaluate
+from vilt_core.evaluation import readable as readable_module
 from vilt_core.evaluation.readable import ALLOWED, readable
 from vilt_core.evaluation.vqa import predict_answers
 from vilt_core.models.vilt import Vilt
@@ -91,3 +93,35 @@ def test_scenes_are_not_opened():
 
 def test_nothing_is_asked_of_nothing(bundle):
     assert predict_answers(bundle, []) == []
+
+
+def test_whole_pictures_are_decoded_again_only_where_their_files_changed(folder, monkeypatch):
+    names: list[str] = []
+    own = readable_module.decoded
+
+    def noted(picture):
+        names.append(picture.name)
+        return own(picture)
+
+    monkeypatch.setattr(readable_module, "decoded", noted)
+    every = [folder / f"{at}.png" for at in range(4)]
+    first = readable(every)
+    assert sorted(names) == [path.name for path in every]
+    names.clear()
+    assert readable(every) == first
+    assert names == ["3.png"]  # what is broken may have been mended
+    whole, half = (path.read_bytes() for path in (every[0], every[3]))
+    every[3].write_bytes(whole)
+    every[0].write_bytes(half)
+    assert list(readable(every).broken) == [every[0]]
+
+
+def test_members_of_a_shard_are_told_apart(folder):
+    whole, half = ((folder / name).read_bytes() for name in ("0.png", "3.png"))
+    (folder / "00000.tar").write_bytes(whole + half)
+    members = [
+        ShardImage(folder / "00000.tar", "0", 0, len(whole)),
+        ShardImage(folder / "00000.tar", "3", len(whole), len(half)),
+    ]
+    for _ in range(2):
+        assert list(readable(members).broken) == members[1:]

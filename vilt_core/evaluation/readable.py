@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vilt_core.data.examples import StoredImage
+from vilt_core.data.examples import ImageFile, ShardImage, StoredImage
 from vilt_core.evaluation.ahead import THREADS, ahead
 from vilt_core.evaluation.sources import Picture, decoded
 from vilt_core.world.scenes import Scene
 
 NAMED = 5  # of the pictures that are passed over
 SHARE, ALLOWED = 0.01, 20  # of unreadable pictures: the larger may be, here and in training
+_REMEMBERED = 2**16  # pictures that were whole, and are not decoded to know it again
 
 _Asked = TypeVar("_Asked")
 
@@ -43,6 +45,8 @@ def too_many(broken: int, *, of: int) -> bool:
 def readable(pictures: Iterable[Picture], *, all_of_them: str | None = None) -> Readable:
     """Open every picture once. A scene is drawn, not read.
 
+    One that was whole before, and whose file is as it was, is taken to be whole.
+
     Args:
         pictures: of a set; each is opened once, however often it comes.
         all_of_them: why none may be passed over; a share of ``SHARE`` may be otherwise.
@@ -69,7 +73,29 @@ def readable(pictures: Iterable[Picture], *, all_of_them: str | None = None) -> 
 def _wrong(picture: StoredImage | Path) -> str | None:
     """Why a picture cannot be read, or None."""
     try:
-        decoded(picture)
+        _decode(picture, _version(picture))
     except ValueError as error:
         return str(error)
     return None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _decode(picture: StoredImage | Path, _version: tuple[int, int] | None) -> None:
+    """Whole pictures are remembered: a training looks at the same ones after each epoch."""
+    decoded(picture)
+
+
+def _version(picture: StoredImage | Path) -> tuple[int, int] | None:
+    """Time and size of the file that a picture is in; None where it cannot be found."""
+    match picture:
+        case ImageFile():
+            file = picture.path
+        case ShardImage():
+            file = picture.shard
+        case Path():
+            file = picture
+    try:
+        found = file.stat()
+    except (OSError, ValueError):  # decoding says what is wrong
+        return None
+    return found.st_mtime_ns, found.st_size
