@@ -362,6 +362,28 @@ def test_looks_are_epochs_apart(data):
         assert steps >= finetuning.LEAST_APART
 
 
+def test_the_account_tells_how_long_a_training_is(tmp_path):
+    found = sized(tmp_path, *[20] * 40)
+    recipe = own_data(found, task="vqa", epochs=6.0, batch_size=8, learning_rate=1e-4)
+    assert finetuning.told_of(recipe, found) == (
+        "Training: 6 epochs of 40 examples, 30 steps of 8; learning rate 0.0001 at its peak."
+    )
+    fast = own_data(found, task="vqa", epochs=0.5, batch_size=4, head_rate=10.0)
+    assert fast.stages[0].head_rate == 10
+    assert "0.5 epochs of 40" in finetuning.told_of(fast, found)
+    assert finetuning.told_of(fast, found).endswith("at its peak, 10 times as much for heads.")
+
+
+def test_the_heads_of_a_wide_model_learn_questions_as_published():
+    small = load_folder(MODELS / "vilt-mini")
+    wide = replace(small, model=copy.copy(small.vilt))
+    wide.vilt.config = replace(small.vilt.config, width=768, heads=12)
+    assert finetuning.default_rate(wide) == 1e-4
+    assert finetuning.default_head_rate(wide, task="vqa") == 10
+    assert finetuning.default_head_rate(wide, task="nlvr2") == 1
+    assert finetuning.default_head_rate(small, task="vqa") == 1
+
+
 def sized(tmp_path, *sides: int) -> DataSet:
     for at, side in enumerate(sides):
         Image.new("RGB", (side, side + 9)).save(tmp_path / f"{at}.png")

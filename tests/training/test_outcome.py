@@ -28,3 +28,12 @@ def test_a_kind_of_question_that_is_never_right_is_told_of():
     lines = summary(FOUND)
     assert [line.split()[:2] for line in lines[-2:]] == [["colour", "100.0%"], ["number", "0.0%"]]
     assert summary(FOUND | {"by_type": {"colour": None}}) == lines[:-2]
+
+
+def test_what_holds_a_score_down_is_told_where_there_is_any():
+    assert summary(FOUND | {"answerable": 1.0}) == summary(FOUND)
+    limits = {"answerable": 0.75, "cut": 3, "unreadable": 2, "named": ["a.png is missing"]}
+    at_most, cut, unreadable = summary(FOUND | limits)[-3:]
+    assert at_most.startswith("At most 75.0% can be right")
+    assert cut.startswith("3 texts were too long")
+    assert unreadable == "2 pictures could not be read, and were passed over: a.png is missing"

@@ -30,6 +30,7 @@ class Finetune:
     min_count: int = 1  # how many questions an answer needs to be learned; 9 as published
     vqa_rules: bool = False  # compare answers as VQA v2 does: "two" is "2", "a cat." is "cat"
     augment: bool = False  # RandAugment on --data: for photographs
+    dropout: float = 0.0  # share of the units that each step of --data leaves out
     seed: int = 1  # of the order, or of the scenes; 0 are those that vilt-mini has seen
     evaluate_every: int = 1000  # steps on stickers; on --data it is an epoch
     machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
@@ -73,15 +74,18 @@ class Finetune:
         from vilt_core.training.adapt import adapt
         from vilt_core.training.engine import is_main
         from vilt_core.training.finetuning import (
+            default_head_rate,
             default_rate,
             finetune,
             fitting_size,
             held_out_of,
             own_data,
+            told_of,
             training_data,
         )
         from vilt_core.training.outcome import write_report
         from vilt_core.training.picture_check import check_pictures
+        from vilt_core.training.transfer import set_dropout
 
         settings, command = self.machine.settings(data=True), typed_command()
         data = training_data(source, task=self.task)
@@ -107,8 +111,11 @@ class Finetune:
             batch_size=self.batch_size,
             learning_rate=rate,
             augment=self.augment,
+            head_rate=default_head_rate(adapted.bundle, task=self.task),
             seed=self.seed,
         )
+        set_dropout(adapted.bundle.vilt, self.dropout)
+        account = (*adapted.account, told_of(recipe, data))
         model = finetune(
             adapted.bundle,
             recipe,
@@ -118,12 +125,11 @@ class Finetune:
             task=self.task,
             settings=settings,
             command=command,
-            account=adapted.account,
+            account=account,
         )
         if is_main():
-            write_report(self.to, account=adapted.account, found=None)
-            scored = self._score(model, adapted.account, data=data, held_out=held_out)
-            self._tell(model, adapted.account, scored)
+            write_report(self.to, account=account, found=None)
+            self._tell(model, self._score(model, account, data=data, held_out=held_out))
 
     def _score(
         self,
@@ -147,8 +153,7 @@ class Finetune:
         write_report(self.to, account=account, found=found)
         return summary(found)
 
-    def _tell(self, model: Path, account: tuple[str, ...], scored: list[str]) -> None:
-        print("", *account, sep="\n")
+    def _tell(self, model: Path, scored: list[str]) -> None:
         print("", *scored, sep="\n")
         if self.task == "vqa":
             print(f"\n  python -m vilt_core answer PICTURE QUESTION --model {model}")

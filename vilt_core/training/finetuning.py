@@ -57,6 +57,7 @@ def own_data(
     batch_size: int | None = None,
     learning_rate: float = 5e-4,
     augment: bool = False,
+    head_rate: float = 1.0,
     seed: int = 1,
 ) -> Recipe:
     """Somebody's own data and nothing else, for as many epochs as their size asks for.
@@ -69,6 +70,7 @@ def own_data(
         learning_rate: at its peak.
         augment: RandAugment, as the paper fine-tunes; it hides colours and places, so that it is
             for photographs.
+        head_rate: times the learning rate, for the heads.
         seed: of the order.
 
     Raises:
@@ -95,6 +97,7 @@ def own_data(
         batch_size=batch_size,
         learning_rate=learning_rate,
         augment=augment,
+        head_rate=head_rate,
     )
     return Recipe(name="own-data", stages=(stage,), seed=seed)
 
@@ -112,7 +115,28 @@ def _check_several(data: DataSet) -> None:
 
 def default_rate(bundle: Bundle) -> float:
     """The learning rate at its peak, where nobody says it: a wide model's is the published one."""
-    return 1e-4 if bundle.model.config.width >= _WIDE else 5e-4
+    return 1e-4 if _is_wide(bundle) else 5e-4
+
+
+def default_head_rate(bundle: Bundle, *, task: str) -> float:
+    """How many times as fast the heads learn: 10 in VQA of a wide model, as the paper's code."""
+    return 10.0 if task == "vqa" and _is_wide(bundle) else 1.0
+
+
+def _is_wide(bundle: Bundle) -> bool:
+    return bundle.model.config.width >= _WIDE
+
+
+def told_of(recipe: Recipe, data: DataSet) -> str:
+    """How long somebody's own data are trained on, and how, for the account."""
+    [stage] = recipe.stages
+    samples = sample_count(data)
+    epochs = stage.steps * stage.batch_size / samples
+    heads = f", {stage.head_rate:g} times as much for heads" if stage.head_rate != 1 else ""
+    return (
+        f"Training: {epochs:.3g} epochs of {samples:,} examples, {stage.steps:,} steps of "
+        f"{stage.batch_size}; learning rate {stage.learning_rate:g} at its peak{heads}."
+    )
 
 
 def fitting_size(bundle: Bundle, data: DataSet) -> int:

@@ -84,4 +84,20 @@ def summary(found: dict[str, Any] | None) -> list[str]:
         for kind, value in found.get("by_type", {}).items()
         if value is not None
     ]
-    return lines
+    return lines + _limits(found)
+
+
+def _limits(found: dict[str, Any]) -> list[str]:
+    """What no model of this kind can do about a score, a sentence each."""
+    told = []
+    if found.get("answerable", 1.0) < 1:
+        most = found["answerable"]
+        told.append(f"At most {most:.1%} can be right: the other answers were never learned.")
+    if found.get("cut"):
+        told.append(f"{found['cut']:,} texts were too long, and read as far as the model can.")
+    if found.get("unreadable"):
+        named = ", ".join(found["named"])
+        told.append(
+            f"{found['unreadable']:,} pictures could not be read, and were passed over: {named}"
+        )
+    return told
