@@ -22,9 +22,11 @@ from vilt_core.config import ViltConfig
 from vilt_core.data import vqav2
 from vilt_core.data.examples import ImageFile
 from vilt_core.data.folders import open_data
+from vilt_core.evaluation import vqa_accuracy
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.models.vilt import Vilt
+from vilt_core.predictor import Predictor
 from vilt_core.training import finetuning
 from vilt_core.training.begin import begin, read_data, read_held_out
 from vilt_core.training.engine import Settings
@@ -214,6 +216,30 @@ def test_the_list_of_answers_is_that_of_train_and_val_together(root, pretrained)
         begin(paper, str(pretrained), data=data, answered=3)
     bundle, _ = begin(paper, str(pretrained), data=data, held_out=held_out, answered=3)
     assert bundle.answers == ("cat", "2")  # of pictures 0, 3, 6 and 1, 4, 7
+
+
+def test_an_answer_that_normalises_to_nothing_is_a_class_as_published(root, pretrained, tmp_path):
+    """Five times "a" and four times "the" make nine questions of one answer, the empty one."""
+    paper = small(PAPER["vilt-b32-vqav2"](sizes=SIZES))
+    data = vqav2.read(root / "vqav2", split="train")
+    one = data.examples[0]
+    said = ["a"] * 5 + ["the"] * 4 + ["Yes"] * 9
+    examples = tuple(
+        replace(one, answers=(word,) * 6 + ("An",) * 4, majority=word, id=str(at))
+        for at, word in enumerate(said)
+    )
+    data = replace(data, examples=examples)
+    bundle, account = begin(paper, str(pretrained), data=data)
+    assert bundle.answers == ("", "yes")
+    assert "Answers: 2, as they first appear." in account
+    run((paper, {paper.kind: data}, bundle), tmp_path)
+    kept = load_folder(tmp_path / "model")
+    assert kept.answers == ("", "yes")
+    found = vqa_accuracy(kept, on=data)
+    assert found["answerable"] == 1.0
+    assert found["accuracy"] > 0
+    answered = Predictor(kept).answer(paint(scene(3, 0), 64).pixels, "what is it?")
+    assert {one.text for one in answered} == {"", "yes"}
 
 
 @pytest.mark.parametrize("name", sorted(PAPER))
