@@ -27,7 +27,7 @@ from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.models.vilt import Vilt
 from vilt_core.predictor import Predictor
-from vilt_core.training import finetuning
+from vilt_core.training import finetuning, monitor
 from vilt_core.training.begin import begin, read_data, read_held_out
 from vilt_core.training.engine import Settings
 from vilt_core.training.loop import Record, train
@@ -338,6 +338,25 @@ def test_accumulation_leaves_the_schedule_alone(start, tmp_path):
         records = run(start("vilt-b32-vqav2"), tmp_path / str(parts), settings)
         rates.append([(record.step, record.learning_rate) for record in records])
     assert rates[0] == rates[1]
+
+
+def test_the_command_counts_as_many_steps_however_a_batch_is_accumulated(
+    pretrained, tmp_path, monkeypatch, capsys
+):
+    """Ten times 128 statements in batches of 128, planned and begun."""
+    write(tmp_path / "0.jpg", picture(0))
+    line = json.dumps({"images": ["0.jpg"] * 2, "statement": "a cat", "label": True})
+    (tmp_path / "train.jsonl").write_text("\n".join([line] * 128))
+    begun = []
+    monkeypatch.setattr(monitor, "train_and_watch", lambda recipe, *_, **__: begun.append(recipe))
+    for parts in (1, 2, 4):
+        machine = Machine(device="cpu", accumulate=parts)
+        what = {"recipe": "vilt-b32-nlvr2", "data": (tmp_path,), "machine": machine}
+        Train(**what, planning=Planning(plan=True)).run()
+        assert "vilt-b32-nlvr2: 10 steps of 128 examples, 10.0 epochs" in capsys.readouterr().out
+        Train(**what, start=str(pretrained), to=tmp_path / "run").run()
+    assert [recipe.stages[0].steps for recipe in begun] == [10, 10, 10]
+    assert begun[0] == begun[1] == begun[2]
 
 
 @pytest.mark.parametrize("name", ["vilt-b32-coco", "vilt-b32-flickr30k"])
