@@ -9,13 +9,15 @@ from typing import get_args, get_type_hints
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from vilt_core.commands.train import Train
 from vilt_core.config import TRAINING_HEADS
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder
-from vilt_core.training import TrainingStopped, loop, step
+from vilt_core.interop.weights import without_values
+from vilt_core.training import TrainingStopped, keeper, loop, step
 from vilt_core.training.engine import Settings
 from vilt_core.training.finetuning import finetuning
 from vilt_core.training.loop import Record, new_bundle, train
@@ -53,6 +55,24 @@ def test_all_stages_run_in_order_and_leave_a_record_a_step(tiny_recipe, uninterr
     assert all(a.seconds <= b.seconds for a, b in itertools.pairwise(records))
     assert all(0 < r.gradient_norm < float("inf") for r in records)
     assert [r.saved for r in records] == [False, True, False, True, True, False, True, True]
+
+
+@pytest.mark.parametrize(("size", "dtype"), [(10_000_000, torch.float16), (0, torch.float32)])
+def test_a_model_too_large_to_ship_is_kept_as_it_is(
+    tiny_recipe, tiny_bundle, tmp_path, monkeypatch, size, dtype
+):
+    monkeypatch.setattr(keeper, "_SHIPPED", size)
+    bundle = fresh(tiny_bundle)
+    list(train(tiny_recipe, tmp_path, bundle=bundle, settings=OFTEN))
+    trained, kept = bundle.model.state_dict(), load_file(tmp_path / "model" / "model.safetensors")
+    assert {value.dtype for value in kept.values()} == {dtype}
+    assert all(torch.equal(value, trained[name].to(dtype)) for name, value in kept.items())
+
+
+def test_the_shipped_model_ships_in_half_precision_and_that_of_the_paper_is_whole():
+    assert keeper.kept_in(load_folder(SHIPPED).model) == torch.float16
+    for name in PAPER:
+        assert keeper.kept_in(without_values(PAPER[name]().sizes)) == torch.float32
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
