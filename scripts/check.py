@@ -2,7 +2,8 @@
 
 Makes .venv where it is not run inside an environment, installs the project with its dev extras,
 finds a Chromium for the browser tests, and runs every check. It needs nothing but Python 3.11 or
-newer, and it fails where anything is missing: a check that could not run has not passed.
+newer, and it fails where a check cannot run. Tests that need what is not here (a GPU, published
+checkpoints, outputs of reference implementations) are skipped; its last lines say how many and why.
 """
 
 import sys
@@ -12,9 +13,11 @@ if sys.version_info < (3, 11):  # noqa: UP036 - whoever has an older one gets a 
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +41,10 @@ UV = "uv>=0.9,<1"
 # and neither of the two waits long for the other.
 AT_ONCE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # for each of them, on two cores
+# Of pytest -rs: how many, where, and why.
+SKIPPED = re.compile(r"^SKIPPED \[(\d+)\] (?:.*?\.py(?::\d+)?: )?(.+)$", re.MULTILINE)
+COLOR = re.compile(r"\x1b\[[\d;]*m")
+TAIL = 1 << 18  # bytes of an output that are looked at in the end
 NO_BROWSER = """
 NO CHROMIUM OR CHROME WAS FOUND: the browser tests cannot run, so this check fails.
 Do one of these, then run it again:
@@ -56,6 +63,7 @@ class Result:
     passed: bool
     seconds: float
     closing: str  # the last line that its command printed
+    skipped: str = ""  # how many tests were skipped and why, where any were
 
 
 def announce(text: str) -> None:
@@ -75,14 +83,25 @@ def run(stage: str, command: list[str], env: dict[str, str]) -> Result:
         while chunk := os.read(process.stdout.fileno(), 1 << 16):
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
-            tail = (tail + chunk)[-4096:]
-    lines = [line for line in tail.decode("utf-8", "replace").splitlines() if line.strip()]
+            tail = (tail + chunk)[-TAIL:]
+    told = tail.decode("utf-8", "replace")
+    lines = [line for line in told.splitlines() if line.strip()]
     return Result(
         stage=stage,
         passed=process.returncode == 0,
         seconds=time.monotonic() - begun,
         closing=lines[-1].strip() if lines else "",
+        skipped=skipped(told),
     )
+
+
+def skipped(told: str) -> str:
+    """What pytest says of skipped tests, in a line; nothing where none was."""
+    reasons: Counter[str] = Counter()
+    for count, why in SKIPPED.findall(COLOR.sub("", told).replace("\r\n", "\n")):
+        reasons[why] += int(count)
+    named = "; ".join(f"{why} ({count})" for why, count in reasons.most_common())
+    return f"skipped {reasons.total()} tests: {named}" if reasons else ""
 
 
 # The environment
@@ -250,6 +269,8 @@ def main() -> int:
     announce("summary")
     print(table(results))
     print(f"\npytest: {results[-1].closing}")
+    if results[-1].skipped:
+        print(results[-1].skipped)
     failed = [r.stage for r in results if not r.passed]
     print(f"FAILED: {', '.join(failed)}" if failed else "All checks passed.")
     return 1 if failed else 0

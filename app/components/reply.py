@@ -4,7 +4,7 @@ from html import escape
 
 from app import services
 from app.services import Reply
-from vilt_core.viz.answers import answer_bars, percent
+from vilt_core.viz.answers import answer_bars, percent, quoted
 
 WAITING = (
     '<div class="lab-reply lab-waiting"><p>Ask something, or take one of the suggestions: '
@@ -23,7 +23,7 @@ def card(reply: Reply) -> str:
     return (
         f'<div class="lab-reply" data-said="{_said(reply)}" data-took="{reply.milliseconds:.3f}">'
         '<div class="lab-verdict">'
-        f'<strong translate="no">{escape(best.text)}</strong>'
+        f'<strong translate="no">{quoted(best.text)}</strong>'
         f"{_truth(reply)}</div>{note}{_bars(reply)}"
         f'<p class="lab-took">{escape(reply.model)} took {reply.milliseconds:.0f} ms '
         "on this server.</p></div>"
@@ -39,12 +39,13 @@ def before_and_after(before: Reply, after: Reply) -> str:
     """Two replies to one question under each other, as HTML."""
     parts = "".join(
         f'<section><h4>{name}</h4><div class="lab-verdict"><strong translate="no">'
-        f"{escape(reply.answers[0].text)}</strong></div>{_bars(reply)}</section>"
+        f"{quoted(reply.answers[0].text)}</strong></div>{_bars(reply)}</section>"
         for name, reply in (("Before", before), ("After", after))
     )
-    said = f"Before: {before.answers[0].text}. After: {after.answers[0].text}."
+    first, then = (quoted(reply.answers[0].text) for reply in (before, after))
+    said = f"Before: {first}. After: {then}."
     return (
-        f'<div class="lab-reply lab-twice" data-said="{escape(said)}" '
+        f'<div class="lab-reply lab-twice" data-said="{said}" '
         f'data-took="{after.milliseconds:.3f}">{parts}</div>'
     )
 
@@ -52,7 +53,7 @@ def before_and_after(before: Reply, after: Reply) -> str:
 def _said(reply: Reply) -> str:
     """A reply in a line, as HTML: what a screen reader tells."""
     best, truth = reply.answers[0], reply.truth
-    said = f"Answer: {escape(best.text)}, {percent(best.probability)}"
+    said = f"Answer: {quoted(best.text)}, {percent(best.probability)}"
     if truth is None:
         return said
     return f"{said}, right" if best.text == truth else f"{said}, true answer: {escape(truth)}"

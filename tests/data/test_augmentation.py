@@ -170,6 +170,11 @@ def test_every_operation_is_as_likely_in_either_place_and_repeats():
     assert twice / 4000 == pytest.approx(1 / 14, abs=4 * math.sqrt(1 / 14 * 13 / 14 / 4000))
 
 
+def test_two_operations_of_magnitude_nine_as_published():
+    defaults = inspect.signature(rand_augment).parameters
+    assert (defaults["operations"].default, defaults["magnitude"].default) == (2, 9)
+
+
 def test_its_own_source_decides_alone():
     image = picture()
     random.seed(1)

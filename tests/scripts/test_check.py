@@ -39,17 +39,57 @@ def test_a_stage_that_fails_is_named(check, capfdbinary):
     assert "FAILED" in check.table([result])
 
 
+HALF_SKIPPED = """
+import pytest
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_skipped(number):
+    pytest.skip("no GPU: here")
+
+
+@pytest.mark.skipif(True, reason="no reference")
+def test_marked():
+    pass
+
+
+def test_run():
+    pass
+"""
+
+
+@pytest.mark.parametrize("color", ["yes", "no"])
+def test_skipped_tests_are_counted_by_what_they_lack(check, tmp_path, capfdbinary, color):
+    file = tmp_path / "test_half.py"
+    file.write_text(HALF_SKIPPED)
+    command = [sys.executable, "-m", "pytest", "-rs", f"--color={color}", str(file)]
+    result = check.run("pytest", command, dict(os.environ))
+    assert result.passed
+    assert result.skipped == "skipped 4 tests: no GPU: here (3); no reference (1)"
+    assert check.run("all", python("print('5 passed')"), dict(os.environ)).skipped == ""
+
+
+def test_what_was_skipped_is_said_in_the_end(stages, capsys):
+    assert stages(skipped="skipped 2 tests: needs CUDA (2)") == (0, STAGES)
+    said = "pytest: 5 passed\nskipped 2 tests: needs CUDA (2)\nAll checks passed.\n"
+    assert capsys.readouterr().out.endswith(said)
+
+
 @pytest.fixture
 def stages(check, monkeypatch):
     """``main`` with every stage replaced by one that only tells whether it was to pass."""
 
-    def run_main(*failing: str, browser: bool = True) -> tuple[int, list[str]]:
+    def run_main(*failing: str, browser: bool = True, skipped: str = "") -> tuple[int, list[str]]:
         ran = []
 
         def run(stage, command, env):
             ran.append(stage)
             return check.Result(
-                stage=stage, passed=stage not in failing, seconds=0.0, closing="5 passed"
+                stage=stage,
+                passed=stage not in failing,
+                seconds=0.0,
+                closing="5 passed",
+                skipped=skipped,
             )
 
         path = "/usr/bin/browser" if browser else None

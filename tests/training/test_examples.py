@@ -161,6 +161,16 @@ def test_rows_do_not_depend_on_who_asks_for_them(rows_of, kind, parts):
     )
 
 
+@pytest.mark.parametrize("kind", ["captions", "questions", "statements", "ranking"])
+def test_pictures_are_changed_where_the_stage_augments_and_there_alone(rows_of, kind):
+    plain, again, augmented = (
+        [seen(row) for row in rows_of(kind, augment=asked).rows(0, range(ROWS))]
+        for asked in (False, False, True)
+    )
+    assert all(map(torch.equal, plain, again))
+    assert not all(map(torch.equal, plain, augmented))
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_false_pictures_and_texts_are_of_the_captions_own_set(
     rows_of, sets, pictures, tokenizer, nested

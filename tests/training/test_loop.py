@@ -2,18 +2,22 @@
 
 import copy
 import itertools
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from torch import nn
 
 from vilt_core.commands.train import Train
 from vilt_core.config import TRAINING_HEADS
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder
-from vilt_core.training import TrainingStopped, loop, step
+from vilt_core.interop.weights import without_values
+from vilt_core.training import TrainingStopped, keeper, loop, step
 from vilt_core.training.engine import Settings
 from vilt_core.training.finetuning import finetuning
 from vilt_core.training.loop import Record, new_bundle, train
@@ -51,6 +55,50 @@ def test_all_stages_run_in_order_and_leave_a_record_a_step(tiny_recipe, uninterr
     assert all(a.seconds <= b.seconds for a, b in itertools.pairwise(records))
     assert all(0 < r.gradient_norm < float("inf") for r in records)
     assert [r.saved for r in records] == [False, True, False, True, True, False, True, True]
+
+
+@pytest.mark.parametrize(("size", "dtype"), [(10_000_000, torch.float16), (0, torch.float32)])
+def test_a_model_too_large_to_ship_is_kept_as_it_is(
+    tiny_recipe, tiny_bundle, tmp_path, monkeypatch, size, dtype
+):
+    monkeypatch.setattr(keeper, "_SHIPPED", size)
+    bundle = fresh(tiny_bundle)
+    list(train(tiny_recipe, tmp_path, bundle=bundle, settings=OFTEN))
+    trained, kept = bundle.model.state_dict(), load_file(tmp_path / "model" / "model.safetensors")
+    assert {value.dtype for value in kept.values()} == {dtype}
+    assert all(torch.equal(value, trained[name].to(dtype)) for name, value in kept.items())
+
+
+def test_the_shipped_model_ships_in_half_precision_and_that_of_the_paper_is_whole():
+    assert keeper.kept_in(load_folder(SHIPPED).model) == torch.float16
+    for name in PAPER:
+        assert keeper.kept_in(without_values(PAPER[name]().sizes)) == torch.float32
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_matrix_products_are_in_the_precision_that_is_asked_for(
+    tiny_recipe, tiny_bundle, tmp_path, precision
+):
+    bundle, seen = fresh(tiny_bundle), set()
+    for part in bundle.model.modules():
+        if isinstance(part, nn.Linear):
+            part.register_forward_hook(lambda _part, _given, found: seen.add(found.dtype))
+    settings = replace(OFTEN, precision=precision)
+    record = next(train(tiny_recipe, tmp_path, bundle=bundle, settings=settings))
+    assert seen == {getattr(torch, precision)}
+    assert all(map(math.isfinite, record.losses.values()))
+    assert {value.dtype for value in bundle.model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_every_block_is_compiled_where_that_is_asked_for(
+    tiny_recipe, tiny_bundle, tmp_path, monkeypatch, compiled
+):
+    called = []
+    monkeypatch.setattr(nn.Module, "compile", lambda part: called.append(part))
+    bundle = fresh(tiny_bundle)
+    next(train(tiny_recipe, tmp_path, bundle=bundle, settings=replace(OFTEN, compiled=compiled)))
+    assert called == (list(bundle.model.encoder.blocks) if compiled else [])
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3, 4, 7])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from vilt_core.training.optim import build_optimizer, learning_rate
+from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
 from vilt_core.training.stages import Stage
 
 STAGE = Stage(name="any", steps=100, mix={"patches": 1.0}, learning_rate=3e-4, weight_decay=0.1)
@@ -63,3 +63,20 @@ def test_a_step_is_adam_with_decoupled_decay():
     # In the first step Adam moves by the rate, whatever the gradient's length.
     expected = weight * (1 - 3e-4 * 0.1) - 3e-4 * torch.tensor([[1.0, -1.0, 0.0]])
     torch.testing.assert_close(model.weight.data, expected, atol=1e-7, rtol=0)
+
+
+def test_adam_is_that_of_the_published_code():
+    for group in build_optimizer(nn.Linear(3, 1), STAGE).param_groups:
+        assert (group["betas"], group["eps"], group["lr"]) == ((0.9, 0.98), 1e-8, 3e-4)
+
+
+def test_heads_keep_their_own_times_the_rate_in_every_step():
+    model = nn.ModuleDict({"encoder": nn.Linear(4, 4), "vqa": nn.Linear(4, 4)})
+    optimizer = build_optimizer(model, replace(STAGE, head_rate=10.0))
+    heads = {id(parameter) for parameter in model["vqa"].parameters()}
+    for rate in (1e-4, 3e-5):
+        set_rate(optimizer, rate)
+        rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+        assert len(rates) == 4
+        for parameter, found in rates.items():
+            assert found == pytest.approx(10 * rate if parameter in heads else rate)

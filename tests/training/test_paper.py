@@ -2,6 +2,8 @@
 
 import pytest
 
+from vilt_core.training import recipes
+from vilt_core.training.begin import ANSWERED
 from vilt_core.training.optim import learning_rate
 from vilt_core.training.paper import PAPER
 
@@ -30,10 +32,17 @@ def test_the_numbers_of_the_paper(name):
     assert (stage.mask_rate, stage.mask_unit, stage.wpa_weight) == (0.15, "word", 0.1)
     assert stage.head_rate == (10 if name == "vilt-b32-vqav2" else 1)
     assert stage.negatives == 15
+    assert stage.clip >= 1e9  # gradients are not clipped
+    assert not stage.hard_negatives  # false pairs are those of other pictures
     assert not stage.mixgen
     sizes = paper.sizes
     assert (sizes.width, sizes.depth, sizes.patch_size, sizes.image_size) == (768, 12, 32, 384)
     assert sizes.max_patches == (228 if name in FINETUNED else 200)
+
+
+@pytest.mark.parametrize("name", sorted(PAPER))
+def test_recipes_are_a_function_each_among_those_of_the_lab(name):
+    assert getattr(recipes, name.replace("-", "_")) is PAPER[name]
 
 
 @pytest.mark.parametrize("steps", [100_000, 200_000])
@@ -52,6 +61,10 @@ def test_a_finetuning_sees_everything_ten_times(name):
     assert paper.stage.steps == 1000
     assert paper.epochs == 10
     assert learning_rate(paper.stage, 999) > 0
+
+
+def test_an_answer_of_vqa_is_that_of_nine_questions():
+    assert ANSWERED == 9
 
 
 def test_pretraining_sees_its_data_as_often_as_its_steps_say():

@@ -1,11 +1,13 @@
 """Laws of plans: closed forms of the work, what torch keeps for the backward pass, and days."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
 from torch.nn import functional
 
+from vilt_core.commands.train import Planning
 from vilt_core.config import ViltConfig, vilt_b32
 from vilt_core.evaluation.cost import cost_of
 from vilt_core.interop.weights import without_values
@@ -201,9 +203,24 @@ def test_plans_that_cannot_be(how, complaint):
 def test_a_measured_share_is_the_best_of_a_gpu():
     rows = {"batch 64": {"share": 0.31}, "batch 256": {"share": 0.42}, "batch 2": {"share": None}}
     found = {"hardware": "one NVIDIA H200", "utilisation": rows}
-    assert measured_utilisation(found) == (0.42, "measured on one NVIDIA H200")
+    assert measured_utilisation(found, gpu="H200") == (0.42, "measured on one NVIDIA H200")
     with pytest.raises(ValueError, match="with a GPU's utilisation, found none"):
-        measured_utilisation({"hardware": "2 CPU cores", "utilisation": {"batch 2": {}}})
+        measured_utilisation(
+            {"hardware": "2 CPU cores", "utilisation": {"batch 2": {}}}, gpu="H200"
+        )
+
+
+@pytest.mark.parametrize("gpu", sorted(PEAKS))
+def test_a_share_of_one_gpu_is_no_share_of_another(gpu, tmp_path):
+    rows = {"batch 64": {"share": 0.42}}
+    file = tmp_path / "bench.json"
+    file.write_text(json.dumps({"hardware": "one NVIDIA H200", "utilisation": rows}))
+    asked = Planning(plan=True, gpu=gpu, bench=file)
+    if gpu == "H200":
+        assert asked.share() == (0.42, "measured on one NVIDIA H200")
+        return
+    with pytest.raises(ValueError, match=f"measured on one NVIDIA H200, and --gpu is {gpu}: name"):
+        asked.share()
 
 
 @pytest.mark.parametrize(
@@ -218,7 +235,7 @@ def test_a_measured_share_is_the_best_of_a_gpu():
 )
 def test_what_was_not_measured_is_no_share(found):
     with pytest.raises(ValueError, match="with a GPU's utilisation, found none"):
-        measured_utilisation(found)
+        measured_utilisation(found, gpu="H200")
 
 
 def test_what_is_printed_says_what_it_assumes():

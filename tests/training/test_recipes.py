@@ -22,10 +22,12 @@ from vilt_core.config import ViltConfig
 from vilt_core.data import vqav2
 from vilt_core.data.examples import ImageFile
 from vilt_core.data.folders import open_data
+from vilt_core.evaluation import vqa_accuracy
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder, save_folder
 from vilt_core.models.vilt import Vilt
-from vilt_core.training import finetuning
+from vilt_core.predictor import Predictor
+from vilt_core.training import finetuning, monitor
 from vilt_core.training.begin import begin, read_data, read_held_out
 from vilt_core.training.engine import Settings
 from vilt_core.training.loop import Record, train
@@ -216,6 +218,30 @@ def test_the_list_of_answers_is_that_of_train_and_val_together(root, pretrained)
     assert bundle.answers == ("cat", "2")  # of pictures 0, 3, 6 and 1, 4, 7
 
 
+def test_an_answer_that_normalises_to_nothing_is_a_class_as_published(root, pretrained, tmp_path):
+    """Five times "a" and four times "the" make nine questions of one answer, the empty one."""
+    paper = small(PAPER["vilt-b32-vqav2"](sizes=SIZES))
+    data = vqav2.read(root / "vqav2", split="train")
+    one = data.examples[0]
+    said = ["a"] * 5 + ["the"] * 4 + ["Yes"] * 9
+    examples = tuple(
+        replace(one, answers=(word,) * 6 + ("An",) * 4, majority=word, id=str(at))
+        for at, word in enumerate(said)
+    )
+    data = replace(data, examples=examples)
+    bundle, account = begin(paper, str(pretrained), data=data)
+    assert bundle.answers == ("", "yes")
+    assert "Answers: 2, as they first appear." in account
+    run((paper, {paper.kind: data}, bundle), tmp_path)
+    kept = load_folder(tmp_path / "model")
+    assert kept.answers == ("", "yes")
+    found = vqa_accuracy(kept, on=data)
+    assert found["answerable"] == 1.0
+    assert found["accuracy"] > 0
+    answered = Predictor(kept).answer(paint(scene(3, 0), 64).pixels, "what is it?")
+    assert {one.text for one in answered} == {"", "yes"}
+
+
 @pytest.mark.parametrize("name", sorted(PAPER))
 def test_every_recipe_runs_and_teaches_its_heads_alone(name, start, tmp_path):
     begun = start(name)
@@ -312,6 +338,25 @@ def test_accumulation_leaves_the_schedule_alone(start, tmp_path):
         records = run(start("vilt-b32-vqav2"), tmp_path / str(parts), settings)
         rates.append([(record.step, record.learning_rate) for record in records])
     assert rates[0] == rates[1]
+
+
+def test_the_command_counts_as_many_steps_however_a_batch_is_accumulated(
+    pretrained, tmp_path, monkeypatch, capsys
+):
+    """Ten times 128 statements in batches of 128, planned and begun."""
+    write(tmp_path / "0.jpg", picture(0))
+    line = json.dumps({"images": ["0.jpg"] * 2, "statement": "a cat", "label": True})
+    (tmp_path / "train.jsonl").write_text("\n".join([line] * 128))
+    begun = []
+    monkeypatch.setattr(monitor, "train_and_watch", lambda recipe, *_, **__: begun.append(recipe))
+    for parts in (1, 2, 4):
+        machine = Machine(device="cpu", accumulate=parts)
+        what = {"recipe": "vilt-b32-nlvr2", "data": (tmp_path,), "machine": machine}
+        Train(**what, planning=Planning(plan=True)).run()
+        assert "vilt-b32-nlvr2: 10 steps of 128 examples, 10.0 epochs" in capsys.readouterr().out
+        Train(**what, start=str(pretrained), to=tmp_path / "run").run()
+    assert [recipe.stages[0].steps for recipe in begun] == [10, 10, 10]
+    assert begun[0] == begun[1] == begun[2]
 
 
 @pytest.mark.parametrize("name", ["vilt-b32-coco", "vilt-b32-flickr30k"])

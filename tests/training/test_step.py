@@ -130,6 +130,18 @@ def test_every_part_of_the_model_gets_a_gradient(tiny_bundle, batch):
     assert without == []
 
 
+def test_each_picture_of_a_statement_is_read_under_a_type_of_its_own(tiny_bundle, batch):
+    model = copy.deepcopy(tiny_bundle.model)
+    add_heads(model, nlvr2=True)
+    losses(model, batch("statements"), STAGE)["nlvr2"].backward()
+    types = model.fusion.types.weight
+    assert types.grad.shape == (3, model.config.width)
+    assert types.grad.any(dim=1).tolist() == [True, True, True]
+    model.zero_grad()
+    losses(model, batch("questions"), STAGE)["vqa"].backward()
+    assert types.grad.any(dim=1).tolist() == [True, True, False]
+
+
 @pytest.mark.parametrize("kind", ["captions", "questions", "statements"])
 def test_the_model_reads_the_kept_patches_and_truths_are_theirs(tiny_bundle, kind):
     """Losses with some patches kept are those of the whole picture with the others padded away."""

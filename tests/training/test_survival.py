@@ -459,12 +459,14 @@ def test_pictures_without_a_caption_are_left_out_and_stop_no_run(tiny_bundle, tm
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_vanished_shard_is_named(tiny_bundle, tmp_path, shard, workers):
-    settings = replace(OFTEN, workers=workers)
+    settings = replace(OFTEN, workers=workers, save_every=1)
     running = run(tiny_bundle, tmp_path / "run", shard, settings=settings)
     next(running)
     (shard / "00000.tar").unlink()
-    with pytest.raises(TrainingStopped, match=r"no batch for step \d.*00000\.tar"):
+    said = r"no batch for step \d.*00000\.tar.*; the last good state is .*run\.pt"
+    with pytest.raises(TrainingStopped, match=said):
         list(running)
+    assert (tmp_path / "run" / "run.pt").is_file()
 
 
 def test_a_lost_worker_ends_the_run_in_one_sentence(tiny_bundle, tmp_path):

@@ -18,7 +18,7 @@ class Planning:
     devices: int = 1  # GPUs that are counted with
     gpu: Literal["V100", "A100", "H100", "H200"] = "A100"  # V100: the paper's; it has no bfloat16
     utilisation: float | None = None  # share of the GPU's peak; assumed to be 0.4
-    bench: Path | None = None  # or measured: what bench training --json FILE wrote on such a GPU
+    bench: Path | None = None  # or measured: what bench training --json FILE wrote on this --gpu
 
     def share(self) -> tuple[float, str]:
         """The share of the peak, and how it is known."""
@@ -28,7 +28,7 @@ class Planning:
         if self.utilisation is not None:
             return self.utilisation, "as given"
         if self.bench is not None:
-            return measured_utilisation(read_object(self.bench))
+            return measured_utilisation(read_object(self.bench), gpu=self.gpu)
         return ASSUMED_UTILISATION, "assumed; --bench FILE takes a measured share"
 
 

@@ -8,8 +8,8 @@
 Shards inside folders named train, val or test are of that split; so are those whose own name says
 it ("cc3m-train-0000.tar"). All others are for training.
 
-A shard is indexed when the first of its samples is asked for (10,000 samples in 0.1 to 0.3 s, if
-the disk is quick), so that millions of examples open in a moment.
+A shard is indexed, by its headers alone, when the first of its samples is asked for, so that
+millions of examples open in a moment.
 """
 
 import json

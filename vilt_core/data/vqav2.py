@@ -114,7 +114,8 @@ def answer_list(
     Args:
         examples: the questions of train, then those of val, the 1,000 pictures that are kept out of
             training among them.
-        normalise: spells alike what means the same: ``evaluation.answers.plain_answer``.
+        normalise: spells alike what means the same: ``evaluation.answers.normalise_answer``,
+            which leaves nothing of "a": the empty answer is one of the list.
         at_least: how many questions.
     """
     majorities = (_majority(example) for example in examples)

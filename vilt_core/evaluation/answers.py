@@ -62,16 +62,25 @@ def own_answer(answer: str) -> str:
     return folded(answer)
 
 
-def comparison(*, vqa_rules: bool) -> Callable[[str], str]:
-    """How answers of a data set are compared: what is spelled alike means the same."""
-    return plain_answer if vqa_rules else own_answer
+def comparison(*, vqa_rules: bool, people: int = 1) -> Callable[[str], str]:
+    """How answers are compared: what is spelled alike means the same.
+
+    Args:
+        vqa_rules: by VQA v2's rules, or as somebody's own.
+        people: who answered the question. Of ten the rules hold to the letter: "A" and "the" are
+            the same answer, the empty one. Of any other number, which the official evaluator does
+            not know, an answer of which they leave nothing stays as it is written.
+    """
+    if not vqa_rules:
+        return own_answer
+    return normalise_answer if people == _OFFICIAL_PANEL else plain_answer
 
 
 def to_the_letter(answers: Sequence[str]) -> bool:
     """Whether an answer must be written as people wrote it, rather than mean the same.
 
     The official evaluator normalises only where its ten people differ: against ten times "Yes" a
-    "yes" is wrong. Of fewer or more people, whom it does not know, spelling never counts.
+    "yes" is wrong. Of fewer or more people spelling never counts.
     """
     return len(answers) == _OFFICIAL_PANEL and len(set(map(_in_one_line, answers))) == 1
 
@@ -100,25 +109,10 @@ def answer_scores(answers: Sequence[str], *, vqa_rules: bool = True) -> dict[str
 
 
 def compared(answers: Sequence[str], *, vqa_rules: bool) -> Callable[[str], str]:
-    """How answers are held against those of these people: ``comparison``, or ``to_the_letter``."""
+    """How an answer is held against those of these people: ``comparison``, or ``to_the_letter``."""
     if vqa_rules and to_the_letter(answers):
         return _in_one_line
-    return comparison(vqa_rules=vqa_rules)
-
-
-def answer_worth(
-    answer: str, scores: Mapping[str, float], *, literal: bool, vqa_rules: bool = True
-) -> float:
-    """What one answer is worth, 0 to 1.
-
-    Args:
-        answer: as it was given.
-        scores: from ``answer_scores``.
-        literal: from ``to_the_letter`` of the same people; VQA v2's rules alone know it.
-        vqa_rules: as of the scores.
-    """
-    same = _in_one_line if literal and vqa_rules else comparison(vqa_rules=vqa_rules)
-    return scores.get(same(answer), 0.0)
+    return comparison(vqa_rules=vqa_rules, people=len(answers))
 
 
 def soft_target(count: int) -> float:
@@ -140,7 +134,7 @@ def soft_targets(
     Returns:
         Places with values in (0, 1]; all others are 0. Answers outside the list are left out.
     """
-    said = Counter(map(comparison(vqa_rules=vqa_rules), answers))
+    said = Counter(map(comparison(vqa_rules=vqa_rules, people=len(answers)), answers))
     if len(answers) < _FULL_PANEL:
         worth = answer_scores(answers, vqa_rules=vqa_rules)
     else:
@@ -150,7 +144,8 @@ def soft_targets(
 
 def answer_kind(answers: Sequence[str], *, vqa_rules: bool = True) -> str:
     """The type of a question by its most frequent answer: "yes/no", "number" or "other"."""
-    [(answer, _)] = Counter(map(comparison(vqa_rules=vqa_rules), answers)).most_common(1)
+    same = comparison(vqa_rules=vqa_rules, people=len(answers))
+    [(answer, _)] = Counter(map(same, answers)).most_common(1)
     if answer in ("yes", "no"):
         return "yes/no"
     return "number" if answer.isdecimal() else "other"

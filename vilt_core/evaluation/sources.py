@@ -24,7 +24,7 @@ from vilt_core.data.examples import (
 )
 from vilt_core.data.image import open_image
 from vilt_core.data.jsonl import read_captions
-from vilt_core.evaluation.answers import answer_kind, answer_scores, to_the_letter
+from vilt_core.evaluation.answers import answer_kind, answer_scores, compared, plain_answer
 from vilt_core.evaluation.sets import (
     Source,
     check_any,
@@ -66,8 +66,7 @@ class Asked:
     text: str
     scores: dict[str, float]  # of ``answer_scores``, in (0, 1]; any other is worth 0
     kind: str
-    literal: bool = False  # whether an answer is compared ``to_the_letter``
-    vqa_rules: bool = True  # or else by VQA v2's rules, and not as in somebody's own data
+    compared: Callable[[str], str] = plain_answer  # an answer as the scores have it
     id: str = ""  # of the question, where the data set has one
     about: tuple[Box, ...] = ()  # of the things that it speaks of or that answer it, where known
 
@@ -116,8 +115,7 @@ def questions_of(on: Source, *, limit: int | None = None) -> list[Asked]:
             text=one.question,
             scores=answer_scores(one.answers, vqa_rules=rules),
             kind=_kind_of(one, vqa_rules=rules),
-            literal=rules and to_the_letter(one.answers),
-            vqa_rules=rules,
+            compared=compared(one.answers, vqa_rules=rules),
             id=one.id,
         )
         for one in of_kind(found, QuestionExample, limit=limit)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vilt_core.evaluation.answers import answer_worth, comparison
 from vilt_core.evaluation.inference import (
     Precision,
     Progress,
@@ -134,7 +133,7 @@ def predict_answers(
 def worth(asked: Sequence[Asked], answers: Sequence[str]) -> list[float]:
     """What each answer is worth: 0 to 1."""
     return [
-        answer_worth(answer, one.scores, literal=one.literal, vqa_rules=one.vqa_rules)
+        one.scores.get(one.compared(answer), 0.0)
         for one, answer in zip(asked, answers, strict=True)
     ]
 
@@ -149,12 +148,10 @@ def by_type(asked: Sequence[Asked], scores: Sequence[float]) -> dict[str, float 
 
 def _best_known(asked: Sequence[Asked], answers: Sequence[str]) -> list[float]:
     """The worth of the best answer to each question that is in the list."""
-    meant = {rules: set(map(comparison(vqa_rules=rules), answers)) for rules in (True, False)}
-    written = set(answers)
-    lists = [written if one.literal else meant[one.vqa_rules] for one in asked]
+    known = {same: set(map(same, answers)) for same in {one.compared for one in asked}}
     return [
-        max((one.scores[answer] for answer in one.scores if answer in known), default=0.0)
-        for one, known in zip(asked, lists, strict=True)
+        max((one.scores[answer] for answer in one.scores.keys() & known[one.compared]), default=0.0)
+        for one in asked
     ]
 
 

@@ -136,16 +136,15 @@ def own_answers(data: DataSet, *, at_least: int = 1) -> Counter[str]:
 
     Of several people's answers the one that most gave counts, as published (Teney et al., CVPR
     2018). The most frequent first, those of equal count by the alphabet. By VQA v2's rules they are
-    normalised, but for "A", of which the rules leave nothing; otherwise an answer is spelled as it
-    is most often.
+    normalised (``comparison``); otherwise an answer is spelled as it is most often.
     """
     said: Counter[str] = Counter()
     spelled: Counter[str] = Counter()
-    compared = comparison(vqa_rules=data.vqa_rules)
     for example in data.examples:
         assert isinstance(example, QuestionExample)
         if example.answers:
-            said[Counter(map(compared, example.answers)).most_common(1)[0][0]] += 1
+            same = comparison(vqa_rules=data.vqa_rules, people=len(example.answers))
+            said[Counter(map(same, example.answers)).most_common(1)[0][0]] += 1
             spelled.update(" ".join(answer.split()) for answer in example.answers)
     if not data.vqa_rules:
         said = _as_spelled(said, spelled)

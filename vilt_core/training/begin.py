@@ -10,7 +10,7 @@ import torch
 from vilt_core.data.examples import DataSet, QuestionExample
 from vilt_core.data.folders import join, open_data
 from vilt_core.data.vqav2 import answer_list
-from vilt_core.evaluation.answers import plain_answer
+from vilt_core.evaluation.answers import normalise_answer
 from vilt_core.interop.bert import read_tokenizer
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.opening import open_bundle
@@ -80,7 +80,7 @@ def begin(
     if paper.task == "vqa":
         every = chain(data.examples, () if held_out is None else held_out.examples)
         questions = (one for one in every if isinstance(one, QuestionExample))
-        listed = answer_list(questions, normalise=plain_answer, at_least=answered)
+        listed = answer_list(questions, normalise=normalise_answer, at_least=answered)
     adapted = adapt(
         open_bundle(start), task=paper.task, data=data, min_count=answered, listed=listed
     )

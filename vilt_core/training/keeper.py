@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from vilt_core.data.digest import digest
 from vilt_core.data.examples import DataSet
@@ -23,6 +24,7 @@ from vilt_core.training.passed_over import PassedOver
 from vilt_core.training.stages import Recipe, Stage
 
 LOG = "log.jsonl"  # a line a step, in the folder of the run
+_SHIPPED = 10_000_000  # bytes of a model that a repository takes
 
 
 def stopped(why: str, good: Path | None) -> TrainingStopped:
@@ -106,6 +108,16 @@ def same_start(begun: torch.Tensor | None, now: torch.Tensor) -> bool:
     if begun is None:
         return True
     return begun.shape == now.shape and torch.allclose(begun, now, rtol=1e-3, atol=1e-6)
+
+
+def kept_in(model: nn.Module) -> torch.dtype:
+    """How a run writes the weights of its model, which ``run.pt`` has in float32 besides.
+
+    In half precision where that makes a file that can ship, so that scores are those of the file
+    that ships. Larger ones, of which further trainings start, are not rounded.
+    """
+    size = sum(parameter.numel() for parameter in model.parameters())
+    return torch.float16 if size * torch.float16.itemsize <= _SHIPPED else torch.float32
 
 
 class Keeper:
@@ -240,8 +252,7 @@ class Keeper:
         path = self.folder / "run.pt"
         if self.engine.is_main:
             try:
-                # Half precision keeps the shipped file under 10 MB; scores are taken from it.
-                held = {"dtype": torch.float16, "state": state["model"]}
+                held = {"dtype": kept_in(self.bundle.model), "state": state["model"]}
                 if ended in self.kept:
                     named = replace(self.bundle, name=f"{self.bundle.name}-{ended}")
                     save_folder(named, self.folder / f"model-{ended}", **held)

@@ -108,6 +108,7 @@ def vilt_b32_pretrain(
         weight_decay=0.01,
         warmup=0.1,
         clip=_NO_CLIP,
+        hard_negatives=0.0,
         patch_mask_rate=0.15 if patch_masking else 0.0,
         mixgen=mixgen,
     )
@@ -221,6 +222,7 @@ def _finetuning(kind: str, batch_size: int, examples: int, *, head_rate: float =
         weight_decay=0.01,
         warmup=0.1,
         clip=_NO_CLIP,
+        hard_negatives=0.0,
         augment=True,
         negatives=15,
     )

@@ -143,11 +143,15 @@ def plan(
     )
 
 
-def measured_utilisation(found: Mapping[str, Any]) -> tuple[float, str]:
+def measured_utilisation(found: Mapping[str, Any], *, gpu: str) -> tuple[float, str]:
     """The best share of a GPU's peak in the JSON of ``python -m vilt_core bench training``.
 
+    Args:
+        found: what was measured.
+        gpu: which GPU is asked about, of PEAKS.
+
     Raises:
-        ValueError: it was not measured on a GPU whose peak is known.
+        ValueError: it was not measured on a GPU whose peak is known, or on another one.
     """
     rows = found.get("utilisation")
     each = rows.values() if isinstance(rows, dict) else ()
@@ -155,6 +159,11 @@ def measured_utilisation(found: Mapping[str, Any]) -> tuple[float, str]:
     known = [share for share in shares if isinstance(share, float) and share > 0]
     if not known or not isinstance(found.get("hardware"), str):
         raise ValueError("expected bench training's JSON with a GPU's utilisation, found none")
+    if gpu not in found["hardware"]:
+        raise ValueError(
+            f"the share was measured on {found['hardware']}, and --gpu is {gpu}: name the GPU that "
+            "was measured, or give --utilisation"
+        )
     return max(known), f"measured on {found['hardware']}"
 
 

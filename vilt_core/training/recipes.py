@@ -1,6 +1,8 @@
-"""How the shipped models are trained: a recipe is a list of stages, a stage is one schedule.
+"""How models are trained: a recipe is a list of stages, a stage is one schedule.
 
 python -m vilt_core train --recipe vilt-mini --to runs/vilt-mini
+
+Those of the shipped models are here; those of the paper, which bring data, are of paper.py.
 """
 
 from collections.abc import Callable
@@ -8,9 +10,31 @@ from dataclasses import replace
 
 from vilt_core import config
 from vilt_core.interop.bundle import Bundle
+from vilt_core.training.paper import (
+    vilt_b32_coco,
+    vilt_b32_flickr30k,
+    vilt_b32_nlvr2,
+    vilt_b32_pretrain,
+    vilt_b32_vqav2,
+)
 from vilt_core.training.stages import EVEN_QUESTIONS, Recipe, Stage, scaled
 from vilt_core.training.transfer import add_heads, strengthen_positions
 from vilt_core.training.truths import patch_classes
+
+__all__ = [
+    "RECIPES",
+    "vilt_b32_coco",
+    "vilt_b32_flickr30k",
+    "vilt_b32_nlvr2",
+    "vilt_b32_pretrain",
+    "vilt_b32_vqav2",
+    "vilt_mini",
+    "vilt_mini_gpu",
+    "vilt_mini_guests",
+    "vilt_mini_longer",
+    "vilt_mini_pairs",
+    "vilt_mini_places",
+]
 
 # Whom stages of eight blocks ask, and after which of them: names first, then what is spoken of.
 _TAUGHT = Stage(

@@ -38,12 +38,17 @@ def answer_bars(
         elif truth is not None and place == 0:
             color, mark = f"var(--lab-wrong, {WRONG})", _mark("✗", "wrong", WRONG)
         rows.append(
-            f'<li><span class="name"><span translate="no">{escape(text)}</span>{mark}</span>'
+            f'<li><span class="name"><span translate="no">{quoted(text)}</span>{mark}</span>'
             f'<span class="rail" aria-hidden="true"><span class="bar" '
             f'style="width:{100 * share:.2f}%;background:{color}"></span></span>'
             f'<span class="share">{percent(share)}</span></li>'
         )
     return f'<style>{_STYLE}</style><ol class="vl-bars">{"".join(rows)}</ol>'
+
+
+def quoted(answer: str) -> str:
+    """An answer as HTML; VQA v2 has an empty one, which is shown as a pair of quotes."""
+    return escape(answer) or "“”"
 
 
 def percent(share: float) -> str:
