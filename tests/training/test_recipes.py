@@ -232,6 +232,7 @@ def test_an_answer_that_normalises_to_nothing_is_a_class_as_published(root, pret
     bundle, account = begin(paper, str(pretrained), data=data)
     assert bundle.answers == ("", "yes")
     assert "Answers: 2, as they first appear." in account
+    assert "Answers that are new: 2 (“”, yes)." in account
     run((paper, {paper.kind: data}, bundle), tmp_path)
     kept = load_folder(tmp_path / "model")
     assert kept.answers == ("", "yes")

@@ -164,6 +164,6 @@ def _with_means(table: Tensor, pieces: Sequence[Sequence[int]], *, first: int) -
 
 
 def some_of(words: Sequence[str]) -> str:
-    """The first few, for a person."""
+    """The first few, for a person; an empty one as a pair of quotes."""
     more = ", ..." if len(words) > _SHOWN else ""
-    return ", ".join(words[:_SHOWN]) + more
+    return ", ".join(word or "“”" for word in words[:_SHOWN]) + more
