@@ -55,7 +55,7 @@ def jpeg():
 def test_all_bad_lines_are_counted_and_the_first_three_named(own, as_file):
     rows = [json.dumps(one) for one in QUESTIONS]
     rows[0] = "no JSON"
-    rows[9] = json.dumps(QUESTIONS[0] | {"answer": []})
+    rows[9] = json.dumps(QUESTIONS[0] | {"answer": {}})
     rows[19] = json.dumps({"image": "images/1.png", "caption": "of another kind"})
     rows[29] = json.dumps(QUESTIONS[0] | {"question": ""})
     (own / "train.jsonl").write_text("\n".join(["", *rows]))

@@ -17,6 +17,17 @@ def test_a_stream_is_the_array_whatever_the_portions(tmp_path, monkeypatch, port
     assert list(stream_array(file)) == json.loads(file.read_text())
 
 
+@pytest.mark.parametrize("portion", [1, 7, 1 << 20])
+def test_nothing_is_lost_behind_an_array(tmp_path, monkeypatch, portion):
+    monkeypatch.setattr(json_files, "_PORTION", portion)
+    file = tmp_path / "rows.json"
+    file.write_text('[{"a": 1}] \n\n [{"a": 2}]')
+    with pytest.raises(ValueError, match=r"rows\.json: expected one array alone, got '\["):
+        list(stream_array(file))
+    file.write_text('[{"a": 1}] \n\n ')
+    assert list(stream_array(file)) == [{"a": 1}]
+
+
 def test_an_empty_array_streams_nothing(tmp_path):
     file = tmp_path / "rows.json"
     file.write_text(" [ ] \n")

@@ -1,4 +1,6 @@
+import gzip
 import json
+import math
 import re
 
 import pytest
@@ -9,6 +11,8 @@ from vilt_core.data.folders import open_data
 from vilt_core.data.jsonl_sets import files_in, passed_over, read_file
 from vilt_core.training.finetuning import held_out_of
 from vilt_core.world.export import export
+
+ASKED = {"image": "a.png", "question": "is it?", "answer": "yes"}
 
 
 def write(path, *lines):
@@ -40,8 +44,8 @@ def test_questions_answered_by_one_by_several_and_by_nobody(tmp_path):
         {"image": "a.png", "question": "what?"},
     )
     one, several, secret = read_file(file).examples
-    assert (one.answers, one.kind, one.id) == (("yes",), "exist", "1")
-    assert (several.answers, several.kind, several.id) == (("2", "3"), None, "9")
+    assert (one.answers, one.kind, one.id) == (("yes",), "exist", None)
+    assert (several.answers, several.kind, several.id) == (("2", "3"), None, 9)
     assert secret.answers == ()
 
 
@@ -57,6 +61,86 @@ def test_true_and_false_are_answers_and_null_is_none(tmp_path):
     )
     found = [example.answers for example in read_file(file).examples]
     assert found == [("yes",), ("yes", "no", "maybe", "0"), (), (), ("yes",)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "answers"),
+    [
+        ({"answer": ""}, ()),
+        ({"answer": " "}, ()),
+        ({"answer": math.nan}, ()),
+        ({"answers": []}, ()),
+        ({"answers": ""}, ()),
+        ({"answers": math.nan, "answer": "yes"}, ("yes",)),
+        ({"answers": [], "answer": 0}, ("0",)),
+        ({"answers": ["", math.nan]}, ()),
+        ({"answers": ["cat"] * 9 + [""]}, ("cat",) * 9),
+        ({"answers": ["cat", math.nan, "nan"]}, ("cat", "nan")),
+        ({"answers": "yes"}, ("yes",)),
+        ({"answer": ["yes", "no"]}, ("yes", "no")),
+        (
+            {"answers": [{"answer": "yes", "answer_confidence": "maybe"}, {"answer": 2}]},
+            ("yes", "2"),
+        ),
+        ({"answers": [{"answer": "", "answer_id": 1}, {"answer": "no", "answer_id": 2}]}, ("no",)),
+    ],
+)
+def test_answers_as_public_sets_have_them(tmp_path, fields, answers):
+    """Of no answer at all they are secret, as for null."""
+    file = write(tmp_path / "train.jsonl", {"image": "a.png", "question": "is it?"} | fields)
+    assert read_file(file).examples[0].answers == answers
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"answers": {}}, {"answers": [None]}, {"answers": [{"answer": None}]}, {"answers": [["yes"]]}],
+)
+def test_answers_that_are_none_are_refused(tmp_path, given):
+    file = write(tmp_path / "train.jsonl", {"image": "a.png", "question": "is it?"} | given)
+    with pytest.raises(ValueError, match=r"train\.jsonl line 1: expected \"answer\": a word"):
+        read_file(file)
+
+
+def test_nan_is_as_good_as_null_everywhere(tmp_path):
+    names = ("question", "images", "group", "id", "type")
+    gaps = {"caption": "it is", "label": math.nan} | dict.fromkeys(names, math.nan)
+    [stated] = read_file(write(tmp_path / "test.jsonl", {"image": "a.png"} | gaps)).examples
+    assert (stated.statement, stated.label, stated.id) == ("it is", None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"answer_type": "CLOSED "}, "CLOSED"),
+        ({"question_type": "what is"}, "what is"),
+        ({"question_type": "what is", "answer_type": "other"}, "other"),
+        ({"answer_type": "other", "kind": "colour"}, "colour"),
+        ({"kind": "colour", "type": "hue"}, "hue"),
+        ({"type": " ", "answer_type": 3, "question_type": "what is"}, "what is"),
+        ({"answer_type": None}, None),
+    ],
+)
+def test_the_type_of_a_question_by_its_names(tmp_path, fields, kind):
+    assert read_file(write(tmp_path / "train.jsonl", ASKED | fields)).examples[0].kind == kind
+
+
+@pytest.mark.parametrize(
+    ("fields", "known"),
+    [
+        ({"question_id": 458752000}, 458752000),
+        ({"question_id": "05515931"}, "05515931"),
+        ({"questionId": "05515931", "id": 3}, "05515931"),
+        ({"qid": "vsr-1"}, "vsr-1"),
+        ({"id": 0}, 0),
+        ({"question_id": 7.0}, 7),
+        ({"question_id": "", "id": "x"}, "x"),
+        ({"question_id": math.nan}, None),
+        ({}, None),
+    ],
+)
+def test_ids_stay_as_they_came(tmp_path, fields, known):
+    found = read_file(write(tmp_path / "train.jsonl", ASKED | fields)).examples[0].id
+    assert (found, type(found)) == (known, type(known))
 
 
 def test_whole_numbers_are_one_answer_however_they_are_written(tmp_path):
@@ -157,12 +241,12 @@ def test_statements_about_two_pictures_and_about_one(tmp_path):
     )
     a, b = (ImageFile(tmp_path / name) for name in ("a.png", "b.png"))
     assert list(read_file(file).examples) == [
-        StatementExample(images=(a, b), statement="both", label=True, id="1", group="g"),
+        StatementExample(images=(a, b), statement="both", label=True, id=None, group="g"),
         StatementExample(
-            images=(a,), statement="one", label=False, id="2", group="train.jsonl line 2"
+            images=(a,), statement="one", label=False, id=None, group="train.jsonl line 2"
         ),
         StatementExample(
-            images=(a,), statement="secret", label=None, id="3", group="train.jsonl line 3"
+            images=(a,), statement="secret", label=None, id=None, group="train.jsonl line 3"
         ),
     ]
 
@@ -285,7 +369,7 @@ def test_what_is_of_a_kind_comes_before_what_only_promises(tmp_path):
         ([{"image": "a.png", "captions": []}], '"caption": words'),
         ([{"caption": "a cat"}], "expected words under 'image'"),
         ([{"image": "a.png", "question": "q", "answer": "a"}, {"image": "a.png"}], "line 2"),
-        ([{"image": "a.png", "question": "q", "answers": []}], '"answers": a list'),
+        ([{"image": "a.png", "question": "q", "answers": [[]]}], '"answers": a list'),
         ([{"images": ["a", "b", "c"], "statement": "s"}], "two images or one, got 3"),
         ([{"images": "a.png", "statement": "s"}], 'in "images"'),
         ([{"image": "a.png", "statement": "s", "label": "yes"}], "true or false, got 'yes'"),
@@ -315,17 +399,79 @@ def test_half_a_character_is_told_with_its_line(tmp_path, half):
     assert read_file(file).examples[0].captions == (r"🐱 is a cat, \ud800 is none",)
 
 
+@pytest.mark.parametrize("name", ["train.jsonl", "train.json"])
 @pytest.mark.parametrize("indent", [None, 1])
-def test_a_file_that_is_one_array_is_told_so_once(tmp_path, indent):
-    asked = {"image": "a.png", "question": "is it?", "answer": "yes"}
-    file = tmp_path / "train.jsonl"
-    file.write_text("\n" + json.dumps([asked] * 4, indent=indent))
-    told = r"train\.jsonl line 2.*; the file begins as one JSON array, where one object \{"
-    with pytest.raises(ValueError, match=told):
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_file_that_is_one_array_is_its_objects(tmp_path, name, indent, mark):
+    there = {"image": str(tmp_path / "a.png")}
+    asked = [ASKED | there | {"question": f"is it {at}?"} for at in range(4)]
+    lines = read_file(write(tmp_path / "lines.jsonl", *asked))
+    file = tmp_path / "array" / name
+    file.parent.mkdir()
+    file.write_text(mark + "\n" + json.dumps(asked, indent=indent), encoding="utf-8")
+    assert list(read_file(file).examples) == list(lines.examples)
+    assert list(open_data(file.parent).examples) == list(lines.examples)
+    assert check_data(file.parent).sets[0].splits[0].examples == 4
+
+
+def test_what_is_wrong_in_an_array_is_told_with_its_place(tmp_path):
+    file = tmp_path / "train.json"
+    file.write_text(json.dumps([ASKED, ASKED | {"question": ""}, ["is it?"], ASKED], indent=1))
+    with pytest.raises(ValueError, match=r"^train\.json item 2: expected words under 'question'"):
         read_file(file)
     text = check_data(tmp_path).text()
-    assert text.count("one JSON array") == 1
-    assert "lines are bad" not in text
+    assert "2 of 4 lines are bad" in text
+    assert "train.json item 3: expected an object" in text
+    file.write_text(json.dumps([ASKED] * 3)[:-9])
+    with pytest.raises(ValueError, match="cut short"):
+        read_file(file)
+    file.write_text(json.dumps([ASKED]) + "\n" + json.dumps([ASKED]))
+    with pytest.raises(ValueError, match="expected one array alone"):
+        read_file(file)
+    file.write_text(r'[{"image": "a.png", "caption": "a \ud800 cat"}]')
+    with pytest.raises(ValueError, match=r"^train\.json item 1 must be valid Unicode"):
+        read_file(file)
+
+
+def test_an_array_stands_back_behind_lines_and_behind_other_formats(tmp_path):
+    (tmp_path / "train.json").write_text(json.dumps([ASKED]))
+    (tmp_path / "val.json").write_text(json.dumps([["a.png", "a cat"]]))
+    assert files_in(tmp_path) == {("questions", "train"): tmp_path / "train.json"}
+    assert "val.json" in passed_over(tmp_path)[0]
+    lines = write(tmp_path / "train.jsonl", ASKED, ASKED)
+    assert files_in(tmp_path) == {("questions", "train"): lines}
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (gzip.compress, r"train\.jsonl is packed with gzip: unpack it first"),
+        (lambda raw: raw.decode().encode("utf-16"), r"train\.jsonl is written in UTF-16: save it"),
+    ],
+)
+def test_a_file_that_is_no_text_as_we_read_it_is_told_so_once(tmp_path, written, told):
+    file = write(tmp_path / "train.jsonl", *[ASKED] * 3)
+    file.write_bytes(written(file.read_bytes()))
+    with pytest.raises(ValueError, match=told):
+        read_file(file)
+    assert len(re.findall(told, check_data(tmp_path).text())) == 1
+
+
+def test_names_from_windows_are_found(tmp_path, paint):
+    for name in ("images/a.png", "images/deep/b.png", "odd\\name.png"):
+        paint(tmp_path / name)
+    lines = [
+        {"image": "images\\a.png", "question": "is it?"},
+        {"filename": "images\\deep\\b.png", "question": "is it?"},
+        {"image": "odd\\name.png", "question": "is it?"},
+    ]
+    asked = read_file(write(tmp_path / "train.jsonl", *lines)).examples
+    assert all(one.image.path.is_file() for one in asked)
+    told = write(tmp_path / "val.jsonl", {"image": "images\\a.png", "caption": "a cat"})
+    assert read_file(told).examples[0].image.path.is_file()
+    names = ["images\\a.png", "images\\deep\\b.png"]
+    stated = write(tmp_path / "test.jsonl", {"images": names, "statement": "both"})
+    assert all(image.path.is_file() for image in read_file(stated).examples[0].images)
 
 
 @pytest.mark.parametrize("value", ["[" * 100_000, "1" * 5_000])

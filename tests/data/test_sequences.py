@@ -9,6 +9,7 @@ from vilt_core.data.sequences import (
     CaptionedFile,
     CaptionedFiles,
     Joined,
+    Spread,
     Texts,
     caption_counts,
 )
@@ -57,3 +58,26 @@ def test_captions_are_counted_without_and_with_making_examples():
 def test_nothing_joined_is_empty():
     assert list(Joined([])) == []
     assert len(caption_counts(Joined([]))) == 0
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 33, 99, 100])
+def test_what_is_spread_has_one_of_each_stretch(most):
+    found = list(Spread(range(100), most))
+    assert len(found) == most
+    edges = [at * 100 // most for at in range(most + 1)]
+    assert all(first <= one < end for first, one, end in zip(edges, found, edges[1:], strict=False))
+
+
+@pytest.mark.parametrize("most", [None, 6, 60])
+def test_all_is_spread_as_it_is(most):
+    assert list(Spread(WORDS, most)) == WORDS
+    assert list(Spread([], most)) == []
+
+
+def test_items_that_come_in_turns_are_spread_in_equal_shares():
+    """Whatever the turns: of even distances one in three would be of one kind alone."""
+    for turns in range(2, 13):
+        for distance in range(2, 25):
+            found = [at % turns for at in Spread(range(240 * distance), 240)]
+            shares = np.bincount(found, minlength=turns) * turns / 240
+            assert 0.35 < shares.min() <= shares.max() < 1.8

@@ -58,7 +58,7 @@ def test_the_published_files(formats, tmp_path, paint):
         image=ImageFile(image),
         question="What color are the walls?",
         answers=("light blue", *["white"] * 9),
-        id="393714000",
+        id=393714000,
         kind="other",
         majority="white",
     )

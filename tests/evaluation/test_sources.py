@@ -1,9 +1,12 @@
+import json
 import random
 from collections import Counter
 from itertools import islice
 
 import pytest
+from PIL import Image
 
+from vilt_core.evaluation.galleries import gallery_of
 from vilt_core.evaluation.sets import FRESH, WORLD
 from vilt_core.evaluation.sources import (
     captions_of,
@@ -12,6 +15,7 @@ from vilt_core.evaluation.sources import (
     world_pairs,
     world_questions,
 )
+from vilt_core.evaluation.statements import statements_of
 from vilt_core.world.questions import KINDS
 from vilt_core.world.scenes import HELD_OUT_SHAPES
 from vilt_core.world.sprites import HELD_OUT_STYLE
@@ -111,3 +115,52 @@ def test_an_empty_file(source, tmp_path):
     (tmp_path / "empty.jsonl").write_text("\n\n")
     with pytest.raises(ValueError, match=r"empty\.jsonl(, found an empty file| must)"):
         source(tmp_path / "empty.jsonl")
+
+
+@pytest.fixture
+def sorted_file(tmp_path):
+    """Writes 90 lines, the first third of one kind, the second of another."""
+
+    def writer(line):
+        Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+        lines = [{"image": "a.png"} | line(at) for at in range(90)]
+        (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, lines)))
+        return tmp_path / "mine.jsonl"
+
+    return writer
+
+
+def test_a_limit_is_spread_over_a_file_that_is_sorted(sorted_file):
+    path = sorted_file(
+        lambda at: {"question": f"is it {at}?", "answer": at, "type": "abc"[at // 30]}
+    )
+    asked = questions_of(path, limit=12)
+    assert Counter(one.kind for one in asked) == dict.fromkeys("abc", 4)
+    assert questions_of(path, limit=12) == asked
+    assert questions_of(path, limit=90) == questions_of(path, limit=900) == questions_of(path)
+
+
+def test_a_limit_of_captions_is_spread(sorted_file):
+    path = sorted_file(lambda at: {"caption": f"{'abc'[at // 30]} {at}", "image": f"{at}.png"})
+    for at in range(90):
+        Image.new("RGB", (8, 8)).save(path.with_name(f"{at}.png"))
+    for limit in (12, 13):
+        pairs = pairs_of(path, limit=limit)
+        assert len(pairs) == limit
+        assert {one.text[0] for one in pairs if one.matched} == set("abc")
+    gallery = gallery_of(path, limit=12)
+    assert Counter(text[0] for text in gallery.captions) == dict.fromkeys("abc", 4)
+
+
+def test_a_limit_of_statements_keeps_groups_whole(sorted_file):
+    """Consistency counts groups."""
+    path = sorted_file(
+        lambda at: {"statement": f"{'abc'[at // 30]} {at}", "label": True, "group": at // 3}
+    )
+    stated = statements_of(path, limit=20)
+    assert Counter(one.group for one in stated) == dict.fromkeys({one.group for one in stated}, 3)
+    assert len(stated) == 18
+    assert Counter(one.text[0] for one in stated) == dict.fromkeys("abc", 6)
+    assert len(statements_of(path, limit=2)) == 2
+    alone = sorted_file(lambda at: {"statement": f"{'abc'[at // 30]} {at}", "label": True})
+    assert Counter(one.text[0] for one in statements_of(alone, limit=12)) == dict.fromkeys("abc", 4)

@@ -13,16 +13,22 @@ def test_the_server_s_own_example_round_trips(tmp_path):
         pytest.skip(f"{PUBLISHED.name} is not here")
     example = json.loads(PUBLISHED.read_text())
     ids, answers = zip(*((row["question_id"], row["answer"]) for row in example), strict=True)
-    path = write_submission(tmp_path / "mine.json", [str(number) for number in ids], answers)
+    path = write_submission(tmp_path / "mine.json", ids, answers)
     assert json.loads(path.read_text()) == example
     assert [file.name for file in tmp_path.iterdir()] == ["mine.json"]
+
+
+def test_ids_are_sent_as_they_came(tmp_path):
+    ids = ["05515931", 7, "vizwiz_test_3.jpg"]
+    sent = json.loads(write_submission(tmp_path / "mine.json", ids, ["yes"] * 3).read_text())
+    assert [row["question_id"] for row in sent] == ids
 
 
 @pytest.mark.parametrize(
     ("ids", "answers", "complaint"),
     [
-        (["7", "seven"], ["yes", "no"], "the number of every question, got 'seven'"),
-        ([""], ["yes"], "the number of every question"),
+        (["7", None], ["yes", "no"], "the id of every question, and 1 of 2 have none: expected"),
+        ([""], ["yes"], "the id of every question"),
         ([7, "7"], ["yes", "no"], "each question once"),
         ([7, 8], ["yes"], "expected 2 answers, one for each id, got 1"),
     ],

@@ -200,7 +200,7 @@ def pictures(folder):
 def data_set(pictures, answers):
     examples = [
         QuestionExample(
-            image=picture, question="is it red?", answers=tuple(said), id=str(at), kind="yes/no"
+            image=picture, question="is it red?", answers=tuple(said), id=at, kind="yes/no"
         )
         for at, (picture, said) in enumerate(zip(pictures, answers, strict=True), start=7)
     ]
@@ -246,7 +246,7 @@ def test_only_answered_questions_count(spare, pictures):
 
 
 def test_submissions_of_what_has_no_numbers(bundle, tmp_path):
-    with pytest.raises(ValueError, match="needs the number of every question"):
+    with pytest.raises(ValueError, match="needs the id of every question, and 8 of 8 have"):
         evaluate(bundle, limit=8, submission=tmp_path / "submission.json")
     with pytest.raises(ValueError, match="a submission is of the task vqa, got matching"):
         evaluate(bundle, task="matching", submission=tmp_path / "submission.json")
@@ -279,8 +279,10 @@ GOOD = {"image": "images/a.png", "question": "is it red?", "answer": "yes"}
         ("[1, 2]", r"line 2: expected an object \{...\}, got \[1, 2\]"),
         (GOOD | {"image": 7}, "line 2: expected words under 'image', got 7"),
         (GOOD | {"question": "  "}, "line 2: expected words under 'question'"),
-        (GOOD | {"answers": []}, r"line 2: expected .*got \[\]"),
-        (GOOD | {"answers": "yes"}, "line 2: expected .*got 'yes'"),
+        (GOOD | {"answers": [[]]}, r"line 2: expected .*got \[\[\]\]"),
+        (GOOD | {"answers": {"yes": 10}}, "line 2: expected .*got {'yes': 10}"),
+        (GOOD | {"answers": [{"said": "yes"}]}, "line 2: expected .*got .*'said': 'yes'"),
+        (GOOD | {"answer": float("inf")}, "line 2: expected .*got inf"),
         (GOOD | {"answers": ["yes", None]}, "line 2: expected .*None"),
     ],
 )
@@ -299,6 +301,13 @@ def test_a_file_says_what_a_folder_says(spare, folder):
     assert [row["question_id"] for row in sent] == [12, 13]
 
 
+def test_lines_without_ids_are_not_sent_by_their_numbers(bundle, folder):
+    path = write(folder, GOOD | {"questionId": "07"}, GOOD, GOOD)
+    with pytest.raises(ValueError, match="needs the id of every question, and 2 of 3 have none"):
+        evaluate(bundle, on=path, submission=folder / "sent.json")
+    assert not (folder / "sent.json").exists()
+
+
 def test_a_submission_into_no_folder_is_refused_before_anything_is_asked(spare, pictures):
     spare.model.vqa = None
     with pytest.raises(ValueError, match="a file in a folder that is there, got none"):
@@ -312,6 +321,7 @@ def test_questions_that_are_too_long_are_counted(bundle, folder):
     texts = [longest, *[f"red {longest}"] * 2, f"red red {longest}"]
     path = write(folder, *[GOOD | {"question": text} for text in texts])
     assert vqa_accuracy(bundle, on=path)["cut"] == 3
+    path = write(folder, GOOD | {"question": longest})
     assert "cut" not in vqa_accuracy(bundle, on=path, limit=1)
     shown = [f"images/{name}.png" for name in "abab"]
     path = write(

@@ -31,7 +31,7 @@ class Evaluate:
         "cost",
     ] = "vqa"
     on: str = "world:test"  # or world:style, world:composition, a .jsonl FILE, FOLDER or FOLDER:val
-    limit: int | None = None  # examples at most; of retrieval, pictures
+    limit: int | None = None  # examples at most, of data spread over all; of retrieval, pictures
     device: Literal["auto", "cpu", "cuda"] = "auto"
     # Of matrix products; half, of vqa, matching, nlvr2 and retrieval, changes scores a little.
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -39,6 +39,8 @@ class Evaluate:
     json: Path | None = None  # where to write what is printed
     vqa_rules: bool = False  # compare the answers of JSON lines as VQA v2 does: "two" is "2"
     submission: Path | None = None  # where to write the answers for the server of VQA
+    # Where to write a line of JSON on every example, with what the model says; of vqa and nlvr2.
+    predictions: Path | None = None
     report: Path | None = None  # score everything; write tables and a plot here, and the card
     fill: Path | None = None  # measure --task on all sets; write its table where this page has room
     study: Path | None = None  # compare ways to draw the alignment; write the table here
@@ -97,6 +99,7 @@ class Evaluate:
                 precision=self.precision,
                 progress=show,
                 submission=self.submission,
+                predictions=self.predictions,
             )
         write_json(found, self.json)
 

@@ -100,7 +100,7 @@ class QuestionExample:
     image: StoredImage
     question: str
     answers: tuple[str, ...]  # as they were given; none where the answers are kept secret
-    id: str  # of the question
+    id: int | str | None  # of the question, as the data set writes it, if it does
     kind: str | None = None  # "yes/no", "number", "other" or what the data set calls it
     majority: str | None = None  # the answer that most gave, where the data set says it
 
@@ -112,7 +112,7 @@ class StatementExample:
     images: tuple[StoredImage, ...]
     statement: str
     label: bool | None  # None where it is kept secret
-    id: str
+    id: int | str | None  # as the data set writes it, if it does
     group: str  # statements of one group count together in NLVR2's consistency
 
 

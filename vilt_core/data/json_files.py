@@ -34,10 +34,11 @@ def stream_array(path: Path) -> Iterator[Any]:
     """The objects or lists in a JSON file that is one long array, one after the other.
 
     Raises:
-        ValueError: no such file, no array of objects or lists, or an array that is cut short.
+        ValueError: no such file, no array of objects or lists, one that is cut short, or something
+            after it.
     """
     try:
-        with _existing(path).open(encoding="utf-8") as file:
+        with _existing(path).open(encoding="utf-8-sig") as file:
             yield from _elements(lambda: file.read(_PORTION), name=str(path))
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not readable JSON: {error}") from error
@@ -75,6 +76,7 @@ def _elements(read: Callable[[], str], *, name: str) -> Iterator[Any]:
     while True:
         at = _end_of_match(text, at)
         if text.startswith("]", at):
+            _check_end(text[at + 1 :], read, name=name)
             return
         if at < len(text) and text[at] not in "[{":
             raise ValueError(f"{name}: expected objects or lists, got {shown(text[at : at + 20])}")
@@ -89,6 +91,15 @@ def _elements(read: Callable[[], str], *, name: str) -> Iterator[Any]:
             raise ValueError(f"{name} is not readable JSON: {error}") from error
         else:
             yield element
+
+
+def _check_end(text: str, read: Callable[[], str], *, name: str) -> None:
+    """Refuse whatever follows an array: several arrays, a line each, for instance."""
+    while not text.strip():
+        text = read()
+        if not text:
+            return
+    raise ValueError(f"{name}: expected one array alone, got {shown(text.strip()[:20])} too")
 
 
 def _end_of_match(text: str, at: int) -> int:

@@ -12,7 +12,9 @@ count as "train") or in folders named by the split:
         train/captions.jsonl, questions.jsonl, pairs.jsonl
         test/captions.jsonl, questions.jsonl, pairs.jsonl
 
-Two files of one kind for one split are refused. The lines are those of jsonl.py. "captions" may
+Where there is no train.jsonl, train.json is read if it is one array of such objects, and so are
+val.json and the others. Two files of one kind for one split are refused. The lines are those of
+jsonl.py. "captions" may
 list several; lines of the same picture are one example. A "caption" with a "label" is a statement
 about one picture, as Visual Spatial Reasoning (Liu et al., TACL 2023) has them; "filename" names a
 picture too. Statements with one "group" count together for consistency; one without a group is a
@@ -31,7 +33,7 @@ from vilt_core.data.examples import (
     StatementExample,
 )
 from vilt_core.data.json_files import shown
-from vilt_core.data.jsonl import Line, read_lines, try_lines
+from vilt_core.data.jsonl import Line, is_array, read_lines, try_lines
 from vilt_core.data.sequences import CaptionedFile, CaptionedFiles
 
 NAME = "jsonl"
@@ -60,7 +62,8 @@ def files_in(root: Path) -> dict[tuple[str, str], Path]:
             _check_one(root, list(dict.fromkeys([first, file])), split)
     usual = next((kind for kind, _ in found), KINDS[0])
     for split, file, kind in there:
-        if kind is None and (file.stem in (*SPLITS, *VAL) or file.name in _FILES):
+        promises = file.suffix == ".jsonl" and (file.stem in (*SPLITS, *VAL) or file.name in _FILES)
+        if kind is None and promises:
             found.setdefault((_FILES.get(file.name, usual), split), file)
     for kind in KINDS:
         vals = [found[kind, name] for name in VAL if (kind, name) in found]
@@ -75,7 +78,9 @@ def _candidates(root: Path) -> list[tuple[str, Path]]:
     named = [root / f"{split}.jsonl" for split in SPLITS]
     by_kind = [root / name for name in _FILES]
     others = [file for file in sorted(root.glob("*.jsonl")) if file not in (*named, *by_kind)]
-    candidates = [(file.stem, file) for file in named + others]
+    arrays = [root / f"{split}.json" for split in dict.fromkeys((*SPLITS, *VAL))]
+    alone = [file for file in arrays if not file.with_suffix(".jsonl").is_file()]
+    candidates = [(file.stem, file) for file in named + others + list(filter(is_array, alone))]
     candidates += [("train", file) for file in by_kind]
     candidates += [(split, root / split / name) for split in SPLITS for name in _FILES]
     return [(split, file) for split, file in candidates if file.is_file()]
@@ -225,12 +230,11 @@ def _captions(line: Line) -> tuple[str, list[str]]:
 
 
 def _question(line: Line) -> QuestionExample:
-    secret = all(line.fields.get(name) is None for name in ("answer", "answers"))
     return QuestionExample(
         image=ImageFile(line.file.parent / _picture(line)),
         question=line.text("question"),
-        answers=() if secret else line.answers(),
-        id=_id(line),
+        answers=line.answers(),
+        id=line.id(),
         kind=line.kind(),
     )
 
@@ -241,26 +245,23 @@ def _statement(line: Line) -> StatementExample:
         raise ValueError(f'{line.where}: expected names of files in "images", got {shown(names)}')
     if len(names) > 2:
         raise ValueError(f"{line.where}: expected two images or one, got {len(names)}")
+    shown_in = [line.picture(name) for name in names] or [_picture(line)]
     label = line.fields.get("label")
     label = _LABELS.get(label.lower(), label) if isinstance(label, str) else label
     if label not in (True, False, None):
         raise ValueError(f'{line.where}: expected "label": true or false, got {shown(label)}')
     return StatementExample(
-        images=tuple(ImageFile(line.file.parent / name) for name in names or [_picture(line)]),
+        images=tuple(ImageFile(line.file.parent / name) for name in shown_in),
         statement=line.text("statement" if "statement" in line.fields else "caption"),
         label=None if label is None else bool(label),
-        id=_id(line),
+        id=line.id(),
         group=str(line.fields.get("group", line.where)),
     )
 
 
 def _picture(line: Line) -> str:
-    return line.text("filename" if "filename" in line.fields else "image")
+    return line.picture(line.text("filename" if "filename" in line.fields else "image"))
 
 
 def _is_words(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
-
-
-def _id(line: Line) -> str:
-    return str(line.fields.get("id", line.fields.get("question_id", line.number)))

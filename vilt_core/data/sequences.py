@@ -4,6 +4,7 @@ A list of five million phrases takes 500 MB, and each process that loads data en
 copy, since looking at a Python object writes to it. In two arrays they take half, once for all.
 """
 
+import random
 from abc import abstractmethod
 from array import array
 from bisect import bisect_right
@@ -150,6 +151,30 @@ class Joined(MadeOnDemand[Item]):
         """The part that has the item at ``index`` of all, and the place at which it begins."""
         at = bisect_right(self._ends, index)
         return self.parts[at], self._ends[at - 1] if at else 0
+
+
+class Spread(MadeOnDemand[Item]):
+    """Some items of a sequence, one from each of as many stretches of it: of a sorted one, of all.
+
+    Where in its stretch an item lies is left to chance, the same every time: of lines that take
+    turns, even distances might meet one kind alone.
+
+    Args:
+        items: the sequence.
+        most: how many items; all where it has no more, or where this is None.
+    """
+
+    def __init__(self, items: Sequence[Item], most: int | None) -> None:
+        self._items = items
+        self._count = len(items) if most is None else min(most, len(items))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def make(self, index: int) -> Item:
+        """The item of the stretch at ``index``."""
+        first, end = (at * len(self._items) // self._count for at in (index, index + 1))
+        return self._items[first + int(random.Random(index).random() * (end - first))]
 
 
 def part_of(examples: Sequence[Item], index: int) -> range:

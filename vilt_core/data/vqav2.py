@@ -162,7 +162,7 @@ class Questions(MadeOnDemand[QuestionExample]):
             image=ImageFile(folder / f"COCO_{folder.name}_{self._images[index]:012d}.jpg"),
             question=self._questions[index],
             answers=tuple(str(self._words[answer]) for answer in answers),
-            id=str(self._ids[index]),
+            id=self._ids[index],
             kind=self._words[self._kinds[index]],
             majority=self._words[self._majorities[index]],
         )

@@ -58,6 +58,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "referring": referring_accuracy,
     "reasons": reasons_accuracy,
 }
+PREDICTED = ("vqa", "nlvr2")  # those that say something of each example
 # Of large public sets, which are asked of nothing but the heads: those a GPU may read in half.
 HALVED = ("vqa", "matching", "nlvr2", "retrieval")
 
@@ -73,6 +74,7 @@ def evaluate(
     precision: Precision = "float32",
     progress: Progress | None = None,
     submission: str | Path | None = None,
+    predictions: str | Path | None = None,
     blind: TextOnly | None = None,
 ) -> dict[str, Any]:
     """Measure a model.
@@ -90,19 +92,24 @@ def evaluate(
             with units for it, and is told in the result.
         progress: told (done, total) after every batch.
         submission: of "vqa" alone: where to write the answers for the server of its challenge.
+        predictions: of the tasks in ``PREDICTED``, on files: where to write a line of JSON on
+            every example, with what the model says of it.
         blind: of "vqa" and "nlvr2": who guesses from the words alone, of ``text_only.fitted_on``.
 
     Returns:
         What the task's function does, see there: everything in it is JSON.
 
     Raises:
-        ValueError: an unknown task, a submission of another task than "vqa", half precision of a
-            task that has none, a GPU where there is none, or a model or a set that cannot be read.
+        ValueError: an unknown task, a submission of another task than "vqa", predictions or half
+            precision of a task that has none, a GPU where there is none, or a model or a set that
+            cannot be read.
     """
     if task not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
     if submission is not None and task != "vqa":
         raise ValueError(f"a submission is of the task vqa, got {task}")
+    if predictions is not None and task not in PREDICTED:
+        raise ValueError(f"predictions are written of {' and '.join(PREDICTED)}, got {task}")
     if precision != "float32" and (precision != "bfloat16" or task not in HALVED):
         raise ValueError(
             f"precision must be float32, or bfloat16 of {', '.join(HALVED)}, "
@@ -112,6 +119,8 @@ def evaluate(
     if device is not None:
         bundle.model.to(checked_device(device))
     extra: dict[str, Any] = {} if submission is None else {"submission": submission}
+    if predictions is not None:
+        extra["predictions"] = predictions
     if blind is not None and task in ("vqa", "nlvr2"):
         extra["blind"] = blind
     told: dict[str, Any] = {}

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vilt_core.data.examples import CaptionExample
+from vilt_core.data.sequences import Spread
 from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, check_any, data_set_of, of_kind, world_split
 from vilt_core.evaluation.sources import EVALUATION_SEED, Picture, draw_of
@@ -32,7 +33,8 @@ def gallery_of(on: Source, *, limit: int | None = None) -> Gallery:
     Args:
         on: a set of the world (one caption a scene), a file of captions, or a data set of them
             (all captions of each picture).
-        limit: how many pictures at most; 1,000 of the world, or all otherwise.
+        limit: how many pictures at most, of data spread over all; 1,000 of the world, or all
+            otherwise.
 
     Raises:
         ValueError: no such set, a file that cannot be read, no caption in it, or too many pictures
@@ -45,7 +47,7 @@ def gallery_of(on: Source, *, limit: int | None = None) -> Gallery:
     data = data_set_of(on, kind="captions")
     for example in of_kind(data, CaptionExample):
         told.setdefault(example.image, []).extend(example.captions)
-    some = list(told)[:limit]
+    some = list(Spread(list(told), limit))
     seen = readable(some)
     pictures = seen.keep(some, lambda picture: (picture,))
     captions = [(said, at) for at, picture in enumerate(pictures) for said in told[picture]]

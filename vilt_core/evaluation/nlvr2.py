@@ -6,6 +6,7 @@ NLVR2 (Suhr et al., ACL 2019); both measures are those of its metrics.py.
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from vilt_core.evaluation.inference import (
@@ -18,6 +19,7 @@ from vilt_core.evaluation.inference import (
     row_batches,
     said_first,
 )
+from vilt_core.evaluation.predictions import check_predictions, verdict_rows, write_predictions
 from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, is_world
 from vilt_core.evaluation.statements import Stated, statements_of
@@ -35,6 +37,7 @@ def nlvr2_accuracy(
     batch_size: int = 64,
     precision: Precision = "float32",
     progress: Progress | None = None,
+    predictions: str | Path | None = None,
     blind: TextOnly | None = None,
 ) -> dict[str, Any]:
     """Judge the statements of a set.
@@ -46,6 +49,7 @@ def nlvr2_accuracy(
         batch_size: statements read at once; no result depends on it.
         precision: of matrix products; half of it is faster on GPUs and changes scores a little.
         progress: told (done, total) after every batch.
+        predictions: where to write a line on every statement that is judged, see predictions.py.
         blind: who guesses from the words alone, fitted on what the model was trained on; fitted on
             the training split beside ``on`` otherwise, or on the other half of the groups where
             there is none that can be read.
@@ -60,9 +64,11 @@ def nlvr2_accuracy(
         too long for it.
 
     Raises:
-        ValueError: a model without an NLVR2 head, a set that cannot be read, or too many pictures
-            that cannot.
+        ValueError: a model without an NLVR2 head, a set that cannot be read, too many pictures
+            that cannot, or predictions of the world or into no folder.
     """
+    if predictions is not None:
+        check_predictions(predictions, on)
     stated = statements_of(on, limit=limit)
     seen = readable(picture for one in stated for picture in one.pictures)
     stated = seen.keep(stated, lambda one: one.pictures)
@@ -73,7 +79,10 @@ def nlvr2_accuracy(
         bundle, stated, batch_size=batch_size, precision=precision, progress=progress
     )
     seconds = time.perf_counter() - begun
-    known = [(one, p > BELIEVED) for one, p in zip(stated, believed, strict=True)]
+    verdicts = [(p > BELIEVED, max(p, 1 - p)) for p in believed]
+    if predictions is not None:
+        write_predictions(predictions, verdict_rows(stated, verdicts))
+    known = [(one, verdict) for one, (verdict, _) in zip(stated, verdicts, strict=True)]
     known = [(one, verdict) for one, verdict in known if one.label is not None]
     told = [one for one, _ in known]
     right = [one.label == verdict for one, verdict in known]

@@ -8,13 +8,12 @@ nobody looks at a test set by accident.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vilt_core.data.examples import CaptionExample, DataSet, QuestionExample, StatementExample
 from vilt_core.data.folders import open_data, recognise
-from vilt_core.data.sequences import present
+from vilt_core.data.sequences import Spread, present
 
 WORLD = ("world:test", "world:style", "world:composition")
 FRESH = "world:train"
@@ -91,8 +90,14 @@ def training_beside(on: Source, *, kind: str) -> DataSet | None:
 def of_kind(
     found: DataSet, kind: type[_Example], *, limit: int | None = None
 ) -> Iterator[_Example]:
-    """The first examples of a data set that are there, of the class that its kind has."""
-    for example in islice(present(found.examples), limit):
+    """Examples of a data set that are there, of the class that its kind has.
+
+    Args:
+        found: the data set.
+        kind: the class.
+        limit: how many at most, spread over the set: a file may be sorted.
+    """
+    for example in present(Spread(found.examples, limit)):
         assert isinstance(example, kind)
         yield example
 

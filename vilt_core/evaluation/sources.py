@@ -24,6 +24,7 @@ from vilt_core.data.examples import (
 )
 from vilt_core.data.image import open_image
 from vilt_core.data.jsonl import read_captions
+from vilt_core.data.sequences import Spread
 from vilt_core.evaluation.answers import answer_kind, answer_scores, compared, plain_answer
 from vilt_core.evaluation.sets import (
     Source,
@@ -67,7 +68,8 @@ class Asked:
     scores: dict[str, float]  # of ``answer_scores``, in (0, 1]; any other is worth 0
     kind: str
     compared: Callable[[str], str] = plain_answer  # an answer as the scores have it
-    id: str = ""  # of the question, where the data set has one
+    id: int | str | None = None  # of the question, as the data set writes it, if it does
+    answers: tuple[str, ...] = ()  # as the people of a data set gave them
     about: tuple[Box, ...] = ()  # of the things that it speaks of or that answer it, where known
 
 
@@ -99,7 +101,7 @@ def questions_of(on: Source, *, limit: int | None = None) -> list[Asked]:
 
     Args:
         on: a set of the world, a file of questions, or a data set of them.
-        limit: how many at most; 4,000 of the world, or all otherwise.
+        limit: how many at most, of data spread over all; 4,000 of the world, or all otherwise.
 
     Raises:
         ValueError: no such set, a file that cannot be read, or nothing in it.
@@ -117,6 +119,7 @@ def questions_of(on: Source, *, limit: int | None = None) -> list[Asked]:
             kind=_kind_of(one, vqa_rules=rules),
             compared=compared(one.answers, vqa_rules=rules),
             id=one.id,
+            answers=one.answers,
         )
         for one in of_kind(found, QuestionExample, limit=limit)
     ]
@@ -157,7 +160,7 @@ def pairs_of(on: Source, *, limit: int | None = None) -> list[Paired]:
 
     Args:
         on: a set of the world, a file of captions, or a data set of them.
-        limit: how many at most; 4,000 of the world, or all otherwise.
+        limit: how many at most, of data spread over all; 4,000 of the world, or all otherwise.
 
     Raises:
         ValueError: no such set, a file that cannot be read, fewer than two pictures, or one
@@ -177,7 +180,9 @@ def pairs_of(on: Source, *, limit: int | None = None) -> list[Paired]:
     for (picture, *_), one in zip(told, said, strict=True):
         own.setdefault(picture, set()).add(one)
     ahead = _next_others(said)
-    for at, (picture, true, near, changed) in enumerate(told[:limit]):
+    of_each = 2 if all(near is None for *_, near, _ in told) else 4
+    for at in Spread(range(len(told)), limit and -(-limit // of_each)):
+        picture, true, near, changed = told[at]
         other = _false_of(own[picture], said, at, ahead)
         if other is None:
             raise ValueError(
@@ -248,7 +253,7 @@ def captions_of(on: Source, *, limit: int | None = None) -> list[Captioned]:
 
     Args:
         on: a set of the world, or a file of captions with mentions and boxes.
-        limit: how many at most; 1,000 or the whole file otherwise.
+        limit: how many at most, of a file spread over it; 1,000 or the whole file otherwise.
 
     Raises:
         ValueError: no such set, a file that cannot be read, or no mention in it.
@@ -257,7 +262,7 @@ def captions_of(on: Source, *, limit: int | None = None) -> list[Captioned]:
     if split is not None:
         return list(islice(world_captions(split), limit or WORLD_CAPTIONS))
     file = opened(on, kind="captions")
-    lines = [] if isinstance(file, DataSet) else read_captions(file, limit=limit)
+    lines = [] if isinstance(file, DataSet) else read_captions(file)
     captioned = [
         Captioned(
             picture=line.image,
@@ -266,7 +271,7 @@ def captions_of(on: Source, *, limit: int | None = None) -> list[Captioned]:
             mentions=line.mentions,
             boxes=line.boxes,
         )
-        for line in lines
+        for line in Spread(lines, limit)
     ]
     if not any(mention.objects for one in captioned for mention in one.mentions):
         raise ValueError(

@@ -1,10 +1,11 @@
 """What NLVR2 is measured on: statements about two pictures, of the world or of a data set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import chain, count, islice
 
 from vilt_core.data.examples import StatementExample
+from vilt_core.data.sequences import Spread
 from vilt_core.evaluation.sets import Source, check_any, data_set_of, of_kind, world_split
 from vilt_core.evaluation.sources import EVALUATION_SEED, Asked, Picture, draw_of
 from vilt_core.world.programs import execute
@@ -22,6 +23,7 @@ class Stated:
     label: bool | None  # None where it is kept secret
     group: str  # one sentence about several pairs of pictures
     form: str | None = None  # of the world's statements
+    id: int | str | None = None  # as the data set writes it, if it does
 
     @property
     def asked(self) -> Asked:
@@ -35,7 +37,8 @@ def statements_of(on: Source, *, limit: int | None = None) -> list[Stated]:
 
     Args:
         on: a set of the world, a file of statements, or a data set of them.
-        limit: how many at most; 4,000 of the world, or all otherwise.
+        limit: how many at most, of data in groups spread over all; 4,000 of the world, or all
+            otherwise.
 
     Raises:
         ValueError: no such set, nothing in it, or a statement about no or three pictures.
@@ -44,9 +47,20 @@ def statements_of(on: Source, *, limit: int | None = None) -> list[Stated]:
     if split is not None:
         return list(islice(world_statements(split), limit or WORLD_STATEMENTS))
     found = data_set_of(on, kind="statements")
-    stated = [_stated(example) for example in of_kind(found, StatementExample, limit=limit)]
+    stated = [_stated(example) for example in of_kind(found, StatementExample)]
+    if limit is not None and limit < len(stated):
+        stated = _some_groups(stated, limit)
     check_any(stated, on)
     return stated
+
+
+def _some_groups(stated: Sequence[Stated], limit: int) -> list[Stated]:
+    """At most so many statements in whole groups, spread over all: consistency counts groups."""
+    groups: dict[str, list[Stated]] = {}
+    for one in stated:
+        groups.setdefault(one.group, []).append(one)
+    some = Spread(list(groups.values()), max(1, limit * len(groups) // len(stated)))
+    return list(chain.from_iterable(some))[:limit]
 
 
 def world_statements(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Stated]:
@@ -79,5 +93,9 @@ def _stated(example: StatementExample) -> Stated:
                 f"{example.id}: expected a statement about one or two pictures, got {len(others)}"
             )
     return Stated(
-        pictures=pictures, text=example.statement, label=example.label, group=example.group
+        pictures=pictures,
+        text=example.statement,
+        label=example.label,
+        group=example.group,
+        id=example.id,
     )

@@ -5,18 +5,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def write_submission(path: str | Path, ids: Sequence[int | str], answers: Sequence[str]) -> Path:
+def write_submission(
+    path: str | Path, ids: Sequence[int | str | None], answers: Sequence[str]
+) -> Path:
     """Write ``[{"question_id": 1, "answer": "yes"}, ...]``, whole or not at all.
 
+    Args:
+        path: of the file.
+        ids: of the questions, written as they are: numbers of VQA v2, strings of GQA.
+        answers: one for each.
+
     Raises:
-        ValueError: an id that is no whole number or comes twice, or not one answer for each.
+        ValueError: a question without an id, an id that comes twice, or not one answer for each.
     """
-    numbers = check_ids(ids)
-    if len(numbers) != len(answers):
-        raise ValueError(f"expected {len(numbers)} answers, one for each id, got {len(answers)}")
+    known = check_ids(ids)
+    if len(known) != len(answers):
+        raise ValueError(f"expected {len(known)} answers, one for each id, got {len(answers)}")
     rows = [
-        {"question_id": number, "answer": answer}
-        for number, answer in zip(numbers, answers, strict=True)
+        {"question_id": one, "answer": answer} for one, answer in zip(known, answers, strict=True)
     ]
     path = Path(path)
     part = path.with_name(path.name + ".part")
@@ -24,18 +30,18 @@ def write_submission(path: str | Path, ids: Sequence[int | str], answers: Sequen
     return part.replace(path)
 
 
-def check_ids(ids: Sequence[int | str]) -> list[int]:
-    """The numbers of questions, as the server knows them.
+def check_ids(ids: Sequence[int | str | None]) -> list[int | str]:
+    """The ids of questions, as a server knows them.
 
     Raises:
-        ValueError: one is no whole number, or comes twice.
+        ValueError: a question has none, or one comes twice, be it as a number and as a string.
     """
-    for one in ids:
-        if not str(one).isdecimal():
-            raise ValueError(
-                f"a submission needs the number of every question, got {one or None!r}"
-            )
-    numbers = [int(str(one)) for one in ids]
-    if len(set(numbers)) < len(numbers):
+    known = [one for one in ids if one not in (None, "")]
+    if len(known) < len(ids):
+        raise ValueError(
+            f"a submission needs the id of every question, and {len(ids) - len(known):,} of "
+            f'{len(ids):,} have none: expected a "question_id" in each'
+        )
+    if len(set(map(str, known))) < len(known):
         raise ValueError("a submission must have each question once, got one twice")
-    return numbers
+    return known

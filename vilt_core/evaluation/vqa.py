@@ -14,6 +14,7 @@ from vilt_core.evaluation.inference import (
     read_batches,
     said_first,
 )
+from vilt_core.evaluation.predictions import answer_rows, check_predictions, write_predictions
 from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, is_world
 from vilt_core.evaluation.sources import Asked, questions_of
@@ -38,6 +39,7 @@ def vqa_accuracy(
     precision: Precision = "float32",
     progress: Progress | None = None,
     submission: str | Path | None = None,
+    predictions: str | Path | None = None,
     blind: TextOnly | None = None,
 ) -> dict[str, Any]:
     """Answer the questions of a set.
@@ -50,6 +52,7 @@ def vqa_accuracy(
         precision: of matrix products; half of it is faster on GPUs and changes scores a little.
         progress: told (done, total) after every batch.
         submission: where to write all answers, as the VQA server takes them.
+        predictions: where to write a line on every question that is asked, see predictions.py.
         blind: who guesses from the words alone, fitted on what the model was trained on; fitted on
             the training split beside ``on`` otherwise, or on the other half of the questions
             where there is none that can be read.
@@ -65,10 +68,13 @@ def vqa_accuracy(
 
     Raises:
         ValueError: a model without a VQA head, a set that cannot be read, too many pictures that
-            cannot, or a submission for questions without numbers or into no folder.
+            cannot, a submission for questions without ids, predictions of the world, or one of
+            these into no folder.
     """
     if submission is not None:
         check_place(submission)
+    if predictions is not None:
+        check_predictions(predictions, on)
     asked = questions_of(on, limit=limit)
     ids = None if submission is None else check_ids([one.id for one in asked])
     whole = None if submission is None else "a submission needs the answer to every question"
@@ -77,15 +83,18 @@ def vqa_accuracy(
     if blind is None and any(one.scores for one in asked):
         blind = world_text_only() if is_world(on) else beside(on, kind="questions")
     begun = time.perf_counter()
-    answers = predict_answers(
+    given = probable_answers(
         bundle, asked, batch_size=batch_size, precision=precision, progress=progress
     )
+    answers = [answer for answer, _ in given]
     seconds = time.perf_counter() - begun
     if submission is not None and ids is not None:
         write_submission(submission, ids, answers)
-    answered = [(one, given) for one, given in zip(asked, answers, strict=True) if one.scores]
+    if predictions is not None:
+        write_predictions(predictions, answer_rows(asked, given))
+    answered = [(one, answer) for one, answer in zip(asked, answers, strict=True) if one.scores]
     told = [one for one, _ in answered]
-    scores = worth(told, [given for _, given in answered])
+    scores = worth(told, [answer for _, answer in answered])
     guessed = worth(told, _guesses(told, blind))
     return {
         **said_first("vqa", bundle, on, examples=len(asked), seconds=seconds),
@@ -119,14 +128,36 @@ def predict_answers(
     Raises:
         ValueError: a model without a VQA head.
     """
+    given = probable_answers(
+        bundle, asked, batch_size=batch_size, precision=precision, progress=progress
+    )
+    return [answer for answer, _ in given]
+
+
+def probable_answers(
+    bundle: Bundle,
+    asked: Sequence[Asked],
+    *,
+    batch_size: int = 64,
+    precision: Precision = "float32",
+    progress: Progress | None = None,
+) -> list[tuple[str, float]]:
+    """The model's first answer to every question, and its probability among all that it has.
+
+    Raises:
+        ValueError: a model without a VQA head.
+    """
     if bundle.model.vqa is None:
         raise ValueError(f"{bundle.name} has no head for answers: train one with `finetune`")
-    found: list[str] = []
+    found: list[tuple[str, float]] = []
     pictures, texts = [one.picture for one in asked], [one.text for one in asked]
     with evaluating(bundle.model, precision=precision):
         for read in read_batches(bundle, pictures, texts, batch_size=batch_size, progress=progress):
-            best = bundle.model.vqa(read.output.pooled).argmax(dim=-1)
-            found += [bundle.answers[index] for index in best.tolist()]
+            logits = bundle.model.vqa(read.output.pooled).float()
+            best = logits.argmax(dim=-1, keepdim=True)
+            chances = logits.softmax(dim=-1).gather(-1, best)
+            names = (bundle.answers[index] for index in best.flatten().tolist())
+            found += zip(names, chances.flatten().tolist(), strict=True)
     return found
 
 

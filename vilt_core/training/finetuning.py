@@ -186,7 +186,8 @@ def training_data(source: Path, *, task: str) -> DataSet:
 def held_out_of(source: Path, val: Path | None, *, task: str, split: str = "val") -> DataSet | None:
     """What is scored: a file, the "val" of a folder, or that of the training data's own folder.
 
-    Beside a file named train.jsonl it is val.jsonl, valid.jsonl, validation.jsonl or dev.jsonl.
+    Beside a file named train.jsonl (or .json) it is val.jsonl, valid.jsonl, validation.jsonl or
+    dev.jsonl (or .json).
 
     Args:
         source: of the training data.
@@ -205,7 +206,7 @@ def held_out_of(source: Path, val: Path | None, *, task: str, split: str = "val"
         found = (one for one in recognise(source) if one.kind == kind)
         if any(split in one.splits for one in found):
             return open_data(source, split=split, kind=kind)
-    elif source.name == "train.jsonl":
+    elif source.name in ("train.jsonl", "train.json"):
         file = files_in(source.parent).get((kind, split))
         return None if file is None else open_data(file, split=split, kind=kind)
     return None
