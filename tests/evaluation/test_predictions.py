@@ -8,7 +8,7 @@ from PIL import Image
 from vilt_core.commands.measuring import Evaluate
 from vilt_core.data.examples import DataSet, ImageFile, QuestionExample, ShardImage
 from vilt_core.evaluation import evaluate
-from vilt_core.evaluation.answers import answer_scores, answer_worth
+from vilt_core.evaluation.answers import answer_scores, own_answer
 from vilt_core.evaluation.nlvr2 import statement_probabilities
 from vilt_core.evaluation.statements import statements_of
 from vilt_core.interop.lab import save_folder
@@ -60,12 +60,7 @@ def test_their_score_is_that_of_the_report(bundle, folder):
     found = evaluate(bundle, on=write(folder, lines), predictions=folder / "sent.jsonl")
     rows = rows_of(folder / "sent.jsonl")
     scores = [
-        answer_worth(
-            row["prediction"],
-            answer_scores(row["answers"], vqa_rules=False),
-            literal=False,
-            vqa_rules=False,
-        )
+        answer_scores(row["answers"], vqa_rules=False).get(own_answer(row["prediction"]), 0.0)
         for row in rows
     ]
     assert found["accuracy"] == pytest.approx(sum(scores) / len(scores), abs=1e-6)
