@@ -46,8 +46,9 @@ def main() -> None:
     except (ValueError, OSError, TrainingStopped) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on with a training or an index", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        told = str(error) or "stopped; the same command goes on with a training or an index"
+        print(told, file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
 
 
