@@ -20,6 +20,7 @@ from vilt_core.training.ending import Ending, ends_in_a_sentence
 from vilt_core.training.engine import Settings, is_main
 from vilt_core.training.keeper import stopped
 from vilt_core.training.loop import Record, bundle_of_run, train
+from vilt_core.training.processes import process_count, told_of_processes
 from vilt_core.training.stages import Recipe, Stage
 
 Look = Callable[[Bundle], Mapping[str, float]]  # a model on its way to its scores, by name
@@ -75,7 +76,7 @@ def train_and_watch(
             for _ in records:
                 pass
             return folder / "model"
-        for line in account:
+        for line in (*told_of_processes(stage.batch_size for stage in recipe.stages), *account):
             tqdm.write(line)
         with Watcher(recipe, folder) as watcher:
             for record in records:
@@ -180,6 +181,7 @@ def _summarise(
         "recipe": recipe.name,
         "stages": [asdict(stage) for stage in recipe.stages],
         "settings": asdict(settings),
+        "processes": process_count(),
         "seconds": round(seconds),
         "hardware": hardware(torch.device(checked_device(settings.device))),
         "torch": torch.__version__,
