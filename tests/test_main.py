@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vilt_core.__main__ import INTERRUPTED, main
+from vilt_core.__main__ import INTERRUPTED, UNHEARD, main
 from vilt_core.commands.measuring import Evaluate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -159,6 +160,27 @@ def test_data_are_looked_at_before_they_are_trained_on(tmp_path, capsys, monkeyp
     with pytest.raises(SystemExit):
         main()
     assert "missing: 1 picture" in capsys.readouterr().out
+
+
+def test_a_reader_that_goes_early_is_no_mistake(tmp_path):
+    (tmp_path / "train.jsonl").write_text(
+        '{"image": "0.png", "question": "is it?", "answer": "no"}'
+    )
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        told = subprocess.run(
+            [sys.executable, "-m", "vilt_core", "data", "check", str(tmp_path)],
+            cwd=ROOT,
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=180,
+        )
+    finally:
+        os.close(write)
+    assert (told.returncode, told.stderr) == (UNHEARD, "")
 
 
 def test_from_json_lines_to_a_model_that_answers_in_one_command(tmp_path, capsys, monkeypatch):

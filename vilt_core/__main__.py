@@ -1,6 +1,8 @@
 """The command line: ``python -m vilt_core COMMAND --help``."""
 
+import os
 import sys
+from typing import NoReturn
 
 import tyro
 
@@ -16,6 +18,7 @@ from vilt_core.commands.train import Train
 from vilt_core.training import TrainingStopped
 
 INTERRUPTED = 130  # what a shell is told of Ctrl-C
+UNHEARD = 141  # ... and of a program whose reader went before it was done, as of ``| head -1``
 
 
 def main() -> None:
@@ -43,12 +46,26 @@ def main() -> None:
     )
     try:
         command.run()
+        sys.stdout.flush()  # what a reader does not take is told here, not as Python ends
+    except BrokenPipeError:
+        _leave_unheard()
     except (ValueError, OSError, TrainingStopped) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on with a training or an index", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        told = str(error) or "stopped; the same command goes on with a training or an index"
+        print(told, file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
+
+
+def _leave_unheard() -> NoReturn:
+    """End without a word; what is left to be written goes nowhere.
+
+    Python would tell of the closed pipe once more as it ends: see "Note on SIGPIPE" in its signal
+    module's documentation.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(UNHEARD)
 
 
 if __name__ == "__main__":

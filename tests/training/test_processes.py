@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ import torch
 from PIL import Image
 
 from vilt_core.interop.lab import load_folder
+from vilt_core.training import processes
 from vilt_core.training.engine import Engine, Settings
+from vilt_core.training.processes import told_of_processes
 
 ROOT = Path(__file__).parents[2]
 STAGES = [
@@ -88,7 +91,42 @@ def assert_same_curve(one: Path, other: Path) -> None:
     ids=["two processes", "two that accumulate", "two that shard", "one that accumulates"],
 )
 def test_the_curve_is_that_of_one_process_with_the_same_global_batch(alone, run, settings):
-    assert_same_curve(alone, run(**settings))
+    folder = run(**settings)
+    assert_same_curve(alone, folder)
+    summary = json.loads((folder / "model" / "training.json").read_text())
+    assert summary["processes"] == settings.get("processes", 1)
+
+
+TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "MASTER_PORT": "29500"}
+ACCELERATE = {"ACCELERATE_MIXED_PRECISION": "no"}
+TOO_FEW = (
+    r"^accelerate launch was asked for several and started one, .* torchrun --nproc-per-node N"
+)
+
+
+@pytest.mark.parametrize(
+    ("count", "environment", "batches", "said"),
+    [
+        (1, {}, [128], []),
+        (1, {"MASTER_PORT": "29500"}, [128], []),  # of a cluster's script: nobody launched
+        (2, TORCHRUN, [128, 128], [r"^Processes: 2, each takes 64 of a batch of 128\.$"]),
+        (2, TORCHRUN, [128, 64], [r"^Processes: 2, each takes an equal share of every batch\.$"]),
+        (4, TORCHRUN | ACCELERATE, [8], [r"^Processes: 4, each takes 2 of a batch of 8\.$"]),
+        (1, ACCELERATE, [8], [r"^Processes: 1, which takes whole batches\.$"]),
+        (1, ACCELERATE | {"MASTER_PORT": "29500"}, [8], [r"^Processes: 1, which", TOO_FEW]),
+    ],
+)
+def test_how_many_processes_there_are_is_said_where_somebody_launched_them(
+    monkeypatch, count, environment, batches, said
+):
+    for name in (*TORCHRUN, *ACCELERATE):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(processes, "process_count", lambda: count)
+    lines = told_of_processes(batches)
+    assert len(lines) == len(said)
+    assert all(re.search(one, line) for one, line in zip(said, lines, strict=True))
 
 
 def test_a_run_of_two_processes_is_taken_up_by_one_and_the_other_way_round(alone, run):
@@ -102,7 +140,7 @@ def test_a_run_of_two_processes_is_taken_up_by_one_and_the_other_way_round(alone
 
 
 def test_accelerate_launches_a_finetuning_on_data_of_ones_own(tmp_path):
-    """The documented command, with two processes; a held-out picture is broken."""
+    """The documented command, asked for two processes; a held-out picture is broken."""
     for at in range(4):
         Image.new("RGB", (64, 64), ("red", "blue")[at % 2]).save(tmp_path / f"{at}.png")
     (tmp_path / "3.png").write_bytes((tmp_path / "3.png").read_bytes()[:60])
@@ -125,7 +163,13 @@ def test_accelerate_launches_a_finetuning_on_data_of_ones_own(tmp_path):
     scores = json.loads((tmp_path / "run" / "finetuned.json").read_text())["scores"]
     assert (scores["examples"], scores["unreadable"]) == (2, 1)
     assert "3.png" in scores["named"][0]
-    assert told.stdout.count("On 2 held-out examples") == 1  # one of the two processes speaks
+    assert told.stdout.count("On 2 held-out examples") == 1  # of several processes one speaks
+    one_alone = (
+        "started one, as it does on CPUs without MPI: torchrun --nproc-per-node N" in told.stdout
+    )
+    summary = json.loads((tmp_path / "run" / "model" / "training.json").read_text())
+    assert summary["processes"] == (1 if one_alone else 2)
+    assert f"Processes: {summary['processes']}, " in told.stdout
     steps = curve(tmp_path / "run")
     assert [row["at"] for row in steps] == [1, 2, 3, 4, 5, 6]  # 8 epochs of 3, 4 a step
     assert steps[-1]["learning_rate"] < steps[0]["learning_rate"]  # at the end of the schedule

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -28,9 +29,10 @@ from vilt_core.commands.emerge import Emerge
 from vilt_core.data.examples import CaptionExample, DataSet, ImageFile, QuestionExample
 from vilt_core.data.folders import open_data
 from vilt_core.interop.lab import load_folder
-from vilt_core.training import TrainingStopped
+from vilt_core.training import TrainingStopped, ending, keeper, loop, monitor
 from vilt_core.training.ending import ends_in_a_sentence
 from vilt_core.training.engine import Settings
+from vilt_core.training.keeper import steps_between
 from vilt_core.training.loop import train
 from vilt_core.training.monitor import train_and_watch
 from vilt_core.training.passed_over import PassedOver
@@ -44,6 +46,7 @@ STAGE = Stage(name="any", steps=6, mix={"captions": 1.0}, batch_size=4, learning
 RECIPE = Recipe(name="run", stages=(STAGE,))
 SHORT = [{"name": "any", "steps": 6, "mix": {"captions": 1.0}, "batch_size": 4}]
 OFTEN = Settings(device="cpu", precision="float32", save_every=2)
+SELDOM = replace(OFTEN, save_every=1000)  # at the end alone
 
 
 def fresh(bundle):
@@ -173,6 +176,201 @@ def test_a_disk_that_takes_no_curve_names_the_last_good_state_too(
     (tmp_path / file).unlink()
     go_on()
     assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])["step"] == 6
+
+
+@pytest.mark.parametrize(
+    ("steps", "between"), [(1, 1), (5, 1), (60, 6), (225, 22), (2500, 250), (100_000, 250)]
+)
+def test_a_short_run_leaves_ten_states_and_a_long_one_a_state_every_250_steps(steps, between):
+    assert steps_between(steps) == between
+
+
+@pytest.mark.parametrize(
+    ("writing", "saved"),
+    [(0.0, [0, 0, 1, 0, 1, 1]), (6.0, [0, 0, 1, 0, 0, 1])],
+    ids=["a small state", "one that takes a tenth of the time"],
+)
+def test_a_state_is_saved_by_the_clock_where_the_steps_are_slow(
+    tiny_bundle, tmp_path, monkeypatch, writing, saved
+):
+    now, write = [0.0], keeper.write_run
+
+    def slowly(*what):
+        now[0] += writing
+        write(*what)
+
+    monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(keeper, "write_run", slowly)
+    found = []
+    for record in run(tiny_bundle, tmp_path, settings=SELDOM):
+        now[0] += 60.0
+        found.append(record.saved)
+    assert found == saved
+
+
+def test_what_the_clock_saves_changes_nothing(tiny_bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(keeper, "SAVING_SHARE", float("inf"))
+    often = list(run(tiny_bundle, tmp_path / "1", settings=replace(SELDOM, save_seconds=0.0)))
+    seldom = list(run(tiny_bundle, tmp_path / "2", settings=SELDOM))
+    assert [record.saved for record in often] == [True] * 6
+    assert [record.saved for record in seldom] == [False] * 5 + [True]
+    one, other = ([(r.losses, r.gradient_norm) for r in records] for records in (often, seldom))
+    assert one == other
+    models = [load_folder(tmp_path / name / "model").model.state_dict() for name in "12"]
+    assert all(torch.equal(value, models[1][name]) for name, value in models[0].items())
+
+
+def watched(bundle, folder: Path, **more) -> Path:
+    return train_and_watch(
+        RECIPE,
+        folder,
+        command="test",
+        start=fresh(bundle),
+        settings=SELDOM,
+        **{"evaluate_every": 2, "look": lambda _: {}} | more,
+    )
+
+
+def send(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def logged(folder: Path) -> list[tuple]:
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [(row["at"], row["losses"], row["gradient_norm"]) for row in rows]
+
+
+@pytest.fixture
+def handlers():
+    """Signals mean afterwards what they did before: a run that is told to end hears of no child."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM)}
+    yield
+    now = {one: signal.getsignal(one) for one in before}
+    for one, handler in before.items():
+        signal.signal(one, handler)
+    assert now | {signal.SIGCHLD: None} == before | {signal.SIGCHLD: None}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tiny_bundle, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    watched(tiny_bundle, folder)
+    return folder
+
+
+def assert_goes_on_to_the_same_end(bundle, folder: Path, uninterrupted: Path) -> None:
+    watched(bundle, folder)
+    assert logged(folder) == logged(uninterrupted)
+    models = [load_folder(one / "model").model.state_dict() for one in (folder, uninterrupted)]
+    assert all(torch.equal(value, models[1][name]) for name, value in models[0].items())
+
+
+SAYS = {
+    signal.SIGINT: (KeyboardInterrupt, r"^stopped; the last good .*run\.pt: the same command goes"),
+    signal.SIGTERM: (TrainingStopped, r"was told to end \(SIGTERM\); the last good .*run\.pt$"),
+}
+
+
+@pytest.mark.parametrize("number", SAYS)
+@pytest.mark.parametrize("while_", ["a step", "scoring"])
+def test_a_run_that_is_told_to_end_finishes_its_step_and_saves_it(
+    tiny_bundle, tmp_path, monkeypatch, handlers, uninterrupted, number, while_
+):
+    update, computed = loop.update, itertools.count(1)
+
+    def told_in_step_three(*what, **more):
+        if while_ == "a step" and next(computed) == 3:
+            send(number)
+        return update(*what, **more)
+
+    def look(bundle):
+        bundle.model.eval()
+        if while_ == "scoring":
+            send(number)
+            time.sleep(60)
+        return {}
+
+    error, said = SAYS[number]
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "update", told_in_step_three)
+        with pytest.raises(error, match=said):
+            watched(tiny_bundle, tmp_path, look=look)
+    assert torch.load(tmp_path / "run.pt", weights_only=True)["noted"] == 3
+    assert (tmp_path / "model" / "training.json").is_file()
+    assert logged(tmp_path) == logged(uninterrupted)[:3]
+    assert_goes_on_to_the_same_end(tiny_bundle, tmp_path, uninterrupted)
+
+
+def test_a_second_ctrl_c_waits_for_no_step(tiny_bundle, tmp_path, monkeypatch, handlers):
+    def told_again(*_, **__):
+        send(signal.SIGINT)
+        time.sleep(60)
+
+    def told(self, record):
+        monkeypatch.setattr(loop, "update", told_again)
+        send(signal.SIGINT)
+
+    monkeypatch.setattr(ending, "ONCE", 0.0)
+    monkeypatch.setattr(monitor.Watcher, "note", told)
+    with pytest.raises(KeyboardInterrupt, match=r"^stopped; no state was saved yet$"):
+        watched(tiny_bundle, tmp_path)
+    assert len(logged(tmp_path)) == 1
+
+
+def test_before_the_first_step_is_done_nothing_is_waited_for(
+    tiny_bundle, tmp_path, monkeypatch, handlers
+):
+    def told(*_, **__):
+        send(signal.SIGINT)
+        time.sleep(60)
+
+    monkeypatch.setattr(loop, "update", told)
+    with pytest.raises(KeyboardInterrupt, match=r"^stopped; no state was saved yet$"):
+        watched(tiny_bundle, tmp_path)
+
+
+def test_an_interrupt_that_is_ignored_stays_so(tmp_path, handlers):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with ends_in_a_sentence(tmp_path / "run.pt"):
+            send(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 1])
+def test_ctrl_c_in_a_terminal_loses_no_step(start, begin, tmp_path, workers):
+    steps, log = [SHORT[0] | {"steps": 5000}], tmp_path / "log.jsonl"
+    running = begin(start, steps, {"save_every": 5000, "workers": workers}, tmp_path)
+    wait_for(lambda: log.is_file() and log.read_text().count("\n") >= 2, running)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does, to the workers too
+    running.join(60)
+    assert running.exitcode == 1
+    said = (tmp_path / "said.0").read_text().strip()
+    assert "finishing this step to save its state; Ctrl-C again ends at once" in said
+    assert re.search(r"stopped; the last good state is .*run\.pt: the same", said.splitlines()[-1])
+    done = torch.load(tmp_path / "run.pt", weights_only=True)["noted"]
+    assert done == len(logged(tmp_path)) >= 2
+
+
+@pytest.mark.slow
+def test_of_two_processes_one_is_told_to_end_and_both_do_after_the_same_step(
+    start, joined, tmp_path
+):
+    main, told = joined(start, [SHORT[0] | {"steps": 5000}], {"save_every": 5000}, tmp_path)
+    log = tmp_path / "log.jsonl"
+    wait_for(lambda: log.is_file() and log.read_text().count("\n") >= 2, main, told)
+    os.kill(told.pid, signal.SIGTERM)
+    for one in (main, told):
+        one.join(60)
+    assert [main.exitcode, told.exitcode] == [1, 1]
+    said = [(tmp_path / f"said.{at}").read_text().strip().splitlines()[-1] for at in range(2)]
+    good = r"; the last good state is .*run\.pt$"
+    assert re.search("another process of this training was told to end" + good, said[0])
+    assert re.search(r"this training was told to end \(SIGTERM\)" + good, said[1])
+    done = torch.load(tmp_path / "run.pt", weights_only=True)["noted"]
+    assert done == len(logged(tmp_path)) >= 2
 
 
 @pytest.mark.slow
@@ -479,3 +677,24 @@ def test_a_lost_worker_ends_the_run_in_one_sentence(tiny_bundle, tmp_path):
         worker.join()
     with pytest.raises(TrainingStopped, match=r"batches was lost.*last good state is .*run\.pt"):
         list(running)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_step_without_a_batch_costs_none_of_those_before(
+    tiny_bundle, tmp_path, shard, uninterrupted_on_shard, workers
+):
+    content, settings = (shard / "00000.tar").read_bytes(), replace(SELDOM, workers=workers)
+    running = run(tiny_bundle, tmp_path / "run", shard, settings=settings)
+    records = [next(running)]
+    (shard / "00000.tar").unlink()
+    with pytest.raises(TrainingStopped, match=r"no batch for step \d.* state is .*run\.pt"):
+        records.extend(running)
+    (shard / "00000.tar").write_bytes(content)
+    records += list(run(tiny_bundle, tmp_path / "run", shard, settings=settings))
+    assert [(r.at, r.losses, r.gradient_norm) for r in records] == uninterrupted_on_shard
+
+
+@pytest.fixture
+def uninterrupted_on_shard(tiny_bundle, tmp_path, shard) -> list[tuple]:
+    records = run(tiny_bundle, tmp_path / "whole", shard, settings=SELDOM)
+    return [(r.at, r.losses, r.gradient_norm) for r in records]

@@ -15,7 +15,9 @@ class Machine:
     compile: bool = False  # blocks through torch.compile
     checkpointing: bool = False  # keep no activation within blocks: less memory, more time
     shard: bool = False  # FSDP: each process keeps a part of the weights
-    save_every: int = 250  # steps between two states on disk
+    # Steps between two states on disk, or two minutes if they take longer: 250 unless given, or a
+    # tenth of a shorter run.
+    save_every: int | None = None
 
     def settings(self, *, data: bool = False):
         """The same as the engine calls it.

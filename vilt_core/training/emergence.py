@@ -4,6 +4,7 @@ It learns a corner of the sticker world by the paper's own objectives, as any ot
 (loop.py). Every so many steps it is kept, and asked about scenes that it has not seen.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +99,12 @@ def emerge(
         recipe_of(choices),
         folder,
         bundle=bundle,
-        settings=Settings(device="cpu", precision="float32", save_every=choices.every),
+        settings=Settings(
+            device="cpu",
+            precision="float32",
+            save_every=choices.every,
+            save_seconds=math.inf,  # a snapshot belongs to every state: not to any by the clock
+        ),
         stop=lambda step: step >= choices.steps or stop(),
     )
     if left_at > done:  # killed before it was looked at

@@ -24,6 +24,7 @@ from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.packed import has_bfloat16_units
 from vilt_core.training.step import TrainingStep
 
+SAVE_SECONDS = 120.0  # between two states on disk, where the steps between them take longer
 _WRAPPED = {"ACCELERATE_USE_FSDP": "FSDP", "ACCELERATE_USE_DEEPSPEED": "DeepSpeed"}
 
 
@@ -38,13 +39,14 @@ class Settings:
     compiled: bool = False  # blocks through torch.compile
     checkpointing: bool = False  # keep no activation within blocks: less memory, a third more time
     sharded: bool = False  # FSDP: every process keeps a part of the weights
-    save_every: int = 250  # steps between two states on disk
+    save_every: int | None = None  # steps between two states on disk; None: ``steps_between``
+    save_seconds: float = SAVE_SECONDS  # ... or so many, whichever are over first
 
     def __post_init__(self) -> None:
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"precision must be auto, float32 or bfloat16, got {self.precision!r}")
         for name, least in (("workers", 0), ("accumulate", 1), ("save_every", 1)):
-            if (given := getattr(self, name)) < least:
+            if (given := getattr(self, name)) is not None and given < least:
                 raise ValueError(f"{name} must be at least {least}, got {given}")
 
 

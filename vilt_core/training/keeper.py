@@ -25,6 +25,13 @@ from vilt_core.training.stages import Recipe, Stage
 
 LOG = "log.jsonl"  # a line a step, in the folder of the run
 _SHIPPED = 10_000_000  # bytes of a model that a repository takes
+MOST_STEPS, LEAST_STATES = 250, 10  # between two states, and of a run
+SAVING_SHARE = 0.02  # of the time, at most: a large state is written less often than a small one
+
+
+def steps_between(steps: int) -> int:
+    """Steps between two states of a run of so many: a tenth of them, and at most 250."""
+    return min(MOST_STEPS, max(steps // LEAST_STATES, 1))
 
 
 def stopped(why: str, good: Path | None) -> TrainingStopped:
@@ -155,6 +162,9 @@ class Keeper:
         self.step = state["step"] if state else 0
         self.good = folder / "run.pt" if state else None
         self.kept = kept
+        self._every = engine.settings.save_every or steps_between(sum(s.steps for s in stages))
+        self._saved = time.monotonic()
+        self._saving = 0.0  # seconds that the last state took
         self._lesson = lesson
         self._begun = time.monotonic() - (state["seconds"] if state else 0.0)
         self._start = start
@@ -167,6 +177,17 @@ class Keeper:
     def seconds(self) -> float:
         """Since the run began, earlier sittings counted in."""
         return time.monotonic() - self._begun
+
+    def is_due(self, step: int) -> bool:
+        """Whether a state is to be saved after a step of a stage, counted from 1.
+
+        The clock of the main process counts for all: they have to tell each other.
+        """
+        if step % self._every == 0:
+            return True
+        since = time.monotonic() - self._saved
+        least = max(self.engine.settings.save_seconds, self._saving / SAVING_SHARE)
+        return self.engine.is_main and since >= least
 
     def stopped(self, why: str) -> TrainingStopped:
         """Why the run cannot go on, and from where it can."""
@@ -238,6 +259,7 @@ class Keeper:
             ended: the stage that ends here: if it is one of ``kept``, the model stays beside the
                 run's own, under that name.
         """
+        begun = time.monotonic()
         progress = Progress(
             stage=stage,
             step=step,
@@ -263,3 +285,5 @@ class Keeper:
                     raise
                 raise self.stopped(f"the state could not be written: {error}") from error
         self.good = path
+        self._saved = time.monotonic()
+        self._saving = self._saved - begun

@@ -6,6 +6,7 @@ whatever a batch is. A step cannot begin before all parts of its share are there
 its portion of what is asked in all of them; so as a part is used, one of the next step is taken up.
 """
 
+import signal
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -67,6 +68,7 @@ def load(parts: Parts, *, workers: int) -> Iterator[Waiting | Failure]:
         batch_size=None,
         num_workers=workers,
         prefetch_factor=AHEAD if workers else None,
+        worker_init_fn=_leave_interrupts,
     )
     try:
         yield from loader
@@ -74,6 +76,11 @@ def load(parts: Parts, *, workers: int) -> Iterator[Waiting | Failure]:
         if not is_lost_worker(error):
             raise
         yield Failure(LOST_WORKER)
+
+
+def _leave_interrupts(_worker: int) -> None:
+    """A terminal sends Ctrl-C to workers too, whose batch may be the one that is waited for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def parts_held(*, accumulate: int, workers: int) -> int:

@@ -102,8 +102,8 @@ def train(
         data: examples by kind; the sticker world where there are none.
         settings: of the machine; one process on the best device otherwise.
         stop: asked after every step, with the steps of the run so far, whether to end here: the
-            state of that step is saved then, and a later call goes on from it. Every process has
-            to say the same.
+            state of that step is saved then, and a later call goes on from it. Of several
+            processes any may say so: all of them end after the same step.
 
     Raises:
         TrainingStopped: a loss that is not finite, data that cannot be read, a full disk.
@@ -227,12 +227,15 @@ def _stage(
 ) -> Generator[Record, None, bool]:
     """The steps of one stage, ``before`` which there were others; whether its end was reached."""
     feed = Feed(parts, workers=engine.settings.workers)
+    kept = parts.first  # steps of this stage that are on disk
     for step in range(parts.first, parts.steps):
         share = feed.step()
         with keeper.together():
             totals = engine.everybodys(_told(share))
         if isinstance(share, Failure) or totals["failed"]:
             reason = share.reason if isinstance(share, Failure) else "another process has no batch"
+            if step > kept:
+                keeper.save(optimizer, stage=place, step=step, noted=before + step)
             raise keeper.stopped(f"no batch for step {step + 1} of {stage.name}: {reason}")
         broken = ()
         if totals["broken"]:
@@ -250,8 +253,14 @@ def _stage(
             )
         optimizer.step()
         last = step + 1 == stage.steps
-        halted = stop is not None and stop(before + step + 1)
-        due = last or halted or (step + 1) % engine.settings.save_every == 0
+        wishes = {
+            "halt": float(stop is not None and stop(before + step + 1)),
+            "save": float(keeper.is_due(step + 1)),
+        }
+        with keeper.together():
+            wishes = engine.everybodys(wishes)
+        halted = wishes["halt"] > 0
+        due = last or halted or wishes["save"] > 0
         record = Record(
             at=before + step + 1,
             stage=stage.name,
@@ -275,6 +284,7 @@ def _stage(
                 noted=record.at,
                 ended=stage.name if last else None,
             )
+            kept = step + 1
         yield record
         if halted and not last:
             return False

@@ -1,6 +1,6 @@
 """A run as a person watches it: progress bar, TensorBoard, scores on the way, a summary."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -16,9 +16,11 @@ from vilt_core.evaluation.vqa import predict_answers, worth
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import json_text, write_text
 from vilt_core.progress import progress_bar
-from vilt_core.training.ending import ends_in_a_sentence
+from vilt_core.training.ending import Ending, ends_in_a_sentence
 from vilt_core.training.engine import Settings, is_main
+from vilt_core.training.keeper import stopped
 from vilt_core.training.loop import Record, bundle_of_run, train
+from vilt_core.training.processes import process_count, told_of_processes
 from vilt_core.training.stages import Recipe, Stage
 
 Look = Callable[[Bundle], Mapping[str, float]]  # a model on its way to its scores, by name
@@ -53,7 +55,9 @@ def train_and_watch(
         account: of the start, lines that are shown once ``folder`` is known to go on from it.
 
     Raises:
-        TrainingStopped: the run cannot go on; says from which state it can.
+        TrainingStopped: the run cannot go on, or was told to end (SIGTERM), which it does after
+            the step under way; says from which state it can go on.
+        KeyboardInterrupt: Ctrl-C, likewise; a second one waits for no step.
         ValueError: see ``train``; or less than a step between two looks.
     """
     if evaluate_every < 1:
@@ -63,21 +67,26 @@ def train_and_watch(
     bundle = bundle_of_run(recipe, folder) if start is None else start
     if look is None and data is None and bundle.model.vqa is not None:
         look = _look
-    with ends_in_a_sentence(folder / "run.pt"):
-        running = train(recipe, folder, bundle=bundle, data=data, settings=settings)
+    with ends_in_a_sentence(folder / "run.pt") as ending:
+        running = train(
+            recipe, folder, bundle=bundle, data=data, settings=settings, stop=ending.stop
+        )
+        records = _to_the_end(running, recipe, ending)
         if not is_main():
-            for _ in running:
+            for _ in records:
                 pass
             return folder / "model"
-        for line in account:
+        for line in (*told_of_processes(stage.batch_size for stage in recipe.stages), *account):
             tqdm.write(line)
         with Watcher(recipe, folder) as watcher:
-            for record in running:
+            for record in records:
                 watcher.note(record)
                 ended = record.step % evaluate_every == 0 or record.step == record.steps
                 watched = not settings.sharded and record.stage != "backbone"
-                if look is not None and watched and ended:
-                    watcher.score(look, bundle, record)
+                if look is not None and watched and ended and not ending.is_told:
+                    with ending.broken_off():
+                        watcher.score(look, bundle, record)
+                    bundle.model.train()  # wherever that was broken off
                 if record.saved:
                     _summarise(recipe, folder / "model", command, settings, record.seconds)
                     if record.stage in recipe.kept and record.step == record.steps:
@@ -85,6 +94,16 @@ def train_and_watch(
                         kept = folder / f"model-{record.stage}"
                         _summarise(done, kept, command, settings, record.seconds)
     return folder / "model"
+
+
+def _to_the_end(records: Iterator[Record], recipe: Recipe, ending: Ending) -> Iterator[Record]:
+    """The records of a run, which ends before its last step only where a process was told to."""
+    steps = at = sum(stage.steps for stage in recipe.stages)
+    for record in ending.after_steps(records):
+        at = record.at
+        yield record
+    if at < steps and not ending.is_told:
+        raise stopped("another process of this training was told to end", ending.state)
 
 
 def _until(recipe: Recipe, stage: str) -> tuple[Stage, ...]:
@@ -162,6 +181,7 @@ def _summarise(
         "recipe": recipe.name,
         "stages": [asdict(stage) for stage in recipe.stages],
         "settings": asdict(settings),
+        "processes": process_count(),
         "seconds": round(seconds),
         "hardware": hardware(torch.device(checked_device(settings.device))),
         "torch": torch.__version__,

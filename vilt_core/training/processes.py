@@ -1,0 +1,40 @@
+"""How many processes train together, and who started them: said before the first step."""
+
+import os
+from collections.abc import Iterable
+
+import torch
+
+# What torchrun tells the processes that it starts, and accelerate launch.
+_LAUNCHED = ("TORCHELASTIC_RUN_ID", "WORLD_SIZE", "ACCELERATE_MIXED_PRECISION")
+# Without MPI accelerate launch starts one process on CPUs, however many it was asked for; of that
+# it leaves the place where they were to meet.
+_ASKED_FOR_SEVERAL = ("ACCELERATE_MIXED_PRECISION", "MASTER_PORT")
+
+
+def process_count() -> int:
+    """Processes of this training, once its engine is there."""
+    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+
+
+def told_of_processes(batch_sizes: Iterable[int]) -> list[str]:
+    """A line where there are several processes or a launcher, and one where it began too few.
+
+    Args:
+        batch_sizes: of the stages.
+    """
+    count, sizes = process_count(), sorted(set(batch_sizes))
+    if count == 1 and not any(name in os.environ for name in _LAUNCHED):
+        return []
+    if count == 1:
+        lines = ["Processes: 1, which takes whole batches."]
+    elif len(sizes) == 1:
+        lines = [f"Processes: {count}, each takes {sizes[0] // count} of a batch of {sizes[0]}."]
+    else:
+        lines = [f"Processes: {count}, each takes an equal share of every batch."]
+    if count == 1 and all(name in os.environ for name in _ASKED_FOR_SEVERAL):
+        lines.append(
+            "accelerate launch was asked for several and started one, as it does on CPUs without "
+            "MPI: torchrun --nproc-per-node N starts N."
+        )
+    return lines
