@@ -30,7 +30,7 @@ class Finetune:
     min_count: int = 1  # how many questions an answer needs to be learned; 9 as published
     vqa_rules: bool = False  # compare answers as VQA v2 does: "two" is "2", "a cat." is "cat"
     augment: bool = False  # RandAugment on --data: for photographs
-    dropout: float = 0.0  # share of the units that each step of --data leaves out
+    dropout: float | None = None  # share of units that a step of --data leaves out; 0 (B/32: 0.1)
     seed: int = 1  # of the order, or of the scenes; 0 are those that vilt-mini has seen
     evaluate_every: int = 1000  # steps on stickers; on --data it is an epoch
     machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
@@ -40,12 +40,13 @@ class Finetune:
         if self.data is not None:
             self._on_own_data(self.data)
             return
-        given = any(one is not None for one in (self.val, self.epochs, self.image_size))
+        own = (self.val, self.epochs, self.image_size, self.dropout)
+        given = any(one is not None for one in own)
         given = given or self.augment or self.vqa_rules
         if self.task != "vqa" or self.min_count != 1 or given:
             raise ValueError(
-                "--task, --val, --epochs, --image-size, --min-count, --vqa-rules and --augment are "
-                "for data of your own: expected --data"
+                "--task, --val, --epochs, --image-size, --min-count, --vqa-rules, --augment and "
+                "--dropout are for data of your own: expected --data"
             )
         from vilt_core.interop.lab import load_folder
         from vilt_core.training.finetuning import finetuning
@@ -74,6 +75,7 @@ class Finetune:
         from vilt_core.training.adapt import adapt
         from vilt_core.training.engine import is_main
         from vilt_core.training.finetuning import (
+            default_dropout,
             default_head_rate,
             default_rate,
             finetune,
@@ -114,8 +116,9 @@ class Finetune:
             head_rate=default_head_rate(adapted.bundle, task=self.task),
             seed=self.seed,
         )
-        set_dropout(adapted.bundle.vilt, self.dropout)
-        account = (*adapted.account, told_of(recipe, data))
+        dropout = default_dropout(adapted.bundle) if self.dropout is None else self.dropout
+        set_dropout(adapted.bundle.vilt, dropout)
+        account = (*adapted.account, told_of(recipe, data, dropout=dropout))
         model = finetune(
             adapted.bundle,
             recipe,

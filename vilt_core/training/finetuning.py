@@ -123,19 +123,25 @@ def default_head_rate(bundle: Bundle, *, task: str) -> float:
     return 10.0 if task == "vqa" and _is_wide(bundle) else 1.0
 
 
+def default_dropout(bundle: Bundle) -> float:
+    """The share of units that a step leaves out: 0.1 in a wide model, as the paper's code."""
+    return 0.1 if _is_wide(bundle) else 0.0
+
+
 def _is_wide(bundle: Bundle) -> bool:
     return bundle.model.config.width >= _WIDE
 
 
-def told_of(recipe: Recipe, data: DataSet) -> str:
+def told_of(recipe: Recipe, data: DataSet, *, dropout: float = 0.0) -> str:
     """How long somebody's own data are trained on, and how, for the account."""
     [stage] = recipe.stages
     samples = sample_count(data)
     epochs = stage.steps * stage.batch_size / samples
     heads = f", {stage.head_rate:g} times as much for heads" if stage.head_rate != 1 else ""
+    without = f"; dropout {dropout:g}" if dropout else ""
     return (
         f"Training: {epochs:.3g} epochs of {samples:,} examples, {stage.steps:,} steps of "
-        f"{stage.batch_size}; learning rate {stage.learning_rate:g} at its peak{heads}."
+        f"{stage.batch_size}; learning rate {stage.learning_rate:g} at its peak{heads}{without}."
     )
 
 
