@@ -4,7 +4,10 @@ import re
 from pathlib import Path
 
 from vilt_core.data.folders import open_data
-from vilt_core.training.adapt import own_answers
+from vilt_core.interop.folders import SHIPPED
+from vilt_core.interop.lab import load_folder
+from vilt_core.training.adapt import adapt, own_answers
+from vilt_core.training.finetuning import fitting_size, own_data, told_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
@@ -21,3 +24,8 @@ def test_its_drawing_writes_what_its_command_reads(tmp_path, monkeypatch):
     new = [answer for answer in own_answers(found) if answer not in ("yes", "no")]
     assert f"Answers that are new: {len(new)} ({', '.join(new)})." in TEXT
     assert found.examples[0].image.open().size == (64, 64)
+    shipped = load_folder(SHIPPED / "vilt-mini")
+    adapted = adapt(shipped, task="vqa", data=found, image_size=fitting_size(shipped, found))
+    account = (*adapted.account, told_of(own_data(found, task="vqa", epochs=12.0), found))
+    said = " ".join(TEXT.split())
+    assert all(line in said for line in account), account
