@@ -1,5 +1,6 @@
 """Laws of looking for pictures: each once, as stat finds them, and no folder listed twice."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -83,8 +84,8 @@ def test_examples_that_cannot_be_made_are_left_out(folder):
 
 def test_no_folder_is_listed_twice_and_what_is_listed_is_not_looked_for(folder, monkeypatch):
     listed, looked_for = Counter(), []
-    iterdir, stat = Path.iterdir, Path.stat
-    monkeypatch.setattr(Path, "iterdir", lambda one: listed.update([one.name]) or iterdir(one))
+    scandir, stat = os.scandir, Path.stat
+    monkeypatch.setattr(os, "scandir", lambda one: listed.update([one.name]) or scandir(one))
     monkeypatch.setattr(
         Path, "stat", lambda one, **how: looked_for.append(one.name) or stat(one, **how)
     )
@@ -94,13 +95,23 @@ def test_no_folder_is_listed_twice_and_what_is_listed_is_not_looked_for(folder, 
     assert looked_for == ["9.png"]
 
 
+def test_a_link_to_nothing_and_a_folder_are_no_pictures(folder):
+    (folder / "lost.png").symlink_to(folder / "nowhere.png")
+    (folder / "kept.png").symlink_to(folder / "0/0.png")
+    (folder / "named.png").mkdir()
+    found = absent_pictures(
+        of(questions(*(folder / f"{one}.png" for one in ("lost", "kept", "named"))))
+    )
+    assert [image.path.name for image in found.images] == ["lost.png", "named.png"]
+
+
 def test_a_name_that_a_list_spells_otherwise_is_looked_for_by_itself(folder, monkeypatch):
     """As on file systems that do not tell cases apart, or in folders that may not be listed."""
 
     def refused(_: Path):
         raise PermissionError("no list")
 
-    monkeypatch.setattr(Path, "iterdir", refused)
+    monkeypatch.setattr(os, "scandir", refused)
     is_there = looking()
     assert is_there(ImageFile(folder / "0/0.png"))
     assert not is_there(ImageFile(folder / "0/1.png"))

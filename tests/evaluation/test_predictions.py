@@ -146,17 +146,21 @@ def test_pictures_that_cannot_be_read_have_no_line(bundle, folder):
 
 def test_what_is_refused_before_anything_is_asked(bundle, folder):
     path = write(folder, asked(2))
-    (folder / "sent.jsonl").write_text("old")
+    old = '{"prediction": "old"}\n'
+    (folder / "sent.jsonl").write_text(old)
     for options, complaint in (
         ({}, "of pictures in files: expected a file or a folder, got world:test"),
         ({"on": path, "task": "matching"}, "predictions are written of vqa and nlvr2, got match"),
         ({"on": path, "predictions": folder / "none" / "sent.jsonl"}, "a folder that is there"),
-        ({"on": path, "predictions": path}, "expected another file for predictions than"),
+        ({"on": path, "predictions": path}, "is there and holds no predictions: expected a new"),
+        ({"on": folder, "predictions": path}, "is there and holds no predictions: expected a new"),
+        ({"on": path, "predictions": folder / "0.png"}, "is there and holds no predictions"),
         ({"on": folder / "none.jsonl"}, "found none"),
     ):
         with pytest.raises(ValueError, match=complaint):
             evaluate(bundle, **{"predictions": folder / "sent.jsonl", **options})
-    assert (folder / "sent.jsonl").read_text() == "old"
+    assert (folder / "sent.jsonl").read_text() == old
+    assert path.read_text().count("question") == 2
     assert not list(folder.glob("*.part"))
 
 

@@ -148,8 +148,28 @@ def test_a_limit_of_captions_is_spread(sorted_file):
         pairs = pairs_of(path, limit=limit)
         assert len(pairs) == limit
         assert {one.text[0] for one in pairs if one.matched} == set("abc")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[7]["hard_negative"] = "a 8"  # one of many has a near miss
+    path.write_text("\n".join(map(json.dumps, lines)))
+    assert 30 <= len(pairs_of(path, limit=32)) <= 32
     gallery = gallery_of(path, limit=12)
     assert Counter(text[0] for text in gallery.captions) == dict.fromkeys("abc", 4)
+
+
+def test_groups_of_all_sizes_stay_whole_and_in_order(sorted_file):
+    groups = [size for size in (1, 2, 5) for _ in range(6) for _ in range(size)]
+    of = [f"{at % 6}/{size}" for at, size in enumerate(groups)]  # whose statements are scattered
+    path = sorted_file(
+        lambda at: {"statement": f"it is {at}", "label": True, "group": of[at % len(of)]}
+    )
+    whole = Counter(one.group for one in statements_of(path))
+    for limit in (7, 20, 40):
+        stated = statements_of(path, limit=limit)
+        assert limit // 2 < len(stated) <= limit
+        there = Counter(one.group for one in stated)
+        assert there == {group: whole[group] for group in there} or len(there) == 1
+        places = [int(one.text.split()[-1]) for one in stated]
+        assert places == sorted(places)
 
 
 def test_a_limit_of_statements_keeps_groups_whole(sorted_file):

@@ -372,7 +372,8 @@ def test_the_account_tells_how_long_a_training_is(tmp_path):
     assert fast.stages[0].head_rate == 10
     assert "0.5 epochs of 40" in finetuning.told_of(fast, found)
     assert finetuning.told_of(fast, found).endswith("at its peak, 10 times as much for heads.")
-    assert finetuning.told_of(recipe, found, dropout=0.1).endswith("at its peak; dropout 0.1.")
+    some = own_data(found, task="vqa", epochs=6.0, dropout=0.1)
+    assert finetuning.told_of(some, found).endswith("at its peak; dropout 0.1.")
 
 
 def test_the_heads_of_a_wide_model_learn_questions_as_published():
@@ -383,7 +384,7 @@ def test_the_heads_of_a_wide_model_learn_questions_as_published():
     assert finetuning.default_head_rate(wide, task="vqa") == 10
     assert finetuning.default_head_rate(wide, task="nlvr2") == 1
     assert finetuning.default_head_rate(small, task="vqa") == 1
-    assert (finetuning.default_dropout(wide), finetuning.default_dropout(small)) == (0.1, 0)
+    assert (finetuning.default_dropout(wide), finetuning.default_dropout(small)) == (0.1, None)
 
 
 def sized(tmp_path, *sides: int) -> DataSet:

@@ -32,7 +32,7 @@ from vilt_core.interop.lab import load_folder
 from vilt_core.training import TrainingStopped, ending, keeper, loop, monitor
 from vilt_core.training.ending import ends_in_a_sentence
 from vilt_core.training.engine import Settings
-from vilt_core.training.keeper import steps_between
+from vilt_core.training.keeper import same_lesson, steps_between
 from vilt_core.training.loop import train
 from vilt_core.training.monitor import train_and_watch
 from vilt_core.training.passed_over import PassedOver
@@ -301,6 +301,48 @@ def test_a_run_that_is_told_to_end_finishes_its_step_and_saves_it(
     assert_goes_on_to_the_same_end(tiny_bundle, tmp_path, uninterrupted)
 
 
+def test_scoring_that_is_broken_off_has_the_patience_of_a_step(
+    tiny_bundle, tmp_path, monkeypatch, handlers
+):
+    """SIGTERM comes while a model is scored: the step that is saved afterwards may take longer."""
+    update, told = loop.update, []
+
+    def slow(*what, **more):
+        time.sleep(1.0 if told else 0.0)
+        return update(*what, **more)
+
+    def look(_):
+        told.append(True)
+        send(signal.SIGTERM)
+        time.sleep(60)
+
+    monkeypatch.setattr(ending, "GRACE", 0.2)
+    monkeypatch.setattr(loop, "update", slow)
+    with pytest.raises(TrainingStopped, match=SAYS[signal.SIGTERM][1]):
+        watched(tiny_bundle, tmp_path, look=look)
+    assert torch.load(tmp_path / "run.pt", weights_only=True)["noted"] == 3
+
+
+def test_no_stage_is_begun_by_a_run_that_is_told_to_end(tiny_bundle, tmp_path):
+    first = RECIPE.stages[0]
+    two = replace(RECIPE, stages=(replace(first, steps=2), replace(first, name="more", steps=2)))
+    running = train(
+        two, tmp_path, bundle=fresh(tiny_bundle), settings=SELDOM, stop=lambda done: done >= 2
+    )
+    assert [record.at for record in running] == [1, 2]
+    state = torch.load(tmp_path / "run.pt", weights_only=True)
+    assert (state["stage"], state["step"], state["noted"]) == (1, 0, 2)
+    assert [r.at for r in train(two, tmp_path, bundle=fresh(tiny_bundle), settings=SELDOM)] == [
+        3,
+        4,
+    ]
+
+
+def test_a_reader_that_has_left_is_no_full_disk(tmp_path):
+    with pytest.raises(BrokenPipeError), ends_in_a_sentence(tmp_path / "run.pt"):
+        raise BrokenPipeError
+
+
 def test_a_second_ctrl_c_waits_for_no_step(tiny_bundle, tmp_path, monkeypatch, handlers):
     def told_again(*_, **__):
         send(signal.SIGINT)
@@ -532,6 +574,22 @@ def test_a_run_whose_answers_moved_is_not_gone_on_with(tiny_bundle, tmp_path):
     with pytest.raises(ValueError, match="begun with another recipe or other data"):
         next(run(moved, tmp_path))
     next(run(tiny_bundle, tmp_path))
+
+
+def test_the_share_of_false_captions_of_stickers_is_nothing_to_a_run_on_data(
+    tiny_bundle, tmp_path, captions
+):
+    """States of old have another share of it, which their rows never were made by."""
+    data, folder = captions(6, broken=0), tmp_path / "run"
+    running = run(tiny_bundle, folder, data)
+    list(itertools.islice(running, 2))
+    running.close()
+    state = torch.load(folder / "run.pt", weights_only=True)
+    lesson = json.loads(state["lesson"])
+    for name, told, goes_on in (("hard_negatives", 0.125, True), ("dropout", 0.125, False)):
+        other = copy.deepcopy(lesson)
+        other["stages"][0][name] = told
+        assert same_lesson(json.dumps(other), state["lesson"]) == goes_on
 
 
 def test_a_broken_picture_is_passed_over_counted_and_named(tiny_bundle, tmp_path, captions):

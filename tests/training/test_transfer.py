@@ -13,7 +13,6 @@ from vilt_core.models.vilt import Vilt
 from vilt_core.training.transfer import (
     add_heads,
     seed_words_from_pictures,
-    set_dropout,
     start_rank_from_itm,
     start_second_image_type,
     strengthen_positions,
@@ -203,12 +202,3 @@ def test_places_that_were_never_learned_can_be_told_apart_afterwards(tiny_bundle
     for name, value in model.state_dict().items():
         if name != "patch_embedding.positions.table":
             assert_close(value, before[name])
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
-def test_a_share_that_leaves_nothing_is_no_dropout(tiny_bundle, share):
-    model = copy.deepcopy(tiny_bundle.model)
-    with pytest.raises(ValueError, match="dropout must be a share from 0 to below 1"):
-        set_dropout(model, share)
-    set_dropout(model, 0.25)
-    assert model.config.dropout == 0.25

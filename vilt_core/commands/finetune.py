@@ -30,7 +30,7 @@ class Finetune:
     min_count: int = 1  # how many questions an answer needs to be learned; 9 as published
     vqa_rules: bool = False  # compare answers as VQA v2 does: "two" is "2", "a cat." is "cat"
     augment: bool = False  # RandAugment on --data: for photographs
-    dropout: float | None = None  # share of units that a step of --data leaves out; 0 (B/32: 0.1)
+    dropout: float | None = None  # share of units that a step of --data leaves out (B/32: 0.1)
     seed: int = 1  # of the order, or of the scenes; 0 are those that vilt-mini has seen
     evaluate_every: int = 1000  # steps on stickers; on --data it is an epoch
     machine: OmitArgPrefixes[Machine] = field(default_factory=Machine)
@@ -87,7 +87,6 @@ class Finetune:
         )
         from vilt_core.training.outcome import write_report
         from vilt_core.training.picture_check import check_pictures
-        from vilt_core.training.transfer import set_dropout
 
         settings, command = self.machine.settings(data=True), typed_command()
         data = training_data(source, task=self.task)
@@ -114,11 +113,10 @@ class Finetune:
             learning_rate=rate,
             augment=self.augment,
             head_rate=default_head_rate(adapted.bundle, task=self.task),
+            dropout=default_dropout(adapted.bundle) if self.dropout is None else self.dropout,
             seed=self.seed,
         )
-        dropout = default_dropout(adapted.bundle) if self.dropout is None else self.dropout
-        set_dropout(adapted.bundle.vilt, dropout)
-        account = (*adapted.account, told_of(recipe, data, dropout=dropout))
+        account = (*adapted.account, told_of(recipe, data))
         model = finetune(
             adapted.bundle,
             recipe,

@@ -1,5 +1,6 @@
 """Pictures in files that are not there, found by listing folders: no picture is opened."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -59,16 +60,20 @@ def _parts(examples: Examples) -> Iterator[Examples]:
 
 
 def _names_in(folder: Path) -> frozenset[str]:
-    """The names in a folder; none where it is missing, or may not be listed."""
+    """The names of the files in a folder; none where it is missing, or may not be listed.
+
+    A link counts where what it leads to is there: of pictures that were not fetched, git-annex
+    leaves links to nothing.
+    """
     try:
-        return frozenset(path.name for path in folder.iterdir())
+        with os.scandir(folder) as found:
+            return frozenset(entry.name for entry in found if entry.is_file())
     except (OSError, ValueError):  # ValueError: a NUL in the name
         return frozenset()
 
 
 def _exists(path: Path) -> bool:
     try:
-        path.stat()
+        return path.is_file()
     except (OSError, ValueError):
         return False
-    return True

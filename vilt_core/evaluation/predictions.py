@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from vilt_core.data.examples import DataSet
 from vilt_core.evaluation.sets import Source, is_world, name_of
 from vilt_core.evaluation.sources import Asked, Picture
 from vilt_core.evaluation.statements import Stated
@@ -25,8 +24,8 @@ def check_predictions(path: str | Path, on: Source) -> None:
     """Know before any work that predictions can be written.
 
     Raises:
-        ValueError: a set of the world, whose pictures have no names; a place for no file; or the
-            file of the examples themselves.
+        ValueError: a set of the world, whose pictures have no names; a place for no file; or a
+            file that is there and holds no predictions, such as that of the examples themselves.
     """
     if is_world(on):
         raise ValueError(
@@ -34,8 +33,20 @@ def check_predictions(path: str | Path, on: Source) -> None:
             f"got {name_of(on)}"
         )
     check_place(path)
-    if not isinstance(on, DataSet) and Path(path).resolve() == Path(on).resolve():
-        raise ValueError(f"expected another file for predictions than {path}, which they are of")
+    if Path(path).is_file() and not _holds_predictions(Path(path)):
+        raise ValueError(
+            f"{path} is there and holds no predictions: expected a new file, or one of predictions"
+        )
+
+
+def _holds_predictions(path: Path) -> bool:
+    """Whether a file is empty or begins as ``write_predictions`` writes it."""
+    with path.open("rb") as file:
+        first = file.readline()
+    try:
+        return not first or "prediction" in json.loads(first)
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def write_predictions(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:

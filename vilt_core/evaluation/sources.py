@@ -180,8 +180,8 @@ def pairs_of(on: Source, *, limit: int | None = None) -> list[Paired]:
     for (picture, *_), one in zip(told, said, strict=True):
         own.setdefault(picture, set()).add(one)
     ahead = _next_others(said)
-    of_each = 2 if all(near is None for *_, near, _ in told) else 4
-    for at in Spread(range(len(told)), limit and -(-limit // of_each)):
+    pairs = 2 * sum(1 + (near is not None) for *_, near, _ in told)
+    for at in Spread(range(len(told)), limit and -(-limit * len(told) // pairs)):
         picture, true, near, changed = told[at]
         other = _false_of(own[picture], said, at, ahead)
         if other is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, count, islice
+from itertools import count, islice
 
 from vilt_core.data.examples import StatementExample
 from vilt_core.data.sequences import Spread
@@ -55,12 +55,18 @@ def statements_of(on: Source, *, limit: int | None = None) -> list[Stated]:
 
 
 def _some_groups(stated: Sequence[Stated], limit: int) -> list[Stated]:
-    """At most so many statements in whole groups, spread over all: consistency counts groups."""
-    groups: dict[str, list[Stated]] = {}
-    for one in stated:
-        groups.setdefault(one.group, []).append(one)
+    """At most so many statements in whole groups, spread over all: consistency counts groups.
+
+    A first group that is larger by itself is cut. They stand as they stood.
+    """
+    groups: dict[str, list[int]] = {}
+    for at, one in enumerate(stated):
+        groups.setdefault(one.group, []).append(at)
     some = Spread(list(groups.values()), max(1, limit * len(groups) // len(stated)))
-    return list(chain.from_iterable(some))[:limit]
+    chosen = list(some[0][:limit])
+    for group in some[1:]:
+        chosen += group if len(chosen) + len(group) <= limit else []
+    return [stated[at] for at in sorted(chosen)]
 
 
 def world_statements(split: str, *, seed: int = EVALUATION_SEED) -> Iterator[Stated]:

@@ -4,6 +4,29 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from vilt_core.data.json_files import stream_array
+from vilt_core.interop.folders import check_place
+
+_FIELDS = {"question_id", "answer"}
+
+
+def check_submission(path: str | Path) -> None:
+    """Know before any work that a submission can be written.
+
+    Raises:
+        ValueError: a place for no file, or a file that is there and is no submission.
+    """
+    check_place(path)
+    if Path(path).is_file() and not _is_submission(Path(path)):
+        raise ValueError(f"{path} is there and is no submission: expected a new file, or one")
+
+
+def _is_submission(path: Path) -> bool:
+    try:
+        return all(isinstance(row, dict) and set(row) == _FIELDS for row in stream_array(path))
+    except ValueError:
+        return False
+
 
 def write_submission(
     path: str | Path, ids: Sequence[int | str | None], answers: Sequence[str]

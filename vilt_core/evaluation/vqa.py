@@ -18,7 +18,7 @@ from vilt_core.evaluation.predictions import answer_rows, check_predictions, wri
 from vilt_core.evaluation.readable import readable
 from vilt_core.evaluation.sets import Source, is_world
 from vilt_core.evaluation.sources import Asked, questions_of
-from vilt_core.evaluation.submission import check_ids, write_submission
+from vilt_core.evaluation.submission import check_ids, check_submission, write_submission
 from vilt_core.evaluation.text_only import (
     OTHER_HALF,
     TextOnly,
@@ -27,7 +27,6 @@ from vilt_core.evaluation.text_only import (
     world_text_only,
 )
 from vilt_core.interop.bundle import Bundle
-from vilt_core.interop.folders import check_place
 
 
 def vqa_accuracy(
@@ -72,7 +71,7 @@ def vqa_accuracy(
             these into no folder.
     """
     if submission is not None:
-        check_place(submission)
+        check_submission(submission)
     if predictions is not None:
         check_predictions(predictions, on)
     asked = questions_of(on, limit=limit)

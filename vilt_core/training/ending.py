@@ -45,6 +45,7 @@ class Ending:
     def __init__(self, state: Path):
         self.state = state
         self.waits = False  # for the end of a step
+        self.patience = GRACE  # seconds after SIGTERM in which the run has to end by itself
         self._signal = _NONE  # the first that told the run to end
         self._heard_at = 0.0
 
@@ -64,16 +65,17 @@ class Ending:
         """
         try:
             for step in steps:
-                self.waits = True
+                self.waits, self.patience = True, PATIENCE
                 yield step
         finally:
-            self.waits = False
+            self.waits, self.patience = False, GRACE
 
     @contextmanager
     def broken_off(self) -> Iterator[None]:
         """Work between two steps that a signal breaks off, to go on with the last of the steps."""
-        waited, self.waits = self.waits, False
+        waited = self.waits
         try:
+            self.waits = False
             yield
         except _ToldToEnd:
             if not waited:
@@ -139,6 +141,8 @@ def ends_in_a_sentence(state: Path) -> Iterator[Ending]:
             if lost:
                 raise stopped(LOST_WORKER, _good(state)) from error
             raise
+    except BrokenPipeError:  # who read what is told has gone: nothing is wrong with the disk
+        raise
     except OSError as error:
         why = f"what was to be kept could not be written: {error}"
         raise stopped(why, _good(state)) from error
@@ -187,7 +191,7 @@ def _pass(_number: int, _frame: object) -> None:
 def _end_if_stuck(heard: socket.socket, over: Event, ending: Ending) -> None:
     """Read the numbers of signals as they come; end the process if it does not by itself."""
     while (number := heard.recv(1)[0]) != _NONE:
-        if number == signal.SIGTERM and not over.wait(PATIENCE if ending.waits else GRACE):
+        if number == signal.SIGTERM and not over.wait(ending.patience):
             try:
                 os.write(STANDARD_ERROR, f"\nerror: {_told(ending.state)}\n".encode())
             finally:  # nobody may listen any more

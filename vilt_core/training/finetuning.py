@@ -58,6 +58,7 @@ def own_data(
     learning_rate: float = 5e-4,
     augment: bool = False,
     head_rate: float = 1.0,
+    dropout: float | None = None,
     seed: int = 1,
 ) -> Recipe:
     """Somebody's own data and nothing else, for as many epochs as their size asks for.
@@ -71,6 +72,7 @@ def own_data(
         augment: RandAugment, as the paper fine-tunes; it hides colours and places, so that it is
             for photographs.
         head_rate: times the learning rate, for the heads.
+        dropout: share of units that a step leaves out; as the model has it otherwise.
         seed: of the order.
 
     Raises:
@@ -98,6 +100,7 @@ def own_data(
         learning_rate=learning_rate,
         augment=augment,
         head_rate=head_rate,
+        dropout=dropout,
     )
     return Recipe(name="own-data", stages=(stage,), seed=seed)
 
@@ -123,22 +126,22 @@ def default_head_rate(bundle: Bundle, *, task: str) -> float:
     return 10.0 if task == "vqa" and _is_wide(bundle) else 1.0
 
 
-def default_dropout(bundle: Bundle) -> float:
+def default_dropout(bundle: Bundle) -> float | None:
     """The share of units that a step leaves out: 0.1 in a wide model, as the paper's code."""
-    return 0.1 if _is_wide(bundle) else 0.0
+    return 0.1 if _is_wide(bundle) else None
 
 
 def _is_wide(bundle: Bundle) -> bool:
     return bundle.model.config.width >= _WIDE
 
 
-def told_of(recipe: Recipe, data: DataSet, *, dropout: float = 0.0) -> str:
+def told_of(recipe: Recipe, data: DataSet) -> str:
     """How long somebody's own data are trained on, and how, for the account."""
     [stage] = recipe.stages
     samples = sample_count(data)
     epochs = stage.steps * stage.batch_size / samples
     heads = f", {stage.head_rate:g} times as much for heads" if stage.head_rate != 1 else ""
-    without = f"; dropout {dropout:g}" if dropout else ""
+    without = "" if stage.dropout is None else f"; dropout {stage.dropout:g}"
     return (
         f"Training: {epochs:.3g} epochs of {samples:,} examples, {stage.steps:,} steps of "
         f"{stage.batch_size}; learning rate {stage.learning_rate:g} at its peak{heads}{without}."

@@ -24,7 +24,7 @@ from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
 from vilt_core.training.stages import Recipe, Stage
 from vilt_core.training.step import TrainingStep
 from vilt_core.training.stickers import StickerRows
-from vilt_core.training.transfer import seed_words_from_pictures
+from vilt_core.training.transfer import seed_words_from_pictures, set_dropout
 from vilt_core.training.truths import patch_classes
 from vilt_core.world.corpus import corpus
 from vilt_core.world.questions import answers
@@ -156,6 +156,8 @@ def _stages(
             seed_words_from_pictures(bundle.vilt, bundle.tokenizer, bundle.answers)
         if stage.depth is not None and stage.depth > bundle.model.config.depth:
             grow(bundle.vilt, stage.depth, seed=recipe.seed)
+        if stage.dropout is not None:
+            set_dropout(bundle.vilt, stage.dropout)
         module = engine.prepare(TrainingStep(bundle.model, stage))
         optimizer = build_optimizer(bundle.model, stage)
         if first and known is not None:
@@ -171,7 +173,7 @@ def _stages(
             steps=stage.steps,
         )
         with keeper.fed():
-            ended = yield from _stage(
+            goes_on = yield from _stage(
                 stage,
                 module=module,
                 optimizer=optimizer,
@@ -183,7 +185,7 @@ def _stages(
                 seed=recipe.seed,
                 stop=stop,
             )
-        if not ended:
+        if not goes_on:
             break
     with keeper.together():
         engine.finish()
@@ -225,7 +227,7 @@ def _stage(
     seed: int,
     stop: Callable[[int], bool] | None,
 ) -> Generator[Record, None, bool]:
-    """The steps of one stage, ``before`` which there were others; whether its end was reached."""
+    """The steps of one stage, ``before`` which there were others; whether the next may begin."""
     feed = Feed(parts, workers=engine.settings.workers)
     kept = parts.first  # steps of this stage that are on disk
     for step in range(parts.first, parts.steps):
@@ -286,7 +288,7 @@ def _stage(
             )
             kept = step + 1
         yield record
-        if halted and not last:
+        if halted:
             return False
     return True
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from vilt_core.data.examples import DataSet, Examples, pictures_of
 from vilt_core.data.image import LONGEST_OVER_SHORTEST, fitted_size
+from vilt_core.data.sequences import Spread
 
 Size = tuple[int, int]  # width and height, pixels
 
@@ -20,12 +21,12 @@ LEAST_GRID = 6  # patches a side that small pictures are enlarged to
 WELL_BELOW = 3 / 4  # of a model's size: what the shorter side of wide pictures may shrink to
 MOST_PATCHES = 1.5  # of those of the model's own square: what wide pictures may take
 LARGEST = 2  # times the model's own size, however wide pictures are
-_MEASURED = 50  # pictures that are looked at before a training, about
+_MEASURED = 50  # pictures that are looked at before a training
 
 
-def spread(examples: Examples) -> range:
+def spread(examples: Examples) -> Sequence[int]:
     """Places of some examples, from all over them."""
-    return range(0, len(examples), max(len(examples) // _MEASURED, 1))
+    return Spread(range(len(examples)), _MEASURED)
 
 
 def first_picture(examples: Examples, place: int) -> Image.Image:

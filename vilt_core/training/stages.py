@@ -38,6 +38,7 @@ class Stage:
     horizon: int | None = None  # steps; ``steps`` itself unless a stage hands over before its end
     weight_decay: float = 0.01
     clip: float = 1.0  # largest norm of the gradient
+    dropout: float | None = None  # share of units that a step leaves out; None: as the model has it
     mask_rate: float = 0.15  # of words, as the paper
     mask_unit: Literal["word", "piece"] = "word"  # what is hidden whole
     noun_mask_rate: float = 0.15
@@ -82,6 +83,8 @@ class Stage:
         for name in ("steps", "batch_size"):
             if (given := getattr(self, name)) < 1:
                 raise ValueError(f"{name} must be at least 1, got {given}")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be a share from 0 to below 1, got {self.dropout:g}")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(
                 f"learning_rate must be finite and greater than 0, got {self.learning_rate}"
