@@ -102,6 +102,12 @@ def run(bundle, folder: Path, data: Path | None = None, *, settings: Settings = 
     return train(RECIPE, folder, bundle=fresh(bundle), data=given, settings=settings)
 
 
+def two_steps(bundle, folder: Path, data: Path) -> None:
+    running = run(bundle, folder, data)
+    list(itertools.islice(running, 2))
+    running.close()
+
+
 def wait_for(done: Callable[[], bool], *needed: BaseProcess) -> None:
     deadline = time.monotonic() + 100
     while not done():
@@ -581,9 +587,7 @@ def test_the_share_of_false_captions_of_stickers_is_nothing_to_a_run_on_data(
 ):
     """States of old have another share of it, which their rows never were made by."""
     data, folder = captions(6, broken=0), tmp_path / "run"
-    running = run(tiny_bundle, folder, data)
-    list(itertools.islice(running, 2))
-    running.close()
+    two_steps(tiny_bundle, folder, data)
     state = torch.load(folder / "run.pt", weights_only=True)
     lesson = json.loads(state["lesson"])
     for name, told, goes_on in (("hard_negatives", 0.125, True), ("dropout", 0.125, False)):
@@ -604,9 +608,7 @@ def test_a_corrected_line_is_other_data_and_a_state_of_old_does_not_mind(
     tiny_bundle, tmp_path, captions
 ):
     data, folder = captions(6, broken=0), tmp_path / "run"
-    running = run(tiny_bundle, folder, data)
-    list(itertools.islice(running, 2))
-    running.close()
+    two_steps(tiny_bundle, folder, data)
     lines = (data / "train.jsonl").read_text()
     (data / "train.jsonl").write_text(lines.replace('"caption": "', '"caption": "so ', 1))
     with pytest.raises(ValueError, match="begun with another recipe or other data"):
@@ -634,9 +636,7 @@ def test_pictures_passed_over_before_a_stop_count_after_it(tiny_bundle, tmp_path
 
 def test_a_state_of_old_that_counted_readings_is_gone_on_with(tiny_bundle, tmp_path, captions):
     data, folder = captions(6, broken=1), tmp_path / "run"
-    running = run(tiny_bundle, folder, data)
-    list(itertools.islice(running, 2))
-    running.close()
+    two_steps(tiny_bundle, folder, data)
     state = torch.load(folder / "run.pt", weights_only=True)
     del state["passed_over"]
     torch.save(state | {"seen": 853.0, "broken": 21.0}, folder / "run.pt")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vilt_core.data.json_files import stream_array
-from vilt_core.interop.folders import check_place
+from vilt_core.interop.folders import check_place, write_text
 
 _FIELDS = {"question_id", "answer"}
 
@@ -48,9 +48,8 @@ def write_submission(
         {"question_id": one, "answer": answer} for one, answer in zip(known, answers, strict=True)
     ]
     path = Path(path)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(rows), encoding="utf-8")
-    return part.replace(path)
+    write_text(path, json.dumps(rows))
+    return path
 
 
 def check_ids(ids: Sequence[int | str | None]) -> list[int | str]:

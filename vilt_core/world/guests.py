@@ -16,12 +16,10 @@ from vilt_core.world.inking import ink
 from vilt_core.world.sprites import (
     ASSETS,
     CELL,
-    COLUMNS,
     STYLES,
     atlas,
     build_pyramid,
-    premultiply,
-    sprites,
+    read_cells,
 )
 
 GUEST_FOLDER = ASSETS / "guests"
@@ -37,11 +35,7 @@ def drawn_by(guest: str) -> UInt8[np.ndarray, "sprites side side 4"]:
     """
     if guest not in GUESTS:
         raise ValueError(f"guest must be one of {', '.join(GUESTS)}, got {guest!r}")
-    with Image.open(GUEST_FOLDER / f"{guest}.webp") as image:
-        grid = np.asarray(image.convert("RGBA"))
-    rows = len(grid) // GUEST_CELL
-    cells = grid.reshape(rows, GUEST_CELL, COLUMNS, GUEST_CELL, 4).swapaxes(1, 2)
-    return premultiply(cells.reshape(-1, GUEST_CELL, GUEST_CELL, 4)[: len(sprites())])
+    return read_cells(GUEST_FOLDER / f"{guest}.webp", side=GUEST_CELL)
 
 
 def guest_pyramids(turn: int, *, inked: bool = False) -> dict[str, tuple[np.ndarray, ...]]:

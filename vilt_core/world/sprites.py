@@ -99,11 +99,15 @@ def atlas(style: str) -> np.ndarray:
     known = (*STYLES, HELD_OUT_STYLE)
     if style not in known:
         raise ValueError(f"style must be one of {', '.join(known)}, got {style!r}")
-    with Image.open(ASSETS / f"{style}.webp") as image:
+    return _frozen(read_cells(ASSETS / f"{style}.webp", side=CELL))
+
+
+def read_cells(path: Path, *, side: int) -> np.ndarray:
+    """The cells of an atlas: (sprites, side, side, 4) uint8 RGBA, premultiplied."""
+    with Image.open(path) as image:
         grid = np.asarray(image.convert("RGBA"))
-    rows = grid.shape[0] // CELL
-    cells = grid.reshape(rows, CELL, COLUMNS, CELL, 4).swapaxes(1, 2)
-    return _frozen(premultiply(cells.reshape(-1, CELL, CELL, 4)[: len(sprites())]))
+    cells = grid.reshape(len(grid) // side, side, COLUMNS, side, 4).swapaxes(1, 2)
+    return premultiply(cells.reshape(-1, side, side, 4)[: len(sprites())])
 
 
 def premultiply(rgba: np.ndarray) -> np.ndarray:
