@@ -235,8 +235,8 @@ def vilt_mini_guests(*, scale: float = 1.0) -> Recipe:
         scale: multiplies the steps of every stage.
     """
     longer, settled = vilt_mini_longer().stages
-    guests = replace(longer, name="guests", steps=6000, guests=0.6)
-    settled = replace(settled, name="at-home", steps=3000, guests=0.4)
+    guests = replace(longer, name="guests", steps=3000, horizon=5000, guests=0.6)
+    settled = replace(settled, name="at-home", steps=1500, guests=0.4)
     stages = (guests, settled)
     return scaled(Recipe(name="vilt-mini", stages=stages, seed=5, prepare=_with_pairs), scale)
 
