@@ -36,6 +36,7 @@ def test_the_published_coco_file(coco_root):
     assert example.id == "391895"
     assert example.image.open().size == (12, 8)
     assert not test.missing
+    assert test.own_alone  # recall counts a picture's own captions, as published
     [restval] = coco.read(coco_root, split="train").examples
     assert restval.id == "522418"
     assert len(coco.read(coco_root, split="val").examples) == 0
@@ -45,6 +46,7 @@ def test_the_published_flickr_file(formats, tmp_path, paint):
     sample = (formats / "karpathy_dataset_flickr30k.json").read_bytes()
     (tmp_path / "dataset_flickr30k.json").write_bytes(sample)
     image = paint(tmp_path / "flickr30k-images" / "1000092795.jpg")
+    assert flickr30k.read(tmp_path, split="test").own_alone
     [example] = flickr30k.read(tmp_path, split="train").examples
     assert example.image == ImageFile(image)
     assert example.captions == (

@@ -17,6 +17,7 @@ from vilt_core.config import TRAINING_HEADS
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.lab import load_folder
 from vilt_core.interop.weights import without_values
+from vilt_core.models import build
 from vilt_core.training import TrainingStopped, keeper, loop, step
 from vilt_core.training.engine import Settings
 from vilt_core.training.finetuning import finetuning
@@ -99,6 +100,30 @@ def test_every_block_is_compiled_where_that_is_asked_for(
     bundle = fresh(tiny_bundle)
     next(train(tiny_recipe, tmp_path, bundle=bundle, settings=replace(OFTEN, compiled=compiled)))
     assert called == (list(bundle.model.encoder.blocks) if compiled else [])
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_blocks_are_computed_anew_where_that_is_asked_for(
+    tiny_recipe, tiny_bundle, tmp_path, checkpointing
+):
+    bundle, calls = fresh(tiny_bundle), []
+    for block in bundle.model.encoder.blocks:
+        block.register_forward_pre_hook(lambda block, _: calls.append(block))
+    settings = replace(OFTEN, checkpointing=checkpointing)
+    next(train(tiny_recipe, tmp_path, bundle=bundle, settings=settings))
+    forwards = list(bundle.model.encoder.blocks)
+    assert calls == forwards + (forwards[::-1] if checkpointing else [])
+
+
+@pytest.mark.parametrize("option", ["compiled", "checkpointing"])
+def test_what_is_done_by_blocks_is_refused_where_there_are_none(
+    tiny_recipe, tiny_bundle, tmp_path, option
+):
+    recurrent = replace(tiny_bundle, name="vse", model=build("vse", size="mini"))
+    settings = replace(OFTEN, **{option: True})
+    with pytest.raises(ValueError, match="is for a stack of blocks, vse has none: leave it out"):
+        train(tiny_recipe, tmp_path, bundle=recurrent, settings=settings)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3, 4, 7])

@@ -192,6 +192,7 @@ def test_accumulating_changes_the_memory_and_neither_steps_nor_work():
         ({"gpu": "T4"}, "gpu must be one of V100, A100, H100, H200, got 'T4'"),
         ({"devices": 3}, "batch of 4096 must fall into equal parts, got 3 devices that accumulate"),
         ({"devices": 0}, "got 0 devices"),
+        ({"sharded": True}, "sharding needs at least two devices, got one"),
         ({"utilisation": (1.5, "")}, "utilisation must be above 0 and at most 1, got 1.5"),
     ],
 )

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from vilt_core.interop.lab import load_folder
-from vilt_core.training import processes
+from vilt_core.training import engine, processes
 from vilt_core.training.engine import Engine, Settings
 from vilt_core.training.processes import told_of_processes
 
@@ -176,11 +176,33 @@ def test_accelerate_launches_a_finetuning_on_data_of_ones_own(tmp_path):
     assert load_folder(tmp_path / "run" / "model").answers == ("yes", "no")
 
 
-@pytest.mark.parametrize("asked", ["ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"])
-def test_what_accelerate_would_wrap_besides_is_refused(monkeypatch, asked):
-    monkeypatch.setenv(asked, "true")
-    with pytest.raises(ValueError, match=r"the config of accelerate asks for .* --shard shards"):
+@pytest.mark.parametrize(
+    ("asked", "value", "ours"),
+    [
+        ("ACCELERATE_USE_FSDP", "true", "FSDP, .* --shard shards"),
+        ("ACCELERATE_USE_DEEPSPEED", "true", "DeepSpeed, .* --shard shards"),
+        ("ACCELERATE_USE_MEGATRON_LM", "true", "Megatron-LM, .* --shard shards"),
+        ("ACCELERATE_DYNAMO_BACKEND", "INDUCTOR", "torch dynamo, .* --compile compiles"),
+        ("ACCELERATE_MIXED_PRECISION", "fp16", "fp16, .* --precision says which"),
+    ],
+)
+def test_what_accelerate_would_do_besides_is_refused(monkeypatch, asked, value, ours):
+    monkeypatch.setenv(asked, value)
+    with pytest.raises(ValueError, match=f"the config of accelerate asks for {ours}"):
         Engine(Settings(device="cpu"))
+
+
+@pytest.mark.parametrize("launched", ["no", "bf16"])
+@pytest.mark.parametrize("precision", ["auto", "float32"])
+def test_the_precision_of_the_launcher_holds_where_none_is_named(monkeypatch, launched, precision):
+    monkeypatch.setattr(engine, "has_bfloat16_units", lambda: False)
+    for asks_for_nothing in ("ACCELERATE_DYNAMO_BACKEND", "ACCELERATE_USE_FSDP"):
+        monkeypatch.setenv(asks_for_nothing, "no")
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launched)
+    half = launched == "bf16" and precision == "auto"
+    with Engine(Settings(device="cpu", precision=precision)).autocast():
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if half else torch.float32)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 4])

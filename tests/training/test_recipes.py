@@ -511,6 +511,21 @@ def test_a_plan_names_what_is_missing_of_the_data(root, capsys):
     assert f"missing  the folder of pictures {root / 'alone' / 'flickr30k-images'}" in shown
 
 
+def test_a_plan_counts_with_published_sizes_before_the_data_are_there(tmp_path, capsys):
+    data = (tmp_path / "COCO",)
+    Train(recipe="vilt-b32-coco", data=data, planning=Planning(plan=True)).run()
+    shown = capsys.readouterr().out
+    assert "COCO as published: 566,747 examples" in shown
+    assert f"missing  expected a folder at {tmp_path / 'COCO'}, found none" in shown
+
+
+def test_of_several_processes_one_tells_the_plan(monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    Train(recipe="vilt-b32-coco", planning=Planning(plan=True)).run()
+    assert not capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("command", "complaint"),
     [
@@ -520,6 +535,19 @@ def test_a_plan_names_what_is_missing_of_the_data(root, capsys):
             "--steps, --mpp and --mixgen are for pre-training",
         ),
         (Train(planning=Planning(plan=True)), "vilt-mini draws its own data"),
+        (Train(planning=Planning(devices=8)), "vilt-mini draws its own data"),
+        (
+            Train(recipe="vilt-b32-coco", planning=Planning(devices=8)),
+            "--devices, .* are of a --plan: `accelerate launch` and torchrun start a training on",
+        ),
+        (
+            Train(
+                recipe="vilt-b32-coco",
+                planning=Planning(plan=True),
+                machine=Machine(precision="float32"),
+            ),
+            "a plan counts in half precision: leave --precision float32 out",
+        ),
     ],
 )
 def test_a_mistaken_command_is_told(command, complaint):

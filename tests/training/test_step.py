@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from vilt_core import objectives
 from vilt_core.config import TRAINING_HEADS
-from vilt_core.training.batches import Batch, collate, counts
+from vilt_core.training.batches import NOT_ASKED, Batch, collate, counts
 from vilt_core.training.stages import Stage
 from vilt_core.training.step import losses, weighted_sum
 from vilt_core.training.stickers import StickerRows
@@ -55,6 +56,23 @@ def test_a_loss_appears_where_its_truth_is_given(tiny_bundle, batch, kind, expec
     found = losses(tiny_bundle.model, batch(kind), STAGE)
     assert set(found) == expected
     assert all(loss.ndim == 0 and loss.isfinite() for loss in found.values())
+
+
+def test_words_proper_and_patches_are_aligned_of_the_pairs_that_matching_asks_about(
+    tiny_bundle, batch, monkeypatch
+):
+    """Neither [CLS] nor [SEP] nor padding has mass, as published, nor rows with hidden words."""
+    asked, aligned = batch("captions"), []
+    monkeypatch.setattr(objectives, "wpa", lambda *given: aligned.append(given) or torch.zeros(()))
+    losses(tiny_bundle.model, asked, STAGE)
+    [(text, image, words, patches, matched)] = aligned
+    rows = asked.matched != NOT_ASKED
+    assert len(text) == len(image) == rows.sum()
+    assert_close(matched, asked.matched[rows] == 1)
+    assert_close(words, asked.text.mask[rows] & words)
+    assert_close(words.sum(dim=1), asked.text.mask[rows].sum(dim=1) - 2)
+    assert not words[:, 0].any()
+    assert patches.all()
 
 
 def test_what_has_no_weight_is_not_computed(tiny_bundle, batch):

@@ -14,7 +14,7 @@ from vilt_core.commands.typed import source_of, typed_command
 class Planning:
     """What a recipe of the paper would take."""
 
-    plan: bool = False  # tell it, and do not start; works before the data are there
+    plan: bool = False  # tell it, and do not start; before the data are there, by published sizes
     devices: int = 1  # GPUs that are counted with
     gpu: Literal["V100", "A100", "H100", "H200"] = "A100"  # V100: the paper's; it has no bfloat16
     utilisation: float | None = None  # share of the GPU's peak; assumed to be 0.4
@@ -91,11 +91,11 @@ class Train:
         from vilt_core.training.rivals import FURTHER, RIVALS
 
         recipe, bundle = (RECIPES | RIVALS | FURTHER)[self.recipe](scale=self.scale), None
-        given = self.steps is not None or self.mpp or self.mixgen or self.planning.plan
+        given = self.steps is not None or self.mpp or self.mixgen or self.planning != Planning()
         if self.data or given:
             raise ValueError(
                 f"{self.recipe} draws its own data: --data, --steps, --mpp, --mixgen and --plan "
-                "are for the recipes of the paper"
+                "with its options are for the recipes of the paper"
             )
         if recipe.prepare is not None:
             bundle = recipe.prepare(load_folder(source_of(self.start or recipe.start)))
@@ -117,16 +117,17 @@ class Train:
         from vilt_core.training.monitor import train_and_watch
 
         paper, settings = self._paper({}), self.machine.settings(data=True)
-        if self.planning.plan and not self.data:
-            self._tell_plan(paper, f"{paper.data} as published")
+        if self.planning.plan:
+            if is_main():
+                self._tell_plan(paper)
             return
+        if self.planning != Planning():
+            raise ValueError(
+                "--devices, --gpu, --utilisation and --bench are of a --plan: `accelerate launch` "
+                "and torchrun start a training on several"
+            )
         data = read_data(paper, self.data)
         paper = self._paper({"examples": sample_count(data)})
-        if self.planning.plan:
-            self._tell_plan(paper, f"{data.name}, {data.split}")
-            for line in data.missing:
-                print(f"missing  {line}")
-            return
         start = paper.start if self.start is None else source_of(self.start)
         held_out = None
         try:
@@ -159,12 +160,26 @@ class Train:
             raise ValueError(f"--steps, --mpp and --mixgen are for pre-training, got {self.recipe}")
         return PAPER[self.recipe](scale=self.scale, **found)
 
-    def _tell_plan(self, paper, data: str) -> None:
+    def _tell_plan(self, paper) -> None:
+        """With what is there of the data; with their published sizes where nothing can be read."""
+        from vilt_core.training.begin import read_data
+        from vilt_core.training.finetuning import sample_count
         from vilt_core.training.plan import plan, render
 
+        if self.machine.precision == "float32":
+            raise ValueError("a plan counts in half precision: leave --precision float32 out")
+        counted, missing = f"{paper.data} as published", ()
+        if self.data:
+            try:
+                data = read_data(paper, self.data)
+            except ValueError as error:
+                missing = (str(error),)
+            else:
+                paper = self._paper({"examples": sample_count(data)})
+                counted, missing = f"{data.name}, {data.split}", data.missing
         found = plan(
             paper,
-            data=data,
+            data=counted,
             devices=self.planning.devices,
             gpu=self.planning.gpu,
             utilisation=self.planning.share(),
@@ -173,7 +188,7 @@ class Train:
             checkpointing=self.machine.checkpointing,
             sharded=self.machine.shard,
         )
-        print(render(found))
+        print(render(found), *(f"missing  {line}" for line in missing), sep="\n")
 
     def _to(self) -> Path:
         return Path("runs") / self.recipe if self.to is None else self.to

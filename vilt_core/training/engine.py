@@ -25,7 +25,14 @@ from vilt_core.layers.packed import has_bfloat16_units
 from vilt_core.training.step import TrainingStep
 
 SAVE_SECONDS = 120.0  # between two states on disk, where the steps between them take longer
-_WRAPPED = {"ACCELERATE_USE_FSDP": "FSDP", "ACCELERATE_USE_DEEPSPEED": "DeepSpeed"}
+# What the config of accelerate may ask for besides, and the option that is meant here.
+_WRAPPED = {
+    "ACCELERATE_USE_FSDP": ("FSDP", "--shard shards"),
+    "ACCELERATE_USE_DEEPSPEED": ("DeepSpeed", "--shard shards"),
+    "ACCELERATE_USE_MEGATRON_LM": ("Megatron-LM", "--shard shards"),
+    "ACCELERATE_DYNAMO_BACKEND": ("torch dynamo", "--compile compiles"),
+}
+_ASKS_FOR_NOTHING = ("", "0", "false", "no")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +61,19 @@ class Engine:
     """The processes of a run, their devices, and what they tell each other."""
 
     def __init__(self, settings: Settings):
-        for wrapped, name in _WRAPPED.items():
-            if os.environ.get(wrapped, "false").lower() in ("1", "true", "yes"):
+        for wrapped, (name, ours) in _WRAPPED.items():
+            if os.environ.get(wrapped, "").lower() not in _ASKS_FOR_NOTHING:
                 raise ValueError(
                     f"the config of accelerate asks for {name}, which would wrap what is wrapped "
-                    "here: turn it off there; --shard shards"
+                    f"here: turn it off there; {ours}"
                 )
+        launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "").lower()
+        if launched not in (*_ASKS_FOR_NOTHING, "bf16"):
+            raise ValueError(
+                f"the config of accelerate asks for {launched}, and matrix products are in "
+                "float32 or bfloat16 here: say no or bf16 there; --precision says which"
+            )
+        self._launched_in_half = launched == "bf16"
         self.settings = settings
         device = checked_device(settings.device)
         AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
@@ -99,7 +113,7 @@ class Engine:
 
     def prepare(self, step: TrainingStep) -> nn.Module:
         """The step as this run takes it: compiled, checkpointed, sharded or in parallel."""
-        encoders = [part for part in step.model.modules() if isinstance(part, Encoder)]
+        encoders = encoders_of(step.model)
         blocks = [block for encoder in encoders for block in encoder.blocks]
         for encoder in encoders:
             encoder.checkpointing = self.settings.checkpointing
@@ -116,10 +130,13 @@ class Engine:
         return step
 
     def autocast(self) -> AbstractContextManager:
-        """Matrix products in bfloat16 where that is asked for, or is what the device is for."""
+        """Matrix products in bfloat16 where that is asked for, or is what the device is for.
+
+        Of ``accelerate launch`` too, but for a precision that is named here.
+        """
         wanted = self.settings.precision
         if wanted == "auto":
-            fast = self.device.type == "cuda" or has_bfloat16_units()
+            fast = self.device.type == "cuda" or has_bfloat16_units() or self._launched_in_half
             wanted = "bfloat16" if fast else "float32"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted == "bfloat16")
 
@@ -163,6 +180,14 @@ class Engine:
         """Shorten the gradient to ``largest``; returns how long it was."""
         norm = nn.utils.clip_grad_norm_(module.parameters(), largest)
         return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+
+
+def encoders_of(model: nn.Module) -> list[Encoder]:
+    """The stacks of blocks of a model: what is compiled, checkpointed and sharded block by block.
+
+    Recurrent networks and models of two streams have none.
+    """
+    return [part for part in model.modules() if isinstance(part, Encoder)]
 
 
 def is_alone() -> bool:

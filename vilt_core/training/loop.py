@@ -15,7 +15,7 @@ from vilt_core.interop.detectors import give_sight
 from vilt_core.models import of_config
 from vilt_core.training.batches import OBJECTIVES, Source, Waiting, counts
 from vilt_core.training.checkpoint import first_values, load_run, take_up_optimizer
-from vilt_core.training.engine import Engine, Settings, step_seed
+from vilt_core.training.engine import Engine, Settings, encoders_of, step_seed
 from vilt_core.training.examples import ExampleRows, Reading
 from vilt_core.training.growth import grow
 from vilt_core.training.keeper import Keeper, lesson_of
@@ -113,6 +113,7 @@ def train(
     """
     engine = Engine(settings or Settings())
     _check_parts(recipe, parts=engine.parts, sharded=engine.settings.sharded)
+    _check_blocks(bundle, engine.settings)
     start = first_values(bundle.model)
     bundle.model.to(engine.device)
     state = load_run(folder / "run.pt")
@@ -335,6 +336,18 @@ def _check_parts(recipe: Recipe, *, parts: int, sharded: bool) -> None:
             f"a pair of {recipe.name} is held against all others of its batch, which therefore "
             f"cannot be taken in {parts} parts: train in one process without --accumulate"
         )
+
+
+def _check_blocks(bundle: Bundle, settings: Settings) -> None:
+    """Refuse what is done block by block to a model in which nothing would be done."""
+    for asked, option in (
+        (settings.compiled, "--compile"),
+        (settings.checkpointing, "--checkpointing"),
+    ):
+        if asked and not encoders_of(bundle.model):
+            raise ValueError(
+                f"{option} is for a stack of blocks, {bundle.name} has none: leave it out"
+            )
 
 
 def _told(share: Share | Failure) -> dict[str, float]:

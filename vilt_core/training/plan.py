@@ -90,7 +90,8 @@ def plan(
         sharded: see ``Settings``.
 
     Raises:
-        ValueError: another GPU, a share that is none, or a batch that does not divide.
+        ValueError: another GPU, a share that is none, a batch that does not divide, or shards of
+            one device.
     """
     if gpu not in PEAKS:
         raise ValueError(f"gpu must be one of {', '.join(PEAKS)}, got {gpu!r}")
@@ -99,6 +100,8 @@ def plan(
             f"a batch of {paper.stage.batch_size} must fall into equal parts, "
             f"got {devices} devices that accumulate {accumulate}"
         )
+    if sharded and devices == 1:
+        raise ValueError("sharding needs at least two devices, got one")
     share, source = utilisation
     if not 0 < share <= 1:
         raise ValueError(f"utilisation must be above 0 and at most 1, got {share}")
