@@ -1,5 +1,6 @@
 import json
 import random
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -64,6 +65,15 @@ def test_the_published_files(formats, tmp_path, paint):
     )
     assert example.image.open().size == (12, 8)
     assert not data.missing
+
+
+@pytest.mark.parametrize("name", ["image_id", "question_id"])
+def test_a_number_of_more_than_64_bits_is_told(tmp_path, name):
+    write(tmp_path, "train2014", [(1, "what?", ["yes"])])
+    file = tmp_path / TRAIN
+    file.write_text(re.sub(rf'("{name}": )\d+', rf"\g<1>{2**63}", file.read_text()))
+    with pytest.raises(ValueError, match=f"expected a whole number under '{name}'"):
+        vqav2.read(tmp_path, split="train")
 
 
 def test_answers_belong_to_their_question_in_the_order_of_the_questions(tmp_path):

@@ -144,6 +144,10 @@ def test_captions_that_repeat_are_right_of_each_and_the_published_number_stands_
     assert "own" not in published
 
 
+def test_folds_are_of_a_thousand_pictures_as_published():
+    assert retrieval.FOLD == 1000
+
+
 def test_where_there_are_no_folds_it_says_why(bundle, photographs, monkeypatch):
     monkeypatch.setattr(retrieval, "FOLD", 2)
     found = retrieval_recall(bundle, on=photographs)

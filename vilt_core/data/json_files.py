@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _PORTION = 1 << 20  # characters read at a time of a file that is streamed
+_BITS = 64  # of whole numbers, sign and all: they are kept in arrays of such
 _BETWEEN = re.compile(r"[\s,]*")
 _WORDS = {str: "words", int: "a whole number", list: "a list [...]", dict: "an object {...}"}
 
@@ -48,10 +49,10 @@ def field(record: Any, name: str, kind: type, *, where: str) -> Any:
     """A field of a record that must be of a certain kind.
 
     Raises:
-        ValueError: it is absent or of another kind.
+        ValueError: it is absent or of another kind, or a number of more than 64 bits.
     """
     value = record.get(name) if isinstance(record, dict) else None
-    if not isinstance(value, kind):
+    if not isinstance(value, kind) or (isinstance(value, int) and value.bit_length() >= _BITS):
         raise ValueError(f"{where}: expected {_WORDS[kind]} under {name!r}, got {shown(record)}")
     return value
 
