@@ -40,10 +40,10 @@ def test_what_holds_a_score_down_is_told_where_there_is_any():
 
 
 def test_an_answer_that_people_dispute_is_not_told_as_one_that_was_never_learned():
-    disputed = summary(FOUND | {"answerable": 0.75, "ceiling": 0.75})
+    disputed = summary(FOUND | {"answerable": 0.75, "agreement": 0.75})
     assert disputed[:-1] == summary(FOUND)
     assert disputed[-1] == "No answers could score more than 75.0%: people answered differently."
-    both = summary(FOUND | {"answerable": 0.5, "ceiling": 0.75})
+    both = summary(FOUND | {"answerable": 0.5, "agreement": 0.75})
     assert both[:-1] == disputed
     assert both[-1].startswith("At most 50.0% can be right")
 

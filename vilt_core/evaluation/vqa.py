@@ -59,8 +59,8 @@ def vqa_accuracy(
 
     Returns:
         "accuracy", "text_only" (text_only.py; "text_only_from" says what it was fitted on) and
-        "answerable" (the best that this model's list of answers allows; "ceiling" is the best that
-        any list does, where people's answers differ too much for all), over all questions and,
+        "answerable" (the best that this model's list of answers allows; "agreement" is the best
+        that any list does, where people's answers differ too much for all), over all questions and,
         under "by_type" and "text_only_by_type", over each kind. Shares in [0, 1]. Questions whose
         answers are kept secret do not count, "secret" says how many; None where all are. Questions
         about pictures that cannot be read are not asked: "unreadable" counts these, "named" has
@@ -103,7 +103,7 @@ def vqa_accuracy(
         "text_only": _mean(guessed),
         "text_only_from": OTHER_HALF if blind is None else blind.source,
         "answerable": _mean(_best_known(told, bundle.answers)),
-        **_ceiling(told),
+        **_agreement(told),
         "by_type": by_type(told, scores),
         "text_only_by_type": by_type(told, guessed),
         **kept_secret(len(asked), len(told)),
@@ -189,10 +189,10 @@ def _best_known(asked: Sequence[Asked], answers: Sequence[str]) -> list[float]:
     ]
 
 
-def _ceiling(asked: Sequence[Asked]) -> dict[str, float | None]:
+def _agreement(asked: Sequence[Asked]) -> dict[str, float | None]:
     """For a result: what the best answers to all questions score. Nothing where that is all."""
     most = _mean(max(one.scores.values()) for one in asked)
-    return {} if most in (None, 1.0) else {"ceiling": most}
+    return {} if most in (None, 1.0) else {"agreement": most}
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -105,10 +105,10 @@ def _beside(found: dict[str, Any]) -> dict[str, str]:
 def _limits(found: dict[str, Any]) -> list[str]:
     """What no model of this kind can do about a score, a sentence each."""
     told = []
-    ceiling = found.get("ceiling", 1.0)
-    if ceiling < 1:
-        told.append(f"No answers could score more than {ceiling:.1%}: people answered differently.")
-    if found.get("answerable", 1.0) < ceiling:
+    agreed = found.get("agreement", 1.0)
+    if agreed < 1:
+        told.append(f"No answers could score more than {agreed:.1%}: people answered differently.")
+    if found.get("answerable", 1.0) < agreed:
         most = found["answerable"]
         told.append(f"At most {most:.1%} can be right: the other answers were never learned.")
     if found.get("secret"):
