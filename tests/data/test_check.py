@@ -210,3 +210,25 @@ def test_splits_made_of_others_are_not_checked_again(tmp_path):
     [found] = check_data(tmp_path).sets
     assert [split.split for split in found.splits] == ["train", "val"]
     assert "1 without an answer" in check_data(tmp_path).text()
+
+
+def test_what_is_asked_again_and_what_is_learned_from_too_are_told(own):
+    (own / "captions.jsonl").unlink()
+    other = {"no": "yes", "yes": "no"}
+    again = [
+        QUESTIONS[3] | {"question": " Is it  RED?", "answer": QUESTIONS[3]["answer"].upper()},
+        QUESTIONS[5] | {"answer": other[QUESTIONS[5]["answer"]]},
+    ]
+    write(own / "train.jsonl", QUESTIONS[:40] + again)
+    write(own / "val.jsonl", [QUESTIONS[0], QUESTIONS[1] | {"question": "why?"}])
+    report = check_data(own)
+    assert report.complete
+    [train, val] = report.sets[0].splits
+    assert (train.repeated, train.disputed, train.shared) == (2, 1, None)
+    assert "repeated: 2 examples with the pictures and the words of an earlier one, 1" in (
+        report.text()
+    )
+    assert (val.repeated, val.shared.seen, val.shared.said) == (0, 2, 1)
+    assert "shared with train: 2 of 2 examples have a picture of it, 1 of them the sam" in (
+        report.text()
+    )

@@ -487,3 +487,20 @@ def test_a_file_that_ends_within_a_line(tmp_path):
     file.write_text('{"image": "a.png", "caption": "one"}\n{"image": "b.p')
     with pytest.raises(ValueError, match="line 2 is not readable JSON"):
         read_file(file)
+
+
+def test_lines_of_no_kind_are_not_told_as_captions(tmp_path):
+    write(tmp_path / "train.jsonl", {"left": "a.png", "right": "b.png", "sentence": "both"})
+    complaint = r"train\.jsonl line 1: expected .* by that name, got 'left', 'right', 'sentence'$"
+    for kind in ("statements", "questions", "captions"):
+        with pytest.raises(ValueError, match=complaint):
+            open_data(tmp_path, kind=kind)
+
+
+def test_where_a_split_is_called_otherwise_its_file_can_be_named(tmp_path):
+    asked = {"image": "a.png", "question": "is it?", "answer": "yes"}
+    file = write(tmp_path / "train1.jsonl", asked)
+    complaint = r"no split 'train', only train1; a file of it can be named itself, such as .*train1"
+    with pytest.raises(ValueError, match=complaint):
+        open_data(tmp_path)
+    assert len(open_data(file).examples) == 1

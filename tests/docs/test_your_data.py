@@ -7,7 +7,7 @@ from vilt_core.data.folders import open_data
 from vilt_core.interop.folders import SHIPPED
 from vilt_core.interop.lab import load_folder
 from vilt_core.training.adapt import adapt, own_answers
-from vilt_core.training.finetuning import fitting_size, own_data, told_of
+from vilt_core.training.finetuning import fitting_size, own_data, told_of, told_of_held_out
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
@@ -19,13 +19,15 @@ def test_its_drawing_writes_what_its_command_reads(tmp_path, monkeypatch):
     exec(compile(code, "draw.py", "exec"), {})
     found = open_data(tmp_path / "cloth", split="train")
     assert len(found.examples) == 3 * 300
-    assert len(open_data(tmp_path / "cloth", split="val").examples) == 3 * 100
+    held_out = open_data(tmp_path / "cloth", split="val")
+    assert len(held_out.examples) == 3 * 100
     assert all(f"`--{option}`" in TEXT for option in ("epochs", "image-size", "min-count"))
     new = [answer for answer in own_answers(found) if answer not in ("yes", "no")]
     assert f"Answers that are new: {len(new)} ({', '.join(new)})." in TEXT
     assert found.examples[0].image.open().size == (64, 64)
     shipped = load_folder(SHIPPED / "vilt-mini")
     adapted = adapt(shipped, task="vqa", data=found, image_size=fitting_size(shipped, found))
-    account = (*adapted.account, told_of(own_data(found, task="vqa", epochs=12.0), found))
+    recipe = own_data(found, task="vqa", epochs=12.0)
+    account = (*adapted.account, told_of(recipe, found), told_of_held_out(held_out, found))
     said = " ".join(TEXT.split())
     assert all(line in said for line in account), account

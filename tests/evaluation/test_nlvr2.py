@@ -106,7 +106,7 @@ def test_what_is_reported_of_a_data_set(comparing, pictures):
     found = nlvr2_accuracy(comparing, on=data_set(*rows, (pictures, "a cow", None, "2")))
     believed = statement_probabilities(comparing, statements_of(data_set(*rows)))
     right = [(p > 0.5) == label for p, (_, _, label, _) in zip(believed, rows, strict=True)]
-    assert found["examples"] == 3
+    assert (found["examples"], found["secret"]) == (3, 1)
     assert found["accuracy"] == found["consistency"] == sum(right) / 2  # the secret one is no part
     assert "by_type" not in found
     secret = nlvr2_accuracy(comparing, on=data_set((pictures, "a cow", None, "2")))

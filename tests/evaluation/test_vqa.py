@@ -216,6 +216,14 @@ def test_a_data_set(spare, pictures):
     # The last ten write it in capitals: the official evaluator wants the same.
     assert found["accuracy"] == found["by_type"]["yes/no"] == pytest.approx(1.6 / 3, abs=1e-6)
     assert found["answerable"] == pytest.approx(2 / 3, abs=1e-6)
+    assert "agreement" not in found
+
+
+def test_where_people_differ_the_best_that_any_answers_score_is_told(spare, pictures):
+    spare.model.vqa = Told([0] * 3, classes=len(spare.answers))
+    found = vqa_accuracy(spare, on=data_set(pictures, [["yes", "no"], ["lynx"], ["no"] * 3]))
+    assert found["agreement"] == pytest.approx(2.5 / 3, abs=1e-6)
+    assert found["answerable"] == 0.5
 
 
 def test_a_picture_in_a_shard_is_the_same_picture(bundle, pictures):
@@ -241,7 +249,7 @@ def test_secret_answers_give_a_submission_and_no_accuracy(spare, pictures, tmp_p
 def test_only_answered_questions_count(spare, pictures):
     spare.model.vqa = Told([spare.answers.index("yes")] * 3, classes=len(spare.answers))
     found = vqa_accuracy(spare, on=data_set(pictures, [["yes"], (), ["no"]]))
-    assert found["examples"] == 3
+    assert (found["examples"], found["secret"]) == (3, 1)
     assert found["accuracy"] == 0.5
 
 

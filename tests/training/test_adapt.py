@@ -348,6 +348,14 @@ def test_the_account_names_what_was_kept_and_what_is_new(trained):
     assert "Heads dropped: naming, mentioning" in account
 
 
+def test_words_that_no_pieces_make_up_are_told(trained):
+    strange = questions(("is there a 肺?", "yes"), ("is a zeppelin 器?", "no"), ("器 器", "no"))
+    account = adapt(trained, task="vqa", data=strange).account
+    assert "grows by 1 (器)" in account[1]
+    assert account[2].startswith("Words that are read as one and the same, unknown: 1 (肺), ")
+    assert not any("unknown" in line for line in adapt(trained, task="vqa", data=STRANGE).account)
+
+
 def test_the_account_begins_with_what_is_missing_of_the_data(trained):
     lines = tuple(f"the shard {number}" for number in range(7))
     account = adapt(trained, task="vqa", data=replace(STRANGE, missing=lines)).account

@@ -30,6 +30,7 @@ from vilt_core.training.finetuning import (
     fitting_size,
     held_out_of,
     look_every,
+    looking_at,
     own_data,
     training_data,
 )
@@ -416,3 +417,23 @@ def test_pictures_that_cannot_be_read_have_no_say_in_the_size(tmp_path):
     found = sized(tmp_path, 500, 40)
     (tmp_path / "0.png").write_bytes(b"")
     assert fitting_size(load_folder(MODELS / "vilt-mini"), found) == 96
+
+
+def test_what_is_held_out_is_told_and_how_much_of_it_is_learned_from(data):
+    folder = data(splits=("train",))
+    learned = training_data(folder, task="vqa")
+
+    def told(*lines):
+        (folder / "val.jsonl").write_text("\n".join(map(json.dumps, lines)))
+        held_out = held_out_of(folder, None, task="vqa")
+        return finetuning.told_of_held_out(held_out, learned), held_out
+
+    assert finetuning.told_of_held_out(None, learned).startswith("Held out: nothing")
+    new, old = {"image": "new.png", "question": "why?"}, lines_of("vqa", 0)[0]
+    said, _ = told(new | {"answer": "so"})
+    assert said == "Held out: 1 examples of squares:val."
+    said, _ = told(new | {"answer": "so"}, old, old | {"question": "why?"})
+    assert ". 2 have a picture that is learned from, too, 1 of them the same words:" in said
+    said, secret = told(new, new)
+    assert said.startswith("Held out: 2 examples of squares:val, whose truth is secret")
+    assert looking_at(secret, task="vqa", learned=learned) is None

@@ -83,6 +83,7 @@ class Finetune:
             held_out_of,
             own_data,
             told_of,
+            told_of_held_out,
             training_data,
         )
         from vilt_core.training.outcome import write_report
@@ -116,7 +117,7 @@ class Finetune:
             dropout=default_dropout(adapted.bundle) if self.dropout is None else self.dropout,
             seed=self.seed,
         )
-        account = (*adapted.account, told_of(recipe, data))
+        account = (*adapted.account, told_of(recipe, data), told_of_held_out(held_out, data))
         model = finetune(
             adapted.bundle,
             recipe,

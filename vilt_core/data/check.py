@@ -16,13 +16,16 @@ from vilt_core.data.examples import (
     StatementExample,
     StoredImage,
     Uncaptioned,
+    folded,
     pictures_of,
+    texts_of,
 )
 from vilt_core.data.folders import EXPECTED, Found, recognise
 from vilt_core.data.jsonl_sets import bad_lines, likely_kind, passed_over, read_file
 from vilt_core.data.report import DataReport, SetReport, SplitReport
 from vilt_core.data.sequences import Joined
 from vilt_core.data.shards import ShardExamples
+from vilt_core.data.shared import shared_with
 
 DECODED = 32  # pictures of a split that are opened, spread over it
 SHOWN = 3  # examples of a data set that are shown, and bad lines of a file
@@ -68,15 +71,22 @@ class _Tally:
     named_absent: list[str] = field(default_factory=list)
     answers: set[str] = field(default_factory=set)
     pictures: dict[StoredImage, None] = field(default_factory=dict)  # where examples share them
+    repeated: int = 0
+    disputed: int = 0
+    asked: dict[int, int] = field(default_factory=dict)  # digests: of what is asked, of its truth
 
     def add(self, example: Example, is_there: Callable[[StoredImage], bool]) -> None:
         self.examples += 1
-        said = _texts(example)
+        said = texts_of(example)
         self.texts += len(said)
         self.words += sum(len(text.split()) for text in said)
         self.unlabelled += _unlabelled(example)
         if isinstance(example, QuestionExample):
             self.answers.update(example.answers)
+        if not isinstance(example, CaptionExample):
+            asked, truth = hash((pictures_of(example), folded(said[0]))), hash(_truth(example))
+            self.repeated += asked in self.asked
+            self.disputed += self.asked.setdefault(asked, truth) != truth
         for image in pictures_of(example):
             if image not in self.pictures and not is_there(image):
                 self.absent += 1
@@ -99,14 +109,17 @@ def _single(file: Path) -> Found:
 def _check_set(found: Found, tell: Progress) -> SetReport:
     splits: list[SplitReport] = []
     shown: list[str] = []
-    for split in (split for split in found.splits if split not in found.derived):
+    learned: DataSet | None = None
+    own = [split for split in found.splits if split not in found.derived]
+    for split in sorted(own, key=lambda one: one != "train"):
         try:
             data = found.read(split)
         except (ValueError, OSError) as error:
             missing = _bad_lines(found.files[split]) if split in found.files else ()
             splits.append(SplitReport(split=split, missing=missing or (str(error),)))
             continue
-        splits.append(_check_split(data, split, tell))
+        learned = data if split == "train" else learned
+        splits.append(_check_split(data, split, tell, learned=learned))
         shown = shown or [_line(example) for example in _spread(data.examples, SHOWN)]
     return SetReport(
         format=found.format,
@@ -125,7 +138,9 @@ def _bad_lines(file: Path) -> tuple[str, ...]:
     return (f"{len(complaints):,} of {total:,} lines are bad", *complaints[:SHOWN])
 
 
-def _check_split(data: DataSet, split: str, tell: Progress) -> SplitReport:
+def _check_split(
+    data: DataSet, split: str, tell: Progress, *, learned: DataSet | None
+) -> SplitReport:
     what, total = f"{data.name} {data.kind} {split}", len(data.examples)
     damage = tuple(_damage(data.examples, lambda done, of: tell(f"{what}, shards", done, of)))
     tally, is_there = _Tally(), looking()
@@ -155,6 +170,9 @@ def _check_split(data: DataSet, split: str, tell: Progress) -> SplitReport:
         named_absent=tuple(tally.named_absent),
         decoded=len(tried),
         broken=tuple(_broken(tried)),
+        repeated=tally.repeated,
+        disputed=tally.disputed,
+        shared=None if learned is None or learned is data else shared_with(data, learned),
         missing=tuple(dict.fromkeys(data.missing + damage)),  # a shard may be told of in both
     )
 
@@ -185,14 +203,11 @@ def _broken(images: list[StoredImage]) -> Iterator[str]:
             yield str(error)
 
 
-def _texts(example: Example) -> tuple[str, ...]:
-    match example:
-        case CaptionExample():
-            return example.captions
-        case QuestionExample():
-            return (example.question,)
-        case StatementExample():
-            return (example.statement,)
+def _truth(example: QuestionExample | StatementExample) -> frozenset[str] | bool | None:
+    """What examples that ask the same had better agree in."""
+    if isinstance(example, QuestionExample):
+        return frozenset(map(folded, example.answers))
+    return example.label
 
 
 def _unlabelled(example: Example) -> bool:

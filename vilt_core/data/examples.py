@@ -129,6 +129,17 @@ def pictures_of(example: Example) -> tuple[StoredImage, ...]:
     return example.images if isinstance(example, StatementExample) else (example.image,)
 
 
+def texts_of(example: Example) -> tuple[str, ...]:
+    """What is said of an example's pictures: captions, a question or a statement."""
+    match example:
+        case CaptionExample():
+            return example.captions
+        case QuestionExample():
+            return (example.question,)
+        case StatementExample():
+            return (example.statement,)
+
+
 def folded(text: str) -> str:
     """What a text says, whatever its case and white space."""
     return " ".join(text.lower().split())

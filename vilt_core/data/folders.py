@@ -86,6 +86,8 @@ def open_data(source: str | Path, *, split: str = "train", kind: str | None = No
         others = "; ".join(jsonl_sets.passed_over(source)) or "nothing of the kind"
         raise ValueError(f"expected {EXPECTED} in {source}, found {others}")
     of_kind = [found for found in every if kind in (None, found.kind)]
+    if not of_kind:
+        _check_lines(every)
     kinds = sorted({found.kind for found in every})
     if not of_kind:
         raise ValueError(f"expected {kind} in {source}, found {' and '.join(kinds)}")
@@ -94,7 +96,9 @@ def open_data(source: str | Path, *, split: str = "train", kind: str | None = No
     chosen = [found for found in of_kind if split in found.splits]
     if not chosen:
         splits = dict.fromkeys(split for found in of_kind for split in found.splits)
-        raise ValueError(f"{source} has no split {split!r}, only {', '.join(splits)}")
+        files = [file for found in of_kind for file in found.files.values()]
+        alone = f"; a file of it can be named itself, such as {files[0]}" if files else ""
+        raise ValueError(f"{source} has no split {split!r}, only {', '.join(splits)}{alone}")
     return join([found.read(split) for found in chosen])
 
 
@@ -153,6 +157,17 @@ def _own(folder: Path) -> list[Found]:
         for kind in KINDS
         if any(of == kind for of, _ in files)
     ]
+
+
+def _check_lines(every: list[Found]) -> None:
+    """Of files whose kind is a guess, none of their lines being any, say what is wrong with them.
+
+    Raises:
+        ValueError: there is such a file.
+    """
+    for file in (file for found in every for file in found.files.values()):
+        if jsonl_sets.kind_of(file) is None:
+            jsonl_sets.read_file(file)
 
 
 def _of_kind(data: DataSet, kind: str | None, source: Path) -> DataSet:

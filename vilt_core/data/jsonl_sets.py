@@ -189,7 +189,8 @@ def _try(line: Line | ValueError, kind: str | None) -> None:
 
 def _none_of_ours(line: Line) -> ValueError:
     return ValueError(
-        f"{line.where}: expected a caption, a question or a statement, got {shown(line.fields)}"
+        f"{line.where}: expected a caption, a question or a statement by that name, "
+        f"got {', '.join(map(repr, line.fields)) or 'no field'}"
     )
 
 

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from vilt_core.data.shared import Shared
+
 _TEXTS = {"captions": "caption", "questions": "question", "statements": "statement"}
+_TRUTH = {"questions": "answer", "statements": "label"}
 _UNLABELLED = {
     "captions": "without a caption",
     "questions": "without an answer",
@@ -26,6 +29,9 @@ class SplitReport:
     decoded: int = 0  # pictures opened to try
     broken: tuple[str, ...] = ()  # of those opened; a sentence each
     missing: tuple[str, ...] = ()  # other things, a sentence each
+    repeated: int = 0  # questions and statements whose pictures and words had come before
+    disputed: int = 0  # of these: with another answer or label
+    shared: Shared | None = None  # with what is learned from
 
     @property
     def complete(self) -> bool:
@@ -47,6 +53,16 @@ class SplitReport:
             named = ", ".join(self.named_absent) + (f" and {more:,} more" if more else "")
             lines.append(f"    missing: {_count(self.absent, 'picture')}: {named}")
         lines += [f"    broken: {line}" for line in self.broken]
+        if self.repeated:
+            other = f", {self.disputed:,} of them another {_TRUTH[kind]}" if self.disputed else ""
+            lines.append(
+                f"    repeated: {_count(self.repeated, 'example')} with the pictures and the words "
+                f"of an earlier one{other}"
+            )
+        if self.shared:
+            said = f", {self.shared.said:,} of them the same words" if self.shared.said else ""
+            of = f"{self.shared.seen:,} of {_count(self.examples, 'example')}"
+            lines.append(f"    shared with train: {of} have a picture of it{said}")
         if self.decoded:
             good = self.decoded - len(self.broken)
             lines.append(f"    opened {_count(self.decoded, 'picture')} to try: {good:,} are good")

@@ -173,6 +173,11 @@ def cut_texts(bundle: Bundle, texts: Sequence[str]) -> dict[str, int]:
     return {"cut": cut} if cut else {}
 
 
+def kept_secret(asked: int, told: int) -> dict[str, int]:
+    """For a result: how many examples keep their truth secret and do not count. Nothing of none."""
+    return {"secret": asked - told} if told < asked else {}
+
+
 def said_first(
     task: str, bundle: Bundle, on: Source, *, examples: int, seconds: float
 ) -> dict[str, Any]:

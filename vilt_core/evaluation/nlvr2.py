@@ -15,6 +15,7 @@ from vilt_core.evaluation.inference import (
     cut_texts,
     evaluating,
     image_of,
+    kept_secret,
     levels_ahead,
     row_batches,
     said_first,
@@ -57,11 +58,11 @@ def nlvr2_accuracy(
     Returns:
         "accuracy"; "consistency", the share of groups in which all is right; "text_only", the
         accuracy of the best guess from the words (text_only.py), and what that was fitted on,
-        "text_only_from". All in [0, 1], over the statements whose label is known, None where none
-        is. Of the world also the accuracy "by_type" of statement. Statements about pictures that
-        cannot be read are not judged: "unreadable" counts these, "named" has what is wrong with the
-        first. "cut" counts the statements that the model reads the beginning of alone, where any is
-        too long for it.
+        "text_only_from". All in [0, 1], over the statements whose label is known ("secret" counts
+        the others), None where none is. Of the world also the accuracy "by_type" of statement.
+        Statements about pictures that cannot be read are not judged: "unreadable" counts these,
+        "named" has what is wrong with the first. "cut" counts the statements that the model reads
+        the beginning of alone, where any is too long for it.
 
     Raises:
         ValueError: a model without an NLVR2 head, a set that cannot be read, too many pictures
@@ -92,6 +93,7 @@ def nlvr2_accuracy(
         "consistency": consistency([one.group for one in told], right),
         "text_only": _share(guessed_right(told, blind)),
         "text_only_from": OTHER_HALF if blind is None else blind.source,
+        **kept_secret(len(stated), len(told)),
         **seen.told(),
         **cut_texts(bundle, [one.text for one in stated]),
     }

@@ -11,6 +11,7 @@ from vilt_core.evaluation.inference import (
     Progress,
     cut_texts,
     evaluating,
+    kept_secret,
     read_batches,
     said_first,
 )
@@ -58,9 +59,10 @@ def vqa_accuracy(
 
     Returns:
         "accuracy", "text_only" (text_only.py; "text_only_from" says what it was fitted on) and
-        "answerable" (the best that this model's list of answers allows), over
-        all questions and, under "by_type" and "text_only_by_type", over each kind. Shares in
-        [0, 1]. Questions whose answers are kept secret do not count; None where all are. Questions
+        "answerable" (the best that this model's list of answers allows; "agreement" is the best
+        that any list does, where people's answers differ too much for all), over all questions and,
+        under "by_type" and "text_only_by_type", over each kind. Shares in [0, 1]. Questions whose
+        answers are kept secret do not count, "secret" says how many; None where all are. Questions
         about pictures that cannot be read are not asked: "unreadable" counts these, "named" has
         what is wrong with the first. "cut" counts the questions that the model reads the beginning
         of alone, where any is too long for it.
@@ -101,8 +103,10 @@ def vqa_accuracy(
         "text_only": _mean(guessed),
         "text_only_from": OTHER_HALF if blind is None else blind.source,
         "answerable": _mean(_best_known(told, bundle.answers)),
+        **_agreement(told),
         "by_type": by_type(told, scores),
         "text_only_by_type": by_type(told, guessed),
+        **kept_secret(len(asked), len(told)),
         **seen.told(),
         **cut_texts(bundle, [one.text for one in asked]),
     }
@@ -183,6 +187,12 @@ def _best_known(asked: Sequence[Asked], answers: Sequence[str]) -> list[float]:
         max((one.scores[answer] for answer in one.scores.keys() & known[one.compared]), default=0.0)
         for one in asked
     ]
+
+
+def _agreement(asked: Sequence[Asked]) -> dict[str, float | None]:
+    """For a result: what the best answers to all questions score. Nothing where that is all."""
+    most = _mean(max(one.scores.values()) for one in asked)
+    return {} if most in (None, 1.0) else {"agreement": most}
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from vilt_core.config import TASKS, TRAINING_HEADS, with_task
-from vilt_core.data.examples import CaptionExample, DataSet, QuestionExample
+from vilt_core.data.examples import DataSet, QuestionExample, texts_of
 from vilt_core.data.image import MAX_PIXELS
 from vilt_core.data.sequences import present
 from vilt_core.evaluation.answers import comparison, own_answer
@@ -99,10 +99,7 @@ def missing_of(data: DataSet) -> list[str]:
 
 def _texts(data: DataSet) -> Iterator[str]:
     for example in present(data.examples):
-        if isinstance(example, CaptionExample):
-            yield from example.captions
-        else:
-            yield example.question if isinstance(example, QuestionExample) else example.statement
+        yield from texts_of(example)
 
 
 def _fit_pictures(bundle: Bundle, image_size: int | None) -> tuple[Bundle, str]:

@@ -1,7 +1,7 @@
 """Rows of data sets on disk: the paper's objectives on whatever the readers of ``data/`` open."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -336,16 +336,25 @@ def _agreed(data: DataSet) -> bool:
     Raises:
         ValueError: a question without any.
     """
-    counts = {len(getattr(example, "answers", ())) for example in data.examples}
-    if 0 in counts:
-        raise ValueError(f"{data.name} {data.split} keeps its answers secret, or lacks some")
-    return counts == {1}
+    counts = [len(getattr(example, "answers", ())) for example in data.examples]
+    _check_known(data, [count > 0 for count in counts], "answers")
+    return set(counts) == {1}
 
 
 def _labelled(data: DataSet) -> None:
     """Refuse statements of which nobody says whether they are true."""
-    if any(getattr(example, "label", None) is None for example in data.examples):
-        raise ValueError(f"{data.name} {data.split} keeps its labels secret, or lacks some")
+    known = [getattr(example, "label", None) is not None for example in data.examples]
+    _check_known(data, known, "labels")
+
+
+def _check_known(data: DataSet, known: Sequence[bool], what: str) -> None:
+    """Refuse data some of which no step could learn: to leave it out is for its owner to say."""
+    if not all(known):
+        secret = f"{known.count(False):,} of {len(known):,} examples"
+        raise ValueError(
+            f"{data.name} {data.split} keeps its {what} secret, or lacks some: {secret}, the first "
+            f"of them number {known.index(False) + 1:,}"
+        )
 
 
 def _coloured(pictures: Processing) -> None:

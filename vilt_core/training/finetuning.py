@@ -9,10 +9,12 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from vilt_core.data.examples import DataSet
+from vilt_core.data.examples import DataSet, QuestionExample, StatementExample
 from vilt_core.data.folders import open_data, recognise
 from vilt_core.data.jsonl_sets import files_in
 from vilt_core.data.sequences import caption_counts, present
+from vilt_core.data.shared import shared_with
+from vilt_core.evaluation.sets import name_of
 from vilt_core.evaluation.text_only import TextOnly, fitted_on
 from vilt_core.interop.bundle import Bundle
 from vilt_core.training.adapt import KIND_OF
@@ -148,6 +150,33 @@ def told_of(recipe: Recipe, data: DataSet) -> str:
     )
 
 
+def told_of_held_out(held_out: DataSet | None, data: DataSet) -> str:
+    """What will be scored, and how much of it is learned from as well, for the account."""
+    if held_out is None:
+        return "Held out: nothing, so that nothing is scored: --val names what is."
+    count, told = f"{len(held_out.examples):,}", name_of(held_out)
+    if not _is_known(held_out):
+        return f"Held out: {count} examples of {told}, whose truth is secret: none is scored."
+    shared = shared_with(held_out, data)
+    if not shared:
+        return f"Held out: {count} examples of {told}."
+    words = f", {shared.said:,} of them the same words" if shared.said else ""
+    return (
+        f"Held out: {count} examples of {told}. {shared.seen:,} have a picture that is learned "
+        f"from, too{words}: what is scored says less of new pictures."
+    )
+
+
+def _is_known(data: DataSet) -> bool:
+    """Whether the truth of any example is known; a caption is true of its picture."""
+    return any(
+        example.answers
+        if isinstance(example, QuestionExample)
+        else not isinstance(example, StatementExample) or example.label is not None
+        for example in present(data.examples)
+    )
+
+
 def fitting_size(bundle: Bundle, data: DataSet) -> int:
     """The picture size for data, as ``size_for`` has it."""
     sizes, config = sampled_sizes(data), bundle.model.config
@@ -222,7 +251,9 @@ def held_out_of(source: Path, val: Path | None, *, task: str, split: str = "val"
 
 
 def looking_at(held_out: DataSet | None, *, task: str, learned: DataSet) -> Look | None:
-    """The scores of a model on its way, on at most ``WATCHED`` of what is held out, if anything is.
+    """The scores of a model on its way, on at most ``WATCHED`` of what is held out.
+
+    None where nothing is, or where all of its truth is secret.
 
     Nothing is chosen by them: they are for the eye.
 
@@ -231,7 +262,7 @@ def looking_at(held_out: DataSet | None, *, task: str, learned: DataSet) -> Look
         task: "vqa", "nlvr2" or "retrieval".
         learned: what the model is trained on, and what the words alone are judged by.
     """
-    if held_out is None:
+    if held_out is None or not _is_known(held_out):
         return None
     blind = lru_cache(maxsize=1)(lambda: blind_of(learned))
 

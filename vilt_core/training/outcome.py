@@ -1,6 +1,7 @@
 """What came of a fine-tuning: its scores on held-out data, told and kept."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ def scores(
 ) -> dict[str, Any]:
     """What ``evaluate`` finds, of retrieval among at most ``RANKED`` pictures.
 
+    Where there are more, "drawn_from" counts them.
+
     Args:
         model: in memory, or a folder that the lab wrote.
         task: "vqa", "nlvr2" or "retrieval".
@@ -43,9 +46,11 @@ def scores(
     if task == "retrieval":
         limit = min(limit or RANKED, RANKED)
     bundle = load_folder(model) if isinstance(model, Path) else model
-    return evaluate(
+    found = evaluate(
         bundle, task=task, on=on, limit=limit, device=device, progress=progress, blind=blind
     )
+    few = task == "retrieval" and limit is not None and limit < len(on.examples)
+    return found | ({"drawn_from": len(on.examples)} if few else {})
 
 
 def headline(found: dict[str, Any]) -> dict[str, float]:
@@ -70,12 +75,11 @@ def summary(found: dict[str, Any] | None) -> list[str]:
     """The scores as a person reads them, a line each."""
     if found is None:
         return ["Nothing was held out, so nothing is scored: --val names what is."]
-    lines = [f"On {found['examples']} held-out examples of {found['data']}:"]
-    told = {"text_only": f"  from the words of {found.get('text_only_from')}"}
-    told |= {
-        f"{way}/r1": f"  {recalls['r1']:.1%} of its own alone, as captions repeat"
-        for way, recalls in found.get("own", {}).items()
-    }
+    asked = f"{found['examples']:,} held-out examples of {found['data']}"
+    if found.get("secret") == found["examples"]:
+        return [f"Nothing is scored: all {asked} keep their truth secret."]
+    lines = [f"On {asked}:"]
+    told = {"text_only": f"  from the words of {found.get('text_only_from')}"} | _beside(found)
     lines += [
         f"{name:>24} {value:7.1%}{told.get(name, '')}" for name, value in headline(found).items()
     ]
@@ -87,12 +91,34 @@ def summary(found: dict[str, Any] | None) -> list[str]:
     return lines + _limits(found)
 
 
+def _beside(found: dict[str, Any]) -> dict[str, str]:
+    """What stands beside the recalls of retrieval: the published number, and a ranking by lot."""
+    told: dict[str, list[str]] = defaultdict(list)
+    for way, recalls in found.get("own", {}).items():
+        told[f"{way}/r1"].append(f"{recalls['r1']:.1%} of its own alone, as captions repeat")
+    for way, recalls in found.get("chance", {}).items():
+        for name, value in recalls.items():
+            told[f"{way}/{name}"].append(f"{value:.1%} by chance")
+    return {name: f"  {'; '.join(notes)}" for name, notes in told.items()}
+
+
 def _limits(found: dict[str, Any]) -> list[str]:
     """What no model of this kind can do about a score, a sentence each."""
     told = []
-    if found.get("answerable", 1.0) < 1:
+    agreed = found.get("agreement", 1.0)
+    if agreed < 1:
+        told.append(f"No answers could score more than {agreed:.1%}: people answered differently.")
+    if found.get("answerable", 1.0) < agreed:
         most = found["answerable"]
         told.append(f"At most {most:.1%} can be right: the other answers were never learned.")
+    if found.get("secret"):
+        of = f"{found['secret']:,} of the {found['examples']:,} examples"
+        told.append(f"{of} keep their truth secret, and do not count.")
+    if found.get("drawn_from"):
+        told.append(
+            f"Ranked among {found['examples']:,} of {found['drawn_from']:,} pictures; `evaluate` "
+            "ranks all of them, which is harder."
+        )
     if found.get("cut"):
         told.append(f"{found['cut']:,} texts were too long, and read as far as the model can.")
     if found.get("unreadable"):

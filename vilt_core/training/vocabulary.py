@@ -52,6 +52,12 @@ def fit_words(
         why = ", a large one" if len(tokenizer) >= LARGE else ""
         account.append(f"Vocabulary: kept as it is, {len(tokenizer)} pieces{why}.")
     tokenizer = learn_words(model, tokenizer, words)
+    if unread := unread_words(tokenizer, said):
+        times = sum(said[word] for word in unread)
+        account.append(
+            f"Words that are read as one and the same, unknown: {len(unread)} ({some_of(unread)}), "
+            f"{times / said.total():.1%} of all that is said."
+        )
     lengths = token_counts(tokenizer, texts)
     longest, before = max(lengths, default=0), model.config.max_text_tokens
     tokenizer = make_room(model, tokenizer, min(longest, LONGEST_TEXT))
@@ -101,6 +107,15 @@ def new_words(tokenizer: Tokenizer, said: Mapping[str, int]) -> list[str]:
     known = tokenizer.backend.get_vocab()
     strange = [word for word, times in said.items() if word not in known and times >= AT_LEAST]
     return sorted(strange, key=lambda word: (-said[word], word))[:MOST_NEW]
+
+
+def unread_words(tokenizer: Tokenizer, said: Mapping[str, int]) -> list[str]:
+    """The words that not even pieces make up, the most frequent first: a model cannot read them."""
+    known = tokenizer.backend.get_vocab()
+    strange = [word for word in said if word not in known]
+    read = tokenizer.backend.encode_batch(strange, add_special_tokens=False)
+    unread = [word for word, one in zip(strange, read, strict=True) if tokenizer.unknown in one.ids]
+    return sorted(unread, key=lambda word: (-said[word], word))
 
 
 def with_words(tokenizer: Tokenizer, words: Sequence[str]) -> Tokenizer:
