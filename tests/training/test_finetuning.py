@@ -419,6 +419,28 @@ def test_pictures_that_cannot_be_read_have_no_say_in_the_size(tmp_path):
     assert fitting_size(load_folder(MODELS / "vilt-mini"), found) == 96
 
 
+@pytest.mark.parametrize(("task", "truth"), [("vqa", "answer"), ("nlvr2", "label")])
+def test_examples_without_their_truth_are_left_out_of_training_and_told(task, truth, data):
+    file = data(task, splits=("train",)) / "train.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    secret = {1, len(lines) - 1}
+    known = [at for at in range(len(lines)) if at not in secret]
+    whole = training_data(file, task=task)
+    assert not whole.missing
+
+    def without(places):
+        asked = [{**line, truth: None} if at in places else line for at, line in enumerate(lines)]
+        file.write_text("\n".join(map(json.dumps, asked)))
+        return training_data(file, task=task)
+
+    left = without(secret)
+    assert list(left.examples) == [whole.examples[at] for at in known]
+    [told] = left.missing
+    assert f"2 of {len(lines)} training examples" in told
+    assert "number 2)" in told
+    assert len(without(set(range(len(lines)))).examples) == len(lines)  # which training refuses
+
+
 def test_what_is_held_out_is_told_and_how_much_of_it_is_learned_from(data):
     folder = data(splits=("train",))
     learned = training_data(folder, task="vqa")

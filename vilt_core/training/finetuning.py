@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from vilt_core.data.examples import DataSet, QuestionExample, StatementExample
+from vilt_core.data.examples import DataSet, Example, QuestionExample, StatementExample
 from vilt_core.data.folders import open_data, recognise
 from vilt_core.data.jsonl_sets import files_in
 from vilt_core.data.sequences import caption_counts, present
@@ -168,13 +168,15 @@ def told_of_held_out(held_out: DataSet | None, data: DataSet) -> str:
 
 
 def _is_known(data: DataSet) -> bool:
-    """Whether the truth of any example is known; a caption is true of its picture."""
-    return any(
-        example.answers
-        if isinstance(example, QuestionExample)
-        else not isinstance(example, StatementExample) or example.label is not None
-        for example in present(data.examples)
-    )
+    """Whether the truth of any example is known."""
+    return any(map(_has_truth, present(data.examples)))
+
+
+def _has_truth(example: Example) -> bool:
+    """Whether an example is not secret; a caption is true of its picture."""
+    if isinstance(example, QuestionExample):
+        return bool(example.answers)
+    return not isinstance(example, StatementExample) or example.label is not None
 
 
 def fitting_size(bundle: Bundle, data: DataSet) -> int:
@@ -215,10 +217,24 @@ def look_every(data: DataSet, *, batch_size: int) -> int:
 def training_data(source: Path, *, task: str) -> DataSet:
     """What is learned: a file, or the training split of a folder.
 
+    Examples whose truth is secret teach nothing: they are left out, and told as missing. Of data
+    that have no others all stay, which a training refuses.
+
     Raises:
         ValueError: nothing of the task's kind there.
     """
-    return open_data(source, split="train", kind=KIND_OF[task])
+    data = open_data(source, split="train", kind=KIND_OF[task])
+    if data.kind == KIND_OF["retrieval"]:  # a caption is true of its picture
+        return data
+    secret = [at for at, example in enumerate(data.examples) if not _has_truth(example)]
+    if len(secret) in (0, len(data.examples)):
+        return data
+    told = (
+        f"the truth of {len(secret):,} of {len(data.examples):,} training examples of {data.name}, "
+        f"which are left out (the first is number {secret[0] + 1:,})"
+    )
+    known = tuple(example for example in data.examples if _has_truth(example))
+    return replace(data, examples=known, missing=(*data.missing, told))
 
 
 def held_out_of(source: Path, val: Path | None, *, task: str, split: str = "val") -> DataSet | None:
