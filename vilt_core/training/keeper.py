@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,6 +23,8 @@ from vilt_core.training.loading import LOST_WORKER, is_lost_worker
 from vilt_core.training.passed_over import PassedOver
 from vilt_core.training.stages import Recipe, Stage
 
+# Told of every model that is written: where, what stages it had, after how many seconds of them.
+Tell = Callable[[Path, Sequence[Stage], float], None]
 LOG = "log.jsonl"  # a line a step, in the folder of the run
 _SHIPPED = 10_000_000  # bytes of a model that a repository takes
 MOST_STEPS, LEAST_STATES = 250, 10  # between two states, and of a run
@@ -145,6 +147,7 @@ class Keeper:
         start: torch.Tensor,
         data: Mapping[str, DataSet] | None = None,
         kept: tuple[str, ...] = (),
+        tell: Tell | None = None,
     ):
         if state is not None and not same_lesson(state["lesson"], lesson):
             raise ValueError(
@@ -165,6 +168,8 @@ class Keeper:
         self.step = state["step"] if state else 0
         self.good = folder / "run.pt" if state else None
         self.kept = kept
+        self._stages = stages
+        self._tell = tell
         self._every = engine.settings.save_every or steps_between(sum(s.steps for s in stages))
         self._saved = time.monotonic()
         self._saving = 0.0  # seconds that the last state took
@@ -277,11 +282,10 @@ class Keeper:
         path = self.folder / "run.pt"
         if self.engine.is_main:
             try:
-                held = {"dtype": kept_in(self.bundle.model), "state": state["model"]}
                 if ended in self.kept:
                     named = replace(self.bundle, name=f"{self.bundle.name}-{ended}")
-                    save_folder(named, self.folder / f"model-{ended}", **held)
-                save_folder(self.bundle, self.folder / "model", **held)
+                    self._write(named, f"model-{ended}", self._stages[:stage], state)
+                self._write(self.bundle, "model", self._stages, state)
                 write_run(path, state)
             except (OSError, RuntimeError) as error:
                 if is_lost_worker(error):
@@ -290,3 +294,12 @@ class Keeper:
         self.good = path
         self._saved = time.monotonic()
         self._saving = self._saved - begun
+
+    def _write(
+        self, bundle: Bundle, name: str, stages: Sequence[Stage], state: Mapping[str, Any]
+    ) -> None:
+        """The model of a state, and what is told of it."""
+        to = self.folder / name
+        save_folder(bundle, to, dtype=kept_in(bundle.model), state=state["model"])
+        if self._tell is not None:
+            self._tell(to, stages, state["seconds"])
