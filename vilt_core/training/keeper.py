@@ -132,6 +132,33 @@ def kept_in(model: nn.Module) -> torch.dtype:
     return torch.float16 if size * torch.float16.itemsize <= _SHIPPED else torch.float32
 
 
+class Rhythm:
+    """When a state is due: after so many steps, or so many seconds, whichever are over first.
+
+    Args:
+        every: steps between two states; ``steps_between`` otherwise.
+        steps: of the run.
+        seconds: between two states, where steps are slow; more where it takes long to write one.
+    """
+
+    def __init__(self, every: int | None, *, steps: int, seconds: float):
+        self._every = every or steps_between(steps)
+        self._seconds = seconds
+        self._saved = time.monotonic()
+        self._saving = 0.0  # seconds that the last state took
+
+    def is_due(self, step: int) -> bool:
+        """Whether a state is to be saved after a step of a stage, counted from 1."""
+        since = time.monotonic() - self._saved
+        least = max(self._seconds, self._saving / SAVING_SHARE)
+        return step % self._every == 0 or since >= least
+
+    def saved(self, *, begun: float) -> None:
+        """A state is written, since a time of ``time.monotonic``: that of the next one counts."""
+        self._saved = time.monotonic()
+        self._saving = self._saved - begun
+
+
 class Keeper:
     """What a run has done so far, and the last good state of it on disk."""
 
@@ -170,9 +197,11 @@ class Keeper:
         self.kept = kept
         self._stages = stages
         self._tell = tell
-        self._every = engine.settings.save_every or steps_between(sum(s.steps for s in stages))
-        self._saved = time.monotonic()
-        self._saving = 0.0  # seconds that the last state took
+        self._rhythm = Rhythm(
+            engine.settings.save_every,
+            steps=sum(each.steps for each in stages),
+            seconds=engine.settings.save_seconds,
+        )
         self._lesson = lesson
         self._begun = time.monotonic() - (state["seconds"] if state else 0.0)
         self._start = start
@@ -191,11 +220,7 @@ class Keeper:
 
         The clock of the main process counts for all: they have to tell each other.
         """
-        if step % self._every == 0:
-            return True
-        since = time.monotonic() - self._saved
-        least = max(self.engine.settings.save_seconds, self._saving / SAVING_SHARE)
-        return self.engine.is_main and since >= least
+        return self.engine.is_main and self._rhythm.is_due(step)
 
     def stopped(self, why: str) -> TrainingStopped:
         """Why the run cannot go on, and from where it can."""
@@ -292,8 +317,7 @@ class Keeper:
                     raise
                 raise self.stopped(f"the state could not be written: {error}") from error
         self.good = path
-        self._saved = time.monotonic()
-        self._saving = self._saved - begun
+        self._rhythm.saved(begun=begun)
 
     def _write(
         self, bundle: Bundle, name: str, stages: Sequence[Stage], state: Mapping[str, Any]
