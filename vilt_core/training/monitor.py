@@ -13,7 +13,7 @@ from tqdm import tqdm
 from vilt_core.data.examples import DataSet
 from vilt_core.evaluation.machine import checked_device, hardware
 from vilt_core.evaluation.sources import world_questions
-from vilt_core.evaluation.vqa import predict_answers, worth
+from vilt_core.evaluation.vqa import probable_answers, worth
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import json_text, write_text
 from vilt_core.progress import progress_bar
@@ -163,7 +163,7 @@ class Watcher:
 def _look(bundle: Bundle) -> dict[str, float]:
     """Accuracy on fresh scenes of the training split; the test split is left for the end."""
     asked = list(islice(world_questions("train"), _WATCHED_QUESTIONS))
-    scores = worth(asked, predict_answers(bundle, asked))
+    scores = worth(asked, [answer for answer, _ in probable_answers(bundle, asked)])
     return {"accuracy/vqa": sum(scores) / len(scores)}
 
 
