@@ -177,8 +177,7 @@ def write_guest(
     """Draw what one guest has drawn of the nouns; returns how many, and the file's bytes."""
     package, _ = load(guest, packages)
     _, unicode_names = load("noto", packages)
-    grid = np.zeros((-(-len(rows) // COLUMNS) * GUEST_CELL, COLUMNS * GUEST_CELL, 4), np.uint8)
-    drawn = 0
+    cells = {}
     for index, row in enumerate(rows):
         if row["color"] is not None:
             continue  # a shape's colour is asked for, and guests mix their own
@@ -187,24 +186,27 @@ def write_guest(
             icon = Image.fromarray(premultiply(draw(package, name)), "RGBa").resize(
                 (GUEST_CELL, GUEST_CELL), Image.Resampling.BOX
             )
-            top, left = (GUEST_CELL * place for place in divmod(index, COLUMNS))
-            cell = np.asarray(icon.convert("RGBA"))
-            grid[top : top + GUEST_CELL, left : left + GUEST_CELL] = cell
-            drawn += 1
+            cells[index] = np.asarray(icon.convert("RGBA"))
     path = GUEST_FOLDER / f"{guest}.webp"
-    Image.fromarray(grid, "RGBA").save(path, lossless=True, quality=100, method=6)
-    return drawn, path.stat().st_size
+    return len(cells), pack(path, cells, of=len(rows), side=GUEST_CELL)
 
 
 def write_atlas(style: str, hexcodes: list[str], *, packages: Path) -> int:
     """Draw one style's atlas; returns its size in bytes."""
     package, names = load(style, packages)
-    grid = np.zeros((-(-len(hexcodes) // COLUMNS) * CELL, COLUMNS * CELL, 4), np.uint8)
-    for index, hexcode in enumerate(hexcodes):
-        row, column = (CELL * place for place in divmod(index, COLUMNS))
-        cell = draw(package, resolve(package, names[bare(hexcode)]))
-        grid[row : row + CELL, column : column + CELL] = cell
-    path = SPRITES / f"{style}.webp"
+    cells = {
+        index: draw(package, resolve(package, names[bare(hexcode)]))
+        for index, hexcode in enumerate(hexcodes)
+    }
+    return pack(SPRITES / f"{style}.webp", cells, of=len(hexcodes), side=CELL)
+
+
+def pack(path: Path, cells: dict[int, np.ndarray], *, of: int, side: int) -> int:
+    """Write cells, (side, side, 4) each, by their places of ``of``; returns the file's bytes."""
+    grid = np.zeros((-(-of // COLUMNS) * side, COLUMNS * side, 4), np.uint8)
+    for index, cell in cells.items():
+        top, left = (side * place for place in divmod(index, COLUMNS))
+        grid[top : top + side, left : left + side] = cell
     Image.fromarray(grid, "RGBA").save(path, lossless=True, quality=100, method=6)
     return path.stat().st_size
 

@@ -457,6 +457,17 @@ def test_a_file_that_is_no_text_as_we_read_it_is_told_so_once(tmp_path, written,
     assert len(re.findall(told, check_data(tmp_path).text())) == 1
 
 
+def test_packed_lines_are_named_where_nothing_else_is_there(tmp_path):
+    file = write(tmp_path / "train.jsonl", ASKED)
+    (tmp_path / "train.jsonl.gz").write_bytes(gzip.compress(file.read_bytes()))
+    assert passed_over(tmp_path) == ()
+    file.unlink()
+    told = r"train\.jsonl\.gz, packed with gzip: unpack it first \(gunzip\)$"
+    with pytest.raises(ValueError, match=f"^expected .* in .*, found .*{told}"):
+        open_data(tmp_path)
+    assert re.search(f"passed over: .*{told}", check_data(tmp_path).text(), re.MULTILINE)
+
+
 def test_names_from_windows_are_found(tmp_path, paint):
     for name in ("images/a.png", "images/deep/b.png", "odd\\name.png"):
         paint(tmp_path / name)

@@ -2,7 +2,6 @@
 
 import os
 
-import psutil
 import pytest
 import torch
 from PIL import Image
@@ -117,10 +116,9 @@ def test_processes_that_load_share_what_is_free(monkeypatch, free, workers, trai
     """An eighth of the free memory, by workers and by the processes that train on a machine."""
 
     class Told:
-        available = free
         num_workers = workers
 
-    monkeypatch.setattr(psutil, "virtual_memory", Told)
+    monkeypatch.setattr(picture_cache, "free_memory", lambda: free)
     monkeypatch.setattr(picture_cache, "get_worker_info", lambda: Told if workers else None)
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
     if training:

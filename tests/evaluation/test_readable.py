@@ -10,7 +10,7 @@ from vilt_core.data.examples import ShardImage
 from vilt_core.evaluation import evaluate
 from vilt_core.evaluation import readable as readable_module
 from vilt_core.evaluation.readable import ALLOWED, readable
-from vilt_core.evaluation.vqa import predict_answers
+from vilt_core.evaluation.vqa import probable_answers
 from vilt_core.models.vilt import Vilt
 from vilt_core.world.scenes import scene
 
@@ -92,7 +92,7 @@ def test_scenes_are_not_opened():
 
 
 def test_nothing_is_asked_of_nothing(bundle):
-    assert predict_answers(bundle, []) == []
+    assert probable_answers(bundle, []) == []
 
 
 def test_whole_pictures_are_decoded_again_only_where_their_files_changed(folder, monkeypatch):

@@ -156,6 +156,8 @@ def test_of_a_large_training_split_examples_all_over_it_are_learned(tmp_path, mo
     found = fitted_on(open_data(tmp_path))
     assert found.counts[""].total() <= 10
     assert found.guess("what?") == "dog"
+    written(tmp_path, "train", *told[:15])  # no fewer than may be
+    assert fitted_on(open_data(tmp_path)).counts[""].total() == 10
 
 
 def test_halves_never_see_their_own_answers():

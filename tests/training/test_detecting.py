@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from vilt_core.commands.detector import TrainDetector
 from vilt_core.config import CnnConfig, detector_mini
+from vilt_core.training import keeper
 from vilt_core.training.detecting import detecting, drawn_boxes, train_detector
+from vilt_core.training.engine import SAVE_SECONDS
 from vilt_core.world.sprites import sprites
 
 SMALL = replace(
@@ -36,6 +39,16 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(tmp_path):
     ]
     for name, value in states[0].items():
         assert torch.equal(states[1][name], value), name
+
+
+def test_a_state_is_saved_by_the_clock_as_of_every_training(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    saved = []
+    for step in train_detector(tmp_path, STAGE, config=SMALL, save_every=1000):
+        now[0] += SAVE_SECONDS / 2
+        saved.append(step.saved)
+    assert saved == [False, False, True, True]
 
 
 def test_another_run_is_not_taken_up(tmp_path):

@@ -363,6 +363,30 @@ def test_the_look_of_a_picture_does_not_tell_matching(rows_of, pictures):
         assert min(float((mean - half).abs().max()) for half in halves) < 0.02
 
 
+def test_a_mixed_pair_is_not_held_against_its_own_picture(rows_of, sets, tokenizer):
+    """Nor against a blend with it: of two pictures the other one alone is left."""
+    examples = sets["captions"].examples[2:4]
+    source = rows_of(mixgen=1.0)
+    two = {"captions": replace(sets["captions"], examples=examples)}
+    source = ExampleRows(source.stage, data=two, reading=source.reading, seed=0)
+    rows = [row for step in range(4) for row in source.rows(step, range(ROWS))]
+    false = [row for row in rows if row.matched == 0]
+    assert len(false) >= ROWS
+    for row in false:
+        [other] = (
+            one
+            for one in examples
+            if not any(row.texts[0].tolist()[: len(ids)] == ids for ids in said(one, tokenizer))
+        )
+        shown = to_pixels(other.image.open(), size=SIZE, patch_size=PATCH)
+        torch.testing.assert_close(row.pixels.mean(dim=(1, 2)), shown.mean(dim=(1, 2)))
+
+
+def said(example: CaptionExample, tokenizer) -> list[list[int]]:
+    """How texts begin that begin with one of its captions."""
+    return [tokenizer.encode([one]).batch.ids[0].tolist()[:-1] for one in example.captions]
+
+
 def test_the_order_is_that_of_the_file_whatever_the_set_is(tmp_path):
     """Captions keep their order: nothing goes through a set, whose order a hash seed decides."""
     Image.new("RGB", (8, 8)).save(tmp_path / "0.png")

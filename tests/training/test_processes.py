@@ -14,6 +14,7 @@ from PIL import Image
 from vilt_core.interop.lab import load_folder
 from vilt_core.training import engine, processes
 from vilt_core.training.engine import Engine, Settings
+from vilt_core.training.loop import train
 from vilt_core.training.processes import told_of_processes
 
 ROOT = Path(__file__).parents[2]
@@ -127,6 +128,42 @@ def test_how_many_processes_there_are_is_said_where_somebody_launched_them(
     lines = told_of_processes(batches)
     assert len(lines) == len(said)
     assert all(re.search(one, line) for one, line in zip(said, lines, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("environment", "known", "refused"),
+    [
+        ({}, 1, None),
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, 1, "2 processes were started (OMPI_COMM_WORLD_SIZE)"),
+        ({"PMI_SIZE": "4"}, 1, "4 processes were started (PMI_SIZE), and each knows of 1"),
+        ({"SLURM_STEP_NUM_TASKS": "2"}, 1, "2 processes were started (SLURM_STEP_NUM_TASKS)"),
+        ({"WORLD_SIZE": "2"}, 1, "2 processes were started (WORLD_SIZE)"),  # without LOCAL_RANK
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, 2, None),  # as accelerate understands it, on CPUs
+        ({"SLURM_NTASKS": "4", "SLURM_STEP_NUM_TASKS": "1"}, 1, None),  # of an allocation
+        ({"SLURM_STEP_NUM_TASKS": "2", "WORLD_SIZE": "1"}, 1, None),  # torchrun within
+        (TORCHRUN, 2, None),
+    ],
+)
+def test_processes_that_know_nothing_of_each_other_are_refused(
+    monkeypatch, environment, known, refused
+):
+    for name in (*processes._STARTED, *TORCHRUN):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    if refused is None:
+        processes.check_launched(known)
+        return
+    with pytest.raises(ValueError, match=re.escape(refused)) as told:
+        processes.check_launched(known)
+    assert "torchrun --nproc-per-node N -m vilt_core" in str(told.value)
+
+
+def test_of_what_mpirun_started_nothing_is_written(monkeypatch, tiny_recipe, tiny_bundle, tmp_path):
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="2 processes were started"):
+        train(tiny_recipe, tmp_path / "run", bundle=tiny_bundle)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_of_two_processes_is_taken_up_by_one_and_the_other_way_round(alone, run):

@@ -360,6 +360,24 @@ def test_the_command_counts_as_many_steps_however_a_batch_is_accumulated(
     assert begun[0] == begun[1] == begun[2]
 
 
+def test_the_command_looks_for_pictures_before_its_first_step(pretrained, tmp_path, monkeypatch):
+    """One that is missing is told, and too many are refused; a plan needs none."""
+    write(tmp_path / "0.jpg", picture(0))
+    line = {"images": ["0.jpg", "1.jpg"], "statement": "a cat", "label": True}
+    lines = [line | {"images": ["0.jpg", f"{at}.jpg"]} for at in range(1, 31)]
+    begun = []
+    monkeypatch.setattr(monitor, "train_and_watch", lambda *_, **what: begun.append(what))
+    what = {"recipe": "vilt-b32-nlvr2", "data": (tmp_path,), "to": tmp_path / "run"}
+    what["machine"] = Machine(device="cpu")
+    (tmp_path / "train.jsonl").write_text(json.dumps(line))
+    Train(**what, start=str(pretrained)).run()
+    assert "1 of 2 training pictures of" in " ".join(begun[0]["account"])
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    with pytest.raises(ValueError, match=r"30 of 31 training pictures of .* are not there"):
+        Train(**what).run()
+    Train(**what, planning=Planning(plan=True)).run()
+
+
 @pytest.mark.parametrize("name", ["vilt-b32-coco", "vilt-b32-flickr30k"])
 def test_no_picture_of_another_split_is_opened(name, start, tmp_path, monkeypatch):
     """The 2021 code chooses the model by the test split. Here the last step is the model."""

@@ -752,6 +752,28 @@ def test_a_step_without_a_batch_costs_none_of_those_before(
     assert [(r.at, r.losses, r.gradient_norm) for r in records] == uninterrupted_on_shard
 
 
+def test_a_state_that_is_saved_for_want_of_a_batch_has_its_summary(tiny_bundle, tmp_path, shard):
+    def look(_):
+        (shard / "00000.tar").unlink(missing_ok=True)
+        return {}
+
+    folder, data = tmp_path / "run", open_data(shard, split="train", kind="captions")
+    with pytest.raises(TrainingStopped, match="no batch for step"):
+        train_and_watch(
+            RECIPE,
+            folder,
+            command="test",
+            start=fresh(tiny_bundle),
+            data={"captions": data},
+            settings=SELDOM,
+            look=look,
+            evaluate_every=1,
+        )
+    summary = json.loads((folder / "model" / "training.json").read_text())
+    state = torch.load(folder / "run.pt", weights_only=True)
+    assert (summary["command"], summary["seconds"]) == ("test", round(state["seconds"]))
+
+
 @pytest.fixture
 def uninterrupted_on_shard(tiny_bundle, tmp_path, shard) -> list[tuple]:
     records = run(tiny_bundle, tmp_path / "whole", shard, settings=SELDOM)

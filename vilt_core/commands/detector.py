@@ -16,7 +16,7 @@ class TrainDetector:
     batch_size: int = 16  # pictures of a step
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    save_every: int = 250  # steps between two states on disk
+    save_every: int | None = None  # steps between two states on disk; as every training otherwise
     pictures: int = 500  # scenes of the test split, on which it is scored in the end
     json: Path | None = None  # where to write the scores, besides beside the model
 

@@ -1,6 +1,6 @@
 """``train``: from nothing, from a ViT, or from what was pre-trained; and the plan of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -115,6 +115,7 @@ class Train:
         from vilt_core.training.engine import is_main
         from vilt_core.training.finetuning import look_every, looking_at, sample_count
         from vilt_core.training.monitor import train_and_watch
+        from vilt_core.training.picture_check import check_pictures
 
         paper, settings = self._paper({}), self.machine.settings(data=True)
         if self.planning.plan:
@@ -128,6 +129,7 @@ class Train:
             )
         data = read_data(paper, self.data)
         paper = self._paper({"examples": sample_count(data)})
+        data = replace(data, missing=(*data.missing, *check_pictures(data, None)))
         start = paper.start if self.start is None else source_of(self.start)
         held_out = None
         try:

@@ -14,7 +14,7 @@ import codecs
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,7 +181,7 @@ def try_lines(path: str | Path) -> Iterator[Line | ValueError]:
         with path.open("rb") as file:
             for number, raw in enumerate(file, start=1):
                 if raw.strip():
-                    yield _try_line(path, f"{path.name} line {number}", raw)
+                    yield _try(_line, path, f"{path.name} line {number}", raw)
 
 
 def is_array(file: Path) -> bool:
@@ -199,15 +199,14 @@ def _try_array(path: Path) -> Iterator[Line | ValueError]:
     """The objects of a file that is one array; where it is damaged, that, and nothing after it."""
     try:
         for number, element in enumerate(stream_array(path), start=1):
-            raw = json.dumps(element, ensure_ascii=False).encode("utf-8", "surrogatepass")
-            yield _try_line(path, f"{path.name} item {number}", raw)
+            yield _try(_object, path, f"{path.name} item {number}", element)
     except ValueError as error:
         yield error
 
 
-def _try_line(path: Path, where: str, raw: bytes) -> Line | ValueError:
+def _try(make: Callable[..., Line], *given: Any) -> Line | ValueError:
     try:
-        return _line(path, where, raw)
+        return make(*given)
     except ValueError as error:
         return error
 
@@ -217,9 +216,14 @@ def _line(path: Path, where: str, raw: bytes) -> Line:
         fields = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is not readable JSON: {error}") from error
+    return _object(path, where, fields, whole=not _PERHAPS_HALF.search(raw))
+
+
+def _object(path: Path, where: str, fields: Any, *, whole: bool = False) -> Line:
+    """What was read as a line; ``whole`` where no half of a character can be in it."""
     if not isinstance(fields, dict):
         raise ValueError(f"{where}: expected an object {{...}}, got {shown(fields)}")
-    if _PERHAPS_HALF.search(raw):
+    if not whole:
         check_unicode(json.dumps(fields, ensure_ascii=False), what=where)
     return Line(path, where, _said(fields))
 

@@ -96,11 +96,15 @@ def _check_one(root: Path, files: list[Path], split: str) -> None:
 def passed_over(root: Path) -> tuple[str, ...]:
     """The other files of JSON lines in a folder, a sentence each on what they have instead."""
     known = set(files_in(root).values())
-    return tuple(
+    others = sorted(file for _, file in _candidates(root) if file not in known)
+    said = [
         f"{file}: no caption, question or statement in its first line, which has {_fields(file)}"
-        for _, file in sorted(_candidates(root), key=lambda each: each[1])
-        if file not in known
-    )
+        for file in others
+    ]
+    for folder in (root, *(root / split for split in SPLITS)):
+        packed = (file for file in folder.glob("*.jsonl.gz") if not file.with_suffix("").is_file())
+        said += [f"{file}, packed with gzip: unpack it first (gunzip)" for file in sorted(packed)]
+    return tuple(said)
 
 
 def kind_of(file: Path) -> str | None:

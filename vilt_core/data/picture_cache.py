@@ -7,12 +7,12 @@ import os
 from collections import OrderedDict
 from functools import cached_property
 
-import psutil
 from jaxtyping import UInt8
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from vilt_core.data.examples import StoredImage
+from vilt_core.data.free_memory import free_memory
 from vilt_core.data.image import Processing, to_levels
 
 MOST = 512 * 2**20  # bytes that a process keeps, where the machine has many more
@@ -69,4 +69,4 @@ def room() -> int:
     worker = get_worker_info()
     loading = 1 if worker is None else worker.num_workers
     loading *= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes that train on this machine
-    return min(MOST, int(SHARE * psutil.virtual_memory().available) // loading)
+    return min(MOST, int(SHARE * free_memory()) // loading)

@@ -17,6 +17,7 @@ from functools import lru_cache
 from itertools import islice
 
 from vilt_core.data.examples import DataSet
+from vilt_core.data.sequences import Spread
 from vilt_core.evaluation.sets import Source, name_of, training_beside
 from vilt_core.evaluation.sources import EVALUATION_SEED, Asked, questions_of, world_questions
 from vilt_core.evaluation.statements import statements_of
@@ -100,8 +101,7 @@ def fitted_on(data: DataSet) -> TextOnly | None:
     Returns:
         None where all truth is kept secret.
     """
-    places = range(0, len(data.examples), -(-len(data.examples) // FITTED_ON) or 1)
-    some = replace(data, examples=[data.examples[at] for at in places])
+    some = replace(data, examples=list(Spread(data.examples, FITTED_ON)))
     asked = [one for one in _asked(some) if one.scores]
     return TextOnly(asked, source=name_of(data)) if asked else None
 

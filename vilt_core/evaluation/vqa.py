@@ -118,25 +118,6 @@ def _guesses(asked: list[Asked], blind: TextOnly | None) -> list[str]:
     return [blind.guess(one.text) for one in asked]
 
 
-def predict_answers(
-    bundle: Bundle,
-    asked: Sequence[Asked],
-    *,
-    batch_size: int = 64,
-    precision: Precision = "float32",
-    progress: Progress | None = None,
-) -> list[str]:
-    """The model's first answer to every question.
-
-    Raises:
-        ValueError: a model without a VQA head.
-    """
-    given = probable_answers(
-        bundle, asked, batch_size=batch_size, precision=precision, progress=progress
-    )
-    return [answer for answer, _ in given]
-
-
 def probable_answers(
     bundle: Bundle,
     asked: Sequence[Asked],

@@ -30,8 +30,8 @@ from vilt_core.training.checkpoint import (
     take_up_optimizer,
     write_run,
 )
-from vilt_core.training.engine import step_seed
-from vilt_core.training.keeper import check_steps, with_defaults
+from vilt_core.training.engine import SAVE_SECONDS, step_seed
+from vilt_core.training.keeper import Rhythm, check_steps, with_defaults
 from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
 from vilt_core.training.stages import Stage
 from vilt_core.types import ImageBatch
@@ -82,7 +82,7 @@ def train_detector(
     config: DetectorConfig | None = None,
     seed: int = 0,
     device: str = "auto",
-    save_every: int = 250,
+    save_every: int | None = None,
 ) -> Iterator[DetectingStep]:
     """Train a detector from nothing, or go on where ``folder`` holds an unfinished run.
 
@@ -94,7 +94,8 @@ def train_detector(
         config: Of the detector; ``detector_mini`` otherwise.
         seed: Of the first weights and of the scenes.
         device: As of every training.
-        save_every: Steps between two states on disk.
+        save_every: Steps between two states on disk; ``steps_between`` otherwise. Where they are
+            slow one is saved by the clock besides.
 
     Raises:
         TrainingStopped: A loss that is not finite, a full disk.
@@ -102,7 +103,7 @@ def train_detector(
             another length, a detector without the run that made it, or less than a step between
             two states.
     """
-    if save_every < 1:
+    if save_every is not None and save_every < 1:
         raise ValueError(f"save_every must be at least 1, got {save_every}")
     config = config or detector_mini()
     detector = fresh_detector(config, seed=seed).to(checked_device(device))
@@ -125,6 +126,7 @@ def train_detector(
         take_up_optimizer(optimizer, detector, state["optimizer"])
         first, begun = state["noted"], begun - state["seconds"]
     detector.train()
+    rhythm = Rhythm(save_every, steps=stage.steps, seconds=SAVE_SECONDS)
     for step in range(first, stage.steps):
         rate = learning_rate(stage, step)
         set_rate(optimizer, rate)
@@ -137,8 +139,9 @@ def train_detector(
                 f"is {path if path.is_file() else 'none'}"
             )
         last = step + 1 == stage.steps
-        due = last or (step + 1) % save_every == 0
-        seconds = time.monotonic() - begun
+        due = last or rhythm.is_due(step + 1)
+        now = time.monotonic()
+        seconds = now - begun
         if due:
             progress = Progress(
                 stage=int(last),
@@ -153,6 +156,7 @@ def train_detector(
                 write_run(path, kept)
             except OSError as error:
                 raise TrainingStopped(f"the state could not be written: {error}") from error
+            rhythm.saved(begun=now)
         yield DetectingStep(
             step=step + 1,
             losses=losses,

@@ -22,6 +22,7 @@ from torch.distributed.tensor import DTensor
 from vilt_core.evaluation.machine import checked_device
 from vilt_core.layers.encoder import Encoder
 from vilt_core.layers.packed import has_bfloat16_units
+from vilt_core.training.processes import check_launched
 from vilt_core.training.step import TrainingStep
 
 SAVE_SECONDS = 120.0  # between two states on disk, where the steps between them take longer
@@ -77,6 +78,8 @@ class Engine:
         self.settings = settings
         device = checked_device(settings.device)
         AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+        if "MASTER_ADDR" not in os.environ:  # nowhere to meet
+            check_launched(1)
         self.accelerator = Accelerator(
             cpu=device == "cpu",
             mixed_precision="no",  # autocast is ours: it has to reach heads and losses by name
@@ -84,6 +87,7 @@ class Engine:
         )
         self.device = self.accelerator.device
         self.processes = self.accelerator.num_processes
+        check_launched(self.processes)
         self.rank = self.accelerator.process_index
         self.is_main = self.accelerator.is_main_process
         if settings.sharded and self.processes == 1:

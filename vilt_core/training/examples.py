@@ -191,7 +191,7 @@ class ExampleRows:
             other = self._other("captions", seen, place, draw)
             shown = self._pixels(other.image, draw)
             if joined != text:  # of two as well, else the look of a picture would tell
-                second = self._other("captions", other, place, draw)
+                second = self._other("captions", seen, place, draw)
                 shown, _ = self._mix((shown, ""), (self._pixels(second.image, draw), ""))
         pixels, text = mixed, joined
         encoded = self.reading.tokenizer.encode([text])

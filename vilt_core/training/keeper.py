@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,6 +23,8 @@ from vilt_core.training.loading import LOST_WORKER, is_lost_worker
 from vilt_core.training.passed_over import PassedOver
 from vilt_core.training.stages import Recipe, Stage
 
+# Told of every model that is written: where, what stages it had, after how many seconds of them.
+Tell = Callable[[Path, Sequence[Stage], float], None]
 LOG = "log.jsonl"  # a line a step, in the folder of the run
 _SHIPPED = 10_000_000  # bytes of a model that a repository takes
 MOST_STEPS, LEAST_STATES = 250, 10  # between two states, and of a run
@@ -130,6 +132,33 @@ def kept_in(model: nn.Module) -> torch.dtype:
     return torch.float16 if size * torch.float16.itemsize <= _SHIPPED else torch.float32
 
 
+class Rhythm:
+    """When a state is due: after so many steps, or so many seconds, whichever are over first.
+
+    Args:
+        every: steps between two states; ``steps_between`` otherwise.
+        steps: of the run.
+        seconds: between two states, where steps are slow; more where it takes long to write one.
+    """
+
+    def __init__(self, every: int | None, *, steps: int, seconds: float):
+        self._every = every or steps_between(steps)
+        self._seconds = seconds
+        self._saved = time.monotonic()
+        self._saving = 0.0  # seconds that the last state took
+
+    def is_due(self, step: int) -> bool:
+        """Whether a state is to be saved after a step of a stage, counted from 1."""
+        since = time.monotonic() - self._saved
+        least = max(self._seconds, self._saving / SAVING_SHARE)
+        return step % self._every == 0 or since >= least
+
+    def saved(self, *, begun: float) -> None:
+        """A state is written, since a time of ``time.monotonic``: that of the next one counts."""
+        self._saved = time.monotonic()
+        self._saving = self._saved - begun
+
+
 class Keeper:
     """What a run has done so far, and the last good state of it on disk."""
 
@@ -145,6 +174,7 @@ class Keeper:
         start: torch.Tensor,
         data: Mapping[str, DataSet] | None = None,
         kept: tuple[str, ...] = (),
+        tell: Tell | None = None,
     ):
         if state is not None and not same_lesson(state["lesson"], lesson):
             raise ValueError(
@@ -165,9 +195,13 @@ class Keeper:
         self.step = state["step"] if state else 0
         self.good = folder / "run.pt" if state else None
         self.kept = kept
-        self._every = engine.settings.save_every or steps_between(sum(s.steps for s in stages))
-        self._saved = time.monotonic()
-        self._saving = 0.0  # seconds that the last state took
+        self._stages = stages
+        self._tell = tell
+        self._rhythm = Rhythm(
+            engine.settings.save_every,
+            steps=sum(each.steps for each in stages),
+            seconds=engine.settings.save_seconds,
+        )
         self._lesson = lesson
         self._begun = time.monotonic() - (state["seconds"] if state else 0.0)
         self._start = start
@@ -186,11 +220,7 @@ class Keeper:
 
         The clock of the main process counts for all: they have to tell each other.
         """
-        if step % self._every == 0:
-            return True
-        since = time.monotonic() - self._saved
-        least = max(self.engine.settings.save_seconds, self._saving / SAVING_SHARE)
-        return self.engine.is_main and since >= least
+        return self.engine.is_main and self._rhythm.is_due(step)
 
     def stopped(self, why: str) -> TrainingStopped:
         """Why the run cannot go on, and from where it can."""
@@ -277,16 +307,23 @@ class Keeper:
         path = self.folder / "run.pt"
         if self.engine.is_main:
             try:
-                held = {"dtype": kept_in(self.bundle.model), "state": state["model"]}
                 if ended in self.kept:
                     named = replace(self.bundle, name=f"{self.bundle.name}-{ended}")
-                    save_folder(named, self.folder / f"model-{ended}", **held)
-                save_folder(self.bundle, self.folder / "model", **held)
+                    self._write(named, f"model-{ended}", self._stages[:stage], state)
+                self._write(self.bundle, "model", self._stages, state)
                 write_run(path, state)
             except (OSError, RuntimeError) as error:
                 if is_lost_worker(error):
                     raise
                 raise self.stopped(f"the state could not be written: {error}") from error
         self.good = path
-        self._saved = time.monotonic()
-        self._saving = self._saved - begun
+        self._rhythm.saved(begun=begun)
+
+    def _write(
+        self, bundle: Bundle, name: str, stages: Sequence[Stage], state: Mapping[str, Any]
+    ) -> None:
+        """The model of a state, and what is told of it."""
+        to = self.folder / name
+        save_folder(bundle, to, dtype=kept_in(bundle.model), state=state["model"])
+        if self._tell is not None:
+            self._tell(to, stages, state["seconds"])

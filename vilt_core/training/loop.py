@@ -18,7 +18,7 @@ from vilt_core.training.checkpoint import first_values, load_run, take_up_optimi
 from vilt_core.training.engine import Engine, Settings, encoders_of, step_seed
 from vilt_core.training.examples import ExampleRows, Reading
 from vilt_core.training.growth import grow
-from vilt_core.training.keeper import Keeper, lesson_of
+from vilt_core.training.keeper import Keeper, Tell, lesson_of
 from vilt_core.training.loading import Failure, Feed, Parts, Share
 from vilt_core.training.optim import build_optimizer, learning_rate, set_rate
 from vilt_core.training.stages import Recipe, Stage
@@ -85,6 +85,7 @@ def train(
     data: Mapping[str, DataSet] | None = None,
     settings: Settings | None = None,
     stop: Callable[[int], bool] | None = None,
+    tell: Tell | None = None,
 ) -> Iterator[Record]:
     """Run a recipe, or go on with it where ``folder`` holds an unfinished run.
 
@@ -104,6 +105,7 @@ def train(
         stop: asked after every step, with the steps of the run so far, whether to end here: the
             state of that step is saved then, and a later call goes on from it. Of several
             processes any may say so: all of them end after the same step.
+        tell: told of every model that is written, in the process that writes it.
 
     Raises:
         TrainingStopped: a loss that is not finite, data that cannot be read, a full disk.
@@ -134,6 +136,7 @@ def train(
         start=start,
         data=data,
         kept=recipe.kept,
+        tell=tell,
     )
     known = None if state is None else state["optimizer"]
     return _stages(recipe, bundle, data=data, keeper=keeper, known=known, stop=stop)

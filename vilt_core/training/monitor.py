@@ -1,7 +1,8 @@
 """A run as a person watches it: progress bar, TensorBoard, scores on the way, a summary."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tqdm import tqdm
 from vilt_core.data.examples import DataSet
 from vilt_core.evaluation.machine import checked_device, hardware
 from vilt_core.evaluation.sources import world_questions
-from vilt_core.evaluation.vqa import predict_answers, worth
+from vilt_core.evaluation.vqa import probable_answers, worth
 from vilt_core.interop.bundle import Bundle
 from vilt_core.interop.folders import json_text, write_text
 from vilt_core.progress import progress_bar
@@ -69,7 +70,13 @@ def train_and_watch(
         look = _look
     with ends_in_a_sentence(folder / "run.pt") as ending:
         running = train(
-            recipe, folder, bundle=bundle, data=data, settings=settings, stop=ending.stop
+            recipe,
+            folder,
+            bundle=bundle,
+            data=data,
+            settings=settings,
+            stop=ending.stop,
+            tell=partial(_summarise, recipe=recipe.name, command=command, settings=settings),
         )
         records = _to_the_end(running, recipe, ending)
         if not is_main():
@@ -87,12 +94,6 @@ def train_and_watch(
                     with ending.broken_off():
                         watcher.score(look, bundle, record)
                     bundle.model.train()  # wherever that was broken off
-                if record.saved:
-                    _summarise(recipe, folder / "model", command, settings, record.seconds)
-                    if record.stage in recipe.kept and record.step == record.steps:
-                        done = replace(recipe, stages=_until(recipe, record.stage))
-                        kept = folder / f"model-{record.stage}"
-                        _summarise(done, kept, command, settings, record.seconds)
     return folder / "model"
 
 
@@ -104,12 +105,6 @@ def _to_the_end(records: Iterator[Record], recipe: Recipe, ending: Ending) -> It
         yield record
     if at < steps and not ending.is_told:
         raise stopped("another process of this training was told to end", ending.state)
-
-
-def _until(recipe: Recipe, stage: str) -> tuple[Stage, ...]:
-    """The stages up to one, itself included."""
-    names = [one.name for one in recipe.stages]
-    return recipe.stages[: names.index(stage) + 1]
 
 
 class Watcher:
@@ -168,18 +163,24 @@ class Watcher:
 def _look(bundle: Bundle) -> dict[str, float]:
     """Accuracy on fresh scenes of the training split; the test split is left for the end."""
     asked = list(islice(world_questions("train"), _WATCHED_QUESTIONS))
-    scores = worth(asked, predict_answers(bundle, asked))
+    scores = worth(asked, [answer for answer, _ in probable_answers(bundle, asked)])
     return {"accuracy/vqa": sum(scores) / len(scores)}
 
 
 def _summarise(
-    recipe: Recipe, folder: Path, command: str, settings: Settings, seconds: float
+    folder: Path,
+    stages: Sequence[Stage],
+    seconds: float,
+    *,
+    recipe: str,
+    command: str,
+    settings: Settings,
 ) -> None:
     """What the model card says of the training."""
     summary = {
         "command": command,
-        "recipe": recipe.name,
-        "stages": [asdict(stage) for stage in recipe.stages],
+        "recipe": recipe,
+        "stages": [asdict(stage) for stage in stages],
         "settings": asdict(settings),
         "processes": process_count(),
         "seconds": round(seconds),
