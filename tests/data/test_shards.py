@@ -18,6 +18,7 @@ from vilt_core.interop.folders import SHIPPED
 from vilt_core.interop.lab import load_folder
 from vilt_core.training.adapt import adapt
 from vilt_core.training.finetuning import fitting_size
+from vilt_core.training.picture_sizes import sampled_sizes
 
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "pax": tarfile.PAX_FORMAT, "gnu": tarfile.GNU_FORMAT}
 
@@ -232,7 +233,7 @@ def test_what_a_shard_promises_and_lacks_ends_no_evaluation_and_no_training(tmp_
     gallery = gallery_of(data)
     assert len(gallery.pictures) == len(gallery.captions) == 3
     bundle = load_folder(SHIPPED / "vilt-mini")
-    assert fitting_size(bundle, data) < bundle.processing.size
+    assert fitting_size(bundle, sampled_sizes(data)) < bundle.processing.size
     adapted = adapt(bundle, task="retrieval", data=data)
     assert "caption" in adapted.bundle.tokenizer.backend.get_vocab()
 

@@ -8,6 +8,7 @@ from vilt_core.interop.folders import SHIPPED
 from vilt_core.interop.lab import load_folder
 from vilt_core.training.adapt import adapt, own_answers
 from vilt_core.training.finetuning import fitting_size, own_data, told_of, told_of_held_out
+from vilt_core.training.picture_sizes import sampled_sizes
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
@@ -26,7 +27,8 @@ def test_its_drawing_writes_what_its_command_reads(tmp_path, monkeypatch):
     assert f"Answers that are new: {len(new)} ({', '.join(new)})." in TEXT
     assert found.examples[0].image.open().size == (64, 64)
     shipped = load_folder(SHIPPED / "vilt-mini")
-    adapted = adapt(shipped, task="vqa", data=found, image_size=fitting_size(shipped, found))
+    size = fitting_size(shipped, sampled_sizes(found))
+    adapted = adapt(shipped, task="vqa", data=found, image_size=size)
     recipe = own_data(found, task="vqa", epochs=12.0)
     account = (*adapted.account, told_of(recipe, found), told_of_held_out(held_out, found))
     said = " ".join(TEXT.split())

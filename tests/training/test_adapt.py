@@ -348,6 +348,11 @@ def test_the_account_names_what_was_kept_and_what_is_new(trained):
     assert "Heads dropped: naming, mentioning" in account
 
 
+def test_pictures_that_were_measured_are_not_opened_again(trained):
+    account = adapt(trained, task="vqa", data=STRANGE, sizes=[(400, 100)]).account
+    assert any("400 x 100 is read at" in line for line in account)
+
+
 def test_words_that_no_pieces_make_up_are_told(trained):
     strange = questions(("is there a 肺?", "yes"), ("is a zeppelin 器?", "no"), ("器 器", "no"))
     account = adapt(trained, task="vqa", data=strange).account

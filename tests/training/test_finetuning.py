@@ -35,6 +35,7 @@ from vilt_core.training.finetuning import (
     training_data,
 )
 from vilt_core.training.outcome import headline, scores, summary
+from vilt_core.training.picture_sizes import sampled_sizes
 
 OFTEN = Settings(device="cpu", precision="float32", save_every=3)
 COLORS = {"crimson": (200, 20, 40), "azure": (20, 90, 220)}
@@ -80,7 +81,7 @@ def start(bundle):
 def trained(bundle, source, to, *, task="vqa", settings=OFTEN, **choices):
     data = training_data(source, task=task)
     held_out = held_out_of(source, None, task=task)
-    size = fitting_size(bundle, data)
+    size = fitting_size(bundle, sampled_sizes(data))
     adapted = adapt(start(bundle), task=task, data=data, image_size=size)
     recipe = own_data(data, task=task, batch_size=8, **choices)
     return finetune(
@@ -403,20 +404,21 @@ def sized(tmp_path, *sides: int) -> DataSet:
     [((30, 20), 96), ((64,), 96), ((70,), 128), ((64, 65), 128), ((500,), 128)],
 )
 def test_pictures_of_half_the_size_or_less_are_not_enlarged_as_far(tmp_path, sides, read):
-    assert fitting_size(load_folder(MODELS / "vilt-mini"), sized(tmp_path, *sides)) == read
+    sizes = sampled_sizes(sized(tmp_path, *sides))
+    assert fitting_size(load_folder(MODELS / "vilt-mini"), sizes) == read
 
 
 def test_no_picture_is_read_larger_than_the_model_reads_its_own(tmp_path):
     small = adapt(
         load_folder(MODELS / "vilt-mini"), task="vqa", data=sized(tmp_path, 9), image_size=64
     ).bundle
-    assert fitting_size(small, sized(tmp_path, 9)) == 64
+    assert fitting_size(small, sampled_sizes(sized(tmp_path, 9))) == 64
 
 
 def test_pictures_that_cannot_be_read_have_no_say_in_the_size(tmp_path):
     found = sized(tmp_path, 500, 40)
     (tmp_path / "0.png").write_bytes(b"")
-    assert fitting_size(load_folder(MODELS / "vilt-mini"), found) == 96
+    assert fitting_size(load_folder(MODELS / "vilt-mini"), sampled_sizes(found)) == 96
 
 
 @pytest.mark.parametrize(("task", "truth"), [("vqa", "answer"), ("nlvr2", "label")])

@@ -138,4 +138,4 @@ def test_sizes_are_those_of_the_pictures_that_can_be_read(pictured, tmp_path):
     data = pictured((400, 100), (640, 480), (100, 400))
     (tmp_path / "1.png").write_bytes(b"")
     assert sampled_sizes(data) == [(400, 100), (100, 400)]
-    assert fitting_size(load_folder(MODEL), data) == 192
+    assert fitting_size(load_folder(MODEL), sampled_sizes(data)) == 192

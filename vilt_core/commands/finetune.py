@@ -88,6 +88,7 @@ class Finetune:
         )
         from vilt_core.training.outcome import write_report
         from vilt_core.training.picture_check import check_pictures
+        from vilt_core.training.picture_sizes import sampled_sizes
 
         settings, command = self.machine.settings(data=True), typed_command()
         data = training_data(source, task=self.task)
@@ -97,12 +98,14 @@ class Finetune:
             held_out = None if held_out is None else replace(held_out, vqa_rules=True)
         data = replace(data, missing=(*data.missing, *check_pictures(data, held_out)))
         bundle = open_bundle(source_of(self.start))
-        size = fitting_size(bundle, data) if self.image_size is None else self.image_size
+        sizes = sampled_sizes(data)
+        size = fitting_size(bundle, sizes) if self.image_size is None else self.image_size
         adapted = adapt(
             bundle,
             task=self.task,
             data=data,
             image_size=size,
+            sizes=sizes,
             min_count=self.min_count,
         )
         rate = default_rate(adapted.bundle) if self.learning_rate is None else self.learning_rate

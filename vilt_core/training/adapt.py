@@ -24,7 +24,7 @@ from vilt_core.layers.init import initialise
 from vilt_core.layers.positions import resize_grid
 from vilt_core.models.vilt import Vilt
 from vilt_core.training.paper import most_patches
-from vilt_core.training.picture_sizes import as_read, sampled_sizes
+from vilt_core.training.picture_sizes import Size, as_read, sampled_sizes
 from vilt_core.training.transfer import add_heads, start_rank_from_itm
 from vilt_core.training.vocabulary import fit_words, some_of
 
@@ -47,6 +47,7 @@ def adapt(
     task: str,
     data: DataSet,
     image_size: int | None = None,
+    sizes: Sequence[Size] | None = None,
     min_count: int = 1,
     listed: Sequence[str] | None = None,
 ) -> Adapted:
@@ -57,6 +58,7 @@ def adapt(
         task: "vqa", "nlvr2" or "retrieval".
         data: what it will be trained on, and nothing else: never a set that scores it.
         image_size: the shorter side of the pictures, pixels; as before otherwise.
+        sizes: of pictures from all over the data, for the account; ``sampled_sizes`` otherwise.
         min_count: of "vqa": how many questions an answer needs to be learned; 9 as published.
         listed: of "vqa": the answers, where another list than the data's own is meant.
 
@@ -74,8 +76,8 @@ def adapt(
     domain = OWN if bundle.domain == "stickers" else bundle.domain
     bundle = replace(bundle, model=model, tokenizer=tokenizer, domain=domain)
     bundle, pictures = _fit_pictures(bundle, image_size)
-    to = bundle.processing
-    read = as_read(sampled_sizes(data), size=to.size, patch_size=model.config.patch_size)
+    sizes = sampled_sizes(data) if sizes is None else sizes
+    read = as_read(sizes, size=bundle.processing.size, patch_size=model.config.patch_size)
     model.config = replace(model.config, max_patches=most_patches(model.config))
     answers: list[str] = []
     if task == "vqa":

@@ -21,7 +21,7 @@ from vilt_core.training.adapt import KIND_OF
 from vilt_core.training.engine import Settings
 from vilt_core.training.monitor import Look, train_and_watch
 from vilt_core.training.outcome import headline, scores
-from vilt_core.training.picture_sizes import sampled_sizes, size_for
+from vilt_core.training.picture_sizes import Size, size_for
 from vilt_core.training.stages import Recipe, Stage
 
 LEAST_STEPS = 2000  # where nobody says how many epochs, and ``EPOCHS`` allow it
@@ -179,10 +179,10 @@ def _has_truth(example: Example) -> bool:
     return not isinstance(example, StatementExample) or example.label is not None
 
 
-def fitting_size(bundle: Bundle, data: DataSet) -> int:
-    """The picture size for data, as ``size_for`` has it."""
-    sizes, config = sampled_sizes(data), bundle.model.config
-    return size_for(sizes, own=bundle.processing.size, patch_size=config.patch_size)
+def fitting_size(bundle: Bundle, sizes: Sequence[Size]) -> int:
+    """The size at which a model reads pictures of these sizes, as ``size_for`` has it."""
+    patch_size = bundle.model.config.patch_size
+    return size_for(sizes, own=bundle.processing.size, patch_size=patch_size)
 
 
 def sample_count(data: DataSet) -> int:
