@@ -157,6 +157,9 @@ def test_processes_that_know_nothing_of_each_other_are_refused(
     with pytest.raises(ValueError, match=re.escape(refused)) as told:
         processes.check_launched(known)
     assert "torchrun --nproc-per-node N -m vilt_core" in str(told.value)
+    assert "the only one after all, as in a shell of srun --pty, with torchrun and N = 1" in str(
+        told.value
+    )
 
 
 def test_of_what_mpirun_started_nothing_is_written(monkeypatch, tiny_recipe, tiny_bundle, tmp_path):

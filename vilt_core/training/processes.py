@@ -30,7 +30,8 @@ def process_count() -> int:
 def check_launched(count: int) -> None:
     """Refuse processes that were started together and do not know of each other.
 
-    Each would take itself for the main one, and write over what the others have written.
+    Each would take itself for the main one, and write over what the others have written. In a
+    shell that srun opened for several tasks a process is alone, which nothing tells: torchrun does.
 
     Args:
         count: of the processes that know of each other.
@@ -43,7 +44,8 @@ def check_launched(count: int) -> None:
         raise ValueError(
             f"{started} processes were started ({name}), and each knows of {count}: they would "
             "write over each other's files, so start them with torchrun --nproc-per-node N -m "
-            "vilt_core, or with accelerate launch -m vilt_core"
+            "vilt_core, or with accelerate launch -m vilt_core; where this is the only one after "
+            "all, as in a shell of srun --pty, with torchrun and N = 1"
         )
 
 
