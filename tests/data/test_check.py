@@ -212,6 +212,14 @@ def test_splits_made_of_others_are_not_checked_again(tmp_path):
     assert "1 without an answer" in check_data(tmp_path).text()
 
 
+def test_secret_truth_disputes_nothing(own):
+    asked = QUESTIONS[0] | {"question": "why?"}
+    told = [asked | {"answer": said} for said in (None, "so", None, "So", "not so")]
+    write(own / "train.jsonl", told)
+    [split] = check_data(own / "train.jsonl").sets[0].splits
+    assert (split.repeated, split.disputed) == (4, 1)
+
+
 def test_what_is_asked_again_and_what_is_learned_from_too_are_told(own):
     (own / "captions.jsonl").unlink()
     other = {"no": "yes", "yes": "no"}

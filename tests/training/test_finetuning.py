@@ -455,9 +455,13 @@ def test_what_is_held_out_is_told_and_how_much_of_it_is_learned_from(data):
     assert finetuning.told_of_held_out(None, learned).startswith("Held out: nothing")
     new, old = {"image": "new.png", "question": "why?"}, lines_of("vqa", 0)[0]
     said, _ = told(new | {"answer": "so"})
-    assert said == "Held out: 1 examples of squares:val."
+    assert said == "Held out: 1 example of squares:val."
+    said, _ = told(old)
+    assert "1 example of squares:val. 1 has a picture that is learned from, too, 1 of the" in said
     said, _ = told(new | {"answer": "so"}, old, old | {"question": "why?"})
     assert ". 2 have a picture that is learned from, too, 1 of them the same words:" in said
+    nothing = finetuning.told_of_held_out(replace(learned, split="val", examples=()), learned)
+    assert nothing == "Held out: 0 examples of squares:val, so that nothing is scored."
     said, secret = told(new, new)
     assert said.startswith("Held out: 2 examples of squares:val, whose truth is secret")
     assert looking_at(secret, task="vqa", learned=learned) is None

@@ -17,6 +17,7 @@ from vilt_core.data.examples import (
     StoredImage,
     Uncaptioned,
     folded,
+    is_secret,
     pictures_of,
     texts_of,
 )
@@ -73,26 +74,34 @@ class _Tally:
     pictures: dict[StoredImage, None] = field(default_factory=dict)  # where examples share them
     repeated: int = 0
     disputed: int = 0
-    asked: dict[int, int] = field(default_factory=dict)  # digests: of what is asked, of its truth
+    # Digests: of what is asked, of the truth that was first told of it; None while it is secret.
+    asked: dict[int, int | None] = field(default_factory=dict)
 
     def add(self, example: Example, is_there: Callable[[StoredImage], bool]) -> None:
         self.examples += 1
         said = texts_of(example)
         self.texts += len(said)
         self.words += sum(len(text.split()) for text in said)
-        self.unlabelled += _unlabelled(example)
+        self.unlabelled += is_secret(example)
         if isinstance(example, QuestionExample):
             self.answers.update(example.answers)
         if not isinstance(example, CaptionExample):
-            asked, truth = hash((pictures_of(example), folded(said[0]))), hash(_truth(example))
-            self.repeated += asked in self.asked
-            self.disputed += self.asked.setdefault(asked, truth) != truth
+            self._repeats(
+                hash((pictures_of(example), folded(said[0]))),
+                None if is_secret(example) else hash(_truth(example)),
+            )
         for image in pictures_of(example):
             if image not in self.pictures and not is_there(image):
                 self.absent += 1
                 self.named_absent += [image.name] if self.absent <= NAMED else []
             if not isinstance(example, CaptionExample):
                 self.pictures[image] = None
+
+    def _repeats(self, asked: int, truth: int | None) -> None:
+        before = self.asked.get(asked)
+        self.repeated += asked in self.asked
+        self.disputed += None not in (before, truth) and before != truth
+        self.asked[asked] = truth if before is None else before
 
 
 def _single(file: Path) -> Found:
@@ -208,12 +217,6 @@ def _truth(example: QuestionExample | StatementExample) -> frozenset[str] | bool
     if isinstance(example, QuestionExample):
         return frozenset(map(folded, example.answers))
     return example.label
-
-
-def _unlabelled(example: Example) -> bool:
-    if isinstance(example, QuestionExample):
-        return not example.answers
-    return isinstance(example, StatementExample) and example.label is None
 
 
 def _line(example: Example) -> str:

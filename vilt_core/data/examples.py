@@ -140,6 +140,13 @@ def texts_of(example: Example) -> tuple[str, ...]:
             return (example.statement,)
 
 
+def is_secret(example: Example) -> bool:
+    """Whether nobody tells its answer or its label; a caption is true of its picture."""
+    if isinstance(example, QuestionExample):
+        return not example.answers
+    return isinstance(example, StatementExample) and example.label is None
+
+
 def folded(text: str) -> str:
     """What a text says, whatever its case and white space."""
     return " ".join(text.lower().split())

@@ -40,10 +40,10 @@ class SplitReport:
 
     def lines(self, kind: str) -> list[str]:
         """A line of sizes, then a line for each thing that is wrong."""
-        sizes = f"{_count(self.examples, 'example')}, {_count(self.pictures, 'picture')}"
-        sizes += f", {_count(self.texts, _TEXTS[kind])} of {self.words:.1f} words on average"
+        sizes = f"{counted(self.examples, 'example')}, {counted(self.pictures, 'picture')}"
+        sizes += f", {counted(self.texts, _TEXTS[kind])} of {self.words:.1f} words on average"
         if self.answers:
-            sizes += f", {_count(self.answers, 'different answer')}"
+            sizes += f", {counted(self.answers, 'different answer')}"
         if self.unlabelled:
             sizes += f", {self.unlabelled:,} {_UNLABELLED[kind]}"
         lines = [f"  {self.split}: {sizes}"] if self.examples else [f"  {self.split}: no example"]
@@ -51,21 +51,22 @@ class SplitReport:
         if self.absent:
             more = self.absent - len(self.named_absent)
             named = ", ".join(self.named_absent) + (f" and {more:,} more" if more else "")
-            lines.append(f"    missing: {_count(self.absent, 'picture')}: {named}")
+            lines.append(f"    missing: {counted(self.absent, 'picture')}: {named}")
         lines += [f"    broken: {line}" for line in self.broken]
         if self.repeated:
             other = f", {self.disputed:,} of them another {_TRUTH[kind]}" if self.disputed else ""
             lines.append(
-                f"    repeated: {_count(self.repeated, 'example')} with the pictures and the words "
-                f"of an earlier one{other}"
+                f"    repeated: {counted(self.repeated, 'example')} with the pictures and the "
+                f"words of an earlier one{other}"
             )
         if self.shared:
-            said = f", {self.shared.said:,} of them the same words" if self.shared.said else ""
-            of = f"{self.shared.seen:,} of {_count(self.examples, 'example')}"
-            lines.append(f"    shared with train: {of} have a picture of it{said}")
+            of = f"{self.shared.seen:,} of {counted(self.examples, 'example')}"
+            lines.append(f"    shared with train: {of} {self.shared.told('a picture of it')}")
         if self.decoded:
             good = self.decoded - len(self.broken)
-            lines.append(f"    opened {_count(self.decoded, 'picture')} to try: {good:,} are good")
+            are = "is" if good == 1 else "are"
+            opened = counted(self.decoded, "picture")
+            lines.append(f"    opened {opened} to try: {good:,} {are} good")
         return lines
 
 
@@ -97,7 +98,7 @@ class DataReport:
 
     def text(self) -> str:
         """For a person: a paragraph a data set, a line a split, what is missing below each."""
-        lines = [f"{self.source}: {_count(len(self.sets), 'data set')}"]
+        lines = [f"{self.source}: {counted(len(self.sets), 'data set')}"]
         lines += [f"  missing: {line}" for line in self.missing]
         lines += [f"  passed over: {line}" for line in self.passed_over]
         for each in self.sets:
@@ -107,5 +108,6 @@ class DataReport:
         return "\n".join(lines)
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, of which there may be one."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -23,6 +23,11 @@ class Shared:
     def __bool__(self) -> bool:
         return self.seen > 0
 
+    def told(self, picture: str) -> str:
+        """What is said of those that are seen: that they have such a picture, and which words."""
+        words = f", {self.said:,} of them the same words" if self.said else ""
+        return f"{'has' if self.seen == 1 else 'have'} {picture}{words}"
+
 
 def shared_with(held_out: DataSet, learned: DataSet) -> Shared:
     """Look for the pictures and the words of held-out examples among those that are learned from.

@@ -9,9 +9,10 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from vilt_core.data.examples import DataSet, Example, QuestionExample, StatementExample
+from vilt_core.data.examples import DataSet, is_secret
 from vilt_core.data.folders import open_data, recognise
 from vilt_core.data.jsonl_sets import files_in
+from vilt_core.data.report import counted
 from vilt_core.data.sequences import caption_counts, present
 from vilt_core.data.shared import shared_with
 from vilt_core.evaluation.sets import name_of
@@ -145,7 +146,7 @@ def told_of(recipe: Recipe, data: DataSet) -> str:
     heads = f", {stage.head_rate:g} times as much for heads" if stage.head_rate != 1 else ""
     without = "" if stage.dropout is None else f"; dropout {stage.dropout:g}"
     return (
-        f"Training: {epochs:.3g} epochs of {samples:,} examples, {stage.steps:,} steps of "
+        f"Training: {epochs:.3g} epochs of {counted(samples, 'example')}, {stage.steps:,} steps of "
         f"{stage.batch_size}; learning rate {stage.learning_rate:g} at its peak{heads}{without}."
     )
 
@@ -154,29 +155,23 @@ def told_of_held_out(held_out: DataSet | None, data: DataSet) -> str:
     """What will be scored, and how much of it is learned from as well, for the account."""
     if held_out is None:
         return "Held out: nothing, so that nothing is scored: --val names what is."
-    count, told = f"{len(held_out.examples):,}", name_of(held_out)
+    told = f"Held out: {counted(len(held_out.examples), 'example')} of {name_of(held_out)}"
+    if not len(held_out.examples):
+        return f"{told}, so that nothing is scored."
     if not _is_known(held_out):
-        return f"Held out: {count} examples of {told}, whose truth is secret: none is scored."
+        return f"{told}, whose truth is secret: none is scored."
     shared = shared_with(held_out, data)
     if not shared:
-        return f"Held out: {count} examples of {told}."
-    words = f", {shared.said:,} of them the same words" if shared.said else ""
+        return f"{told}."
     return (
-        f"Held out: {count} examples of {told}. {shared.seen:,} have a picture that is learned "
-        f"from, too{words}: what is scored says less of new pictures."
+        f"{told}. {shared.seen:,} {shared.told('a picture that is learned from, too')}: what is "
+        "scored says less of new pictures."
     )
 
 
 def _is_known(data: DataSet) -> bool:
     """Whether the truth of any example is known."""
-    return any(map(_has_truth, present(data.examples)))
-
-
-def _has_truth(example: Example) -> bool:
-    """Whether an example is not secret; a caption is true of its picture."""
-    if isinstance(example, QuestionExample):
-        return bool(example.answers)
-    return not isinstance(example, StatementExample) or example.label is not None
+    return not all(map(is_secret, present(data.examples)))
 
 
 def fitting_size(bundle: Bundle, sizes: Sequence[Size]) -> int:
@@ -226,14 +221,14 @@ def training_data(source: Path, *, task: str) -> DataSet:
     data = open_data(source, split="train", kind=KIND_OF[task])
     if data.kind == KIND_OF["retrieval"]:  # a caption is true of its picture
         return data
-    secret = [at for at, example in enumerate(data.examples) if not _has_truth(example)]
+    secret = [at for at, example in enumerate(data.examples) if is_secret(example)]
     if len(secret) in (0, len(data.examples)):
         return data
     told = (
         f"the truth of {len(secret):,} of {len(data.examples):,} training examples of {data.name}, "
-        f"which are left out (the first is number {secret[0] + 1:,})"
+        f"left out (the first is number {secret[0] + 1:,})"
     )
-    known = tuple(example for example in data.examples if _has_truth(example))
+    known = tuple(example for example in data.examples if not is_secret(example))
     return replace(data, examples=known, missing=(*data.missing, told))
 
 
