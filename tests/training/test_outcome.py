@@ -46,6 +46,9 @@ def test_an_answer_that_people_dispute_is_not_told_as_one_that_was_never_learned
     both = summary(FOUND | {"answerable": 0.5, "agreement": 0.75})
     assert both[:-1] == disputed
     assert both[-1].startswith("At most 50.0% can be right")
+    shown_as_all = FOUND | {"agreement": 0.9996, "answerable": 0.9995}
+    assert summary(shown_as_all) == summary(FOUND)
+    assert summary(FOUND | {"examples": 1})[0] == "On 1 held-out example of mine:val:"
 
 
 def test_secret_truth_is_told_and_scores_nothing():

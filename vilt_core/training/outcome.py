@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vilt_core.data.examples import DataSet
+from vilt_core.data.report import counted
 from vilt_core.evaluation import evaluate
 from vilt_core.evaluation.inference import Progress
 from vilt_core.evaluation.text_only import TextOnly
@@ -75,7 +76,7 @@ def summary(found: dict[str, Any] | None) -> list[str]:
     """The scores as a person reads them, a line each."""
     if found is None:
         return ["Nothing was held out, so nothing is scored: --val names what is."]
-    asked = f"{found['examples']:,} held-out examples of {found['data']}"
+    asked = f"{counted(found['examples'], 'held-out example')} of {found['data']}"
     if found.get("secret") == found["examples"]:
         return [f"Nothing is scored: all {asked} keep their truth secret."]
     lines = [f"On {asked}:"]
@@ -105,12 +106,11 @@ def _beside(found: dict[str, Any]) -> dict[str, str]:
 def _limits(found: dict[str, Any]) -> list[str]:
     """What no model of this kind can do about a score, a sentence each."""
     told = []
-    agreed = found.get("agreement", 1.0)
-    if agreed < 1:
+    agreed, known = (round(found.get(most, 1.0), 3) for most in ("agreement", "answerable"))
+    if agreed < 1:  # also as it is shown
         told.append(f"No answers could score more than {agreed:.1%}: people answered differently.")
-    if found.get("answerable", 1.0) < agreed:
-        most = found["answerable"]
-        told.append(f"At most {most:.1%} can be right: the other answers were never learned.")
+    if known < agreed:
+        told.append(f"At most {known:.1%} can be right: the other answers were never learned.")
     if found.get("secret"):
         of = f"{found['secret']:,} of the {found['examples']:,} examples"
         told.append(f"{of} keep their truth secret, and do not count.")
