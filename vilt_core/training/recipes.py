@@ -209,7 +209,7 @@ def vilt_mini_places(*, scale: float = 1.0) -> Recipe:
 
 
 def vilt_mini_longer(*, scale: float = 1.0) -> Recipe:
-    """The shipped model's last 6,500 steps: its scores were still rising as the places ended.
+    """6,500 steps more of the same: scores were still rising as the places ended.
 
     Starts from ``vilt_mini_places``' end (``--from``), or from the model as it ships, whose heads
     of training begin anew. Half the patches first, which takes two thirds of the time, then whole
@@ -226,7 +226,7 @@ def vilt_mini_longer(*, scale: float = 1.0) -> Recipe:
 
 
 def vilt_mini_guests(*, scale: float = 1.0) -> Recipe:
-    """The shipped model among four more artists: what it lacked for a style it has never seen.
+    """The shipped model's last 4,500 steps, among four more artists: for styles it has not seen.
 
     Starts from ``vilt_mini_longer``'s end (``--from``), or from the model as it ships, whose heads
     of training begin anew. Half the patches first, then whole pictures, as before.
