@@ -422,7 +422,7 @@ show(figure, "A table of prices, lowest along the diagonal where caption and pic
 # To train we need the *gradient*: for every single cost, how much the price changes per unit of it. The plan came out of a
 # loop of 50 steps. Do we train *through* the loop? No. At its best, a plan cannot get cheaper by moving mass, so to first
 # order the price changes with the costs alone, and its gradient is **the plan itself**. Believe it? Raise one cost a
-# little and solve the whole problem anew, once for the cheapest pair and once for the dearest:
+# little and solve the whole problem anew, once for a pair that carries mass and once for the dearest:
 
 
 # %%
@@ -434,7 +434,7 @@ def slope(i, j, little=1e-4):
     return ((dearer * plan).sum() - optimum) / little
 
 
-for i, j in (np.unravel_index(at, C.shape) for at in (C.argmin(), C.argmax())):
+for i, j in (np.unravel_index(at, C.shape) for at in (exact.argmax(), C.argmax())):
     print(f"{names[i]!r}, patch {j}: slope {slope(i, j):.6f}, the plan's mass {exact[i, j]:.6f}")
     np.testing.assert_allclose(slope(i, j), exact[i, j], atol=1e-6)
 

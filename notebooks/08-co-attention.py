@@ -233,7 +233,7 @@ show(
 #
 # What had to happen, did. The answer is read off the text's first token: without *text → image* nothing of the picture reaches
 # it, without *text → text* the question only by a detour, through patches that have asked for it. *Image → text* is needed
-# least: most of what a picture becomes can be made before anybody asks. And with **both own blocks** gone next to nothing works.
+# least: most of what a picture becomes can be made before anybody asks. And with **both own blocks** gone it is lost as well.
 #
 # But that is what a *co-attention* layer is: text asks only the image, the image asks only the text. ViLBERT must give
 # the own blocks back elsewhere, and it does, in separate layers between the meetings. (Mind what this test cannot say:
