@@ -30,7 +30,8 @@ SIZE = ViewportSize(width=1280, height=900)
 HIGHEST = 3000  # pixels of a page that is shown, up to where a block ends
 LARGEST = 400_000  # bytes of a picture
 PATIENCE = 600_000  # milliseconds for what is pressed: a training is the longest
-WORKING = ".meta-text, .progress-text"  # what Gradio shows while a handler is at work
+# What Gradio shows while a handler is at work, and the page.
+WORKING = '.meta-text, .progress-text, .lab-progress, button:text-is("Stop")'
 # From where to where the rows go and the blocks that hold no other, in pixels from the top of the
 # page, and whether each is a heading, after which nothing ends. A row that is higher than a picture
 # may end where blocks of it do.
