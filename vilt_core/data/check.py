@@ -82,13 +82,14 @@ class _Tally:
         said = texts_of(example)
         self.texts += len(said)
         self.words += sum(len(text.split()) for text in said)
-        self.unlabelled += is_secret(example)
+        secret = is_secret(example)
+        self.unlabelled += secret
         if isinstance(example, QuestionExample):
             self.answers.update(example.answers)
         if not isinstance(example, CaptionExample):
             self._repeats(
                 hash((pictures_of(example), folded(said[0]))),
-                None if is_secret(example) else hash(_truth(example)),
+                None if secret else hash(_truth(example)),
             )
         for image in pictures_of(example):
             if image not in self.pictures and not is_there(image):

@@ -171,3 +171,8 @@ class DataSet:
     # Of captions: whether one is right of its own picture alone, also where another picture has one
     # of the same words: the published protocol.
     own_alone: bool = False
+
+
+def secret_places(data: DataSet) -> list[int]:
+    """Where in a data set the examples are whose truth is secret."""
+    return [at for at, example in enumerate(data.examples) if is_secret(example)]

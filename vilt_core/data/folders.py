@@ -86,10 +86,9 @@ def open_data(source: str | Path, *, split: str = "train", kind: str | None = No
         others = "; ".join(jsonl_sets.passed_over(source)) or "nothing of the kind"
         raise ValueError(f"expected {EXPECTED} in {source}, found {others}")
     of_kind = [found for found in every if kind in (None, found.kind)]
-    if not of_kind:
-        _check_lines(every)
     kinds = sorted({found.kind for found in every})
     if not of_kind:
+        _check_lines(every)
         raise ValueError(f"expected {kind} in {source}, found {' and '.join(kinds)}")
     if len({found.kind for found in of_kind}) > 1:
         raise ValueError(f"{source} holds {' and '.join(kinds)}: say which kind is meant")

@@ -1,7 +1,7 @@
 """Rows of data sets on disk: the paper's objectives on whatever the readers of ``data/`` open."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from vilt_core.data.examples import (
     StoredImage,
     Uncaptioned,
     folded,
+    secret_places,
 )
 from vilt_core.data.image import HALF, Processing, to_levels
 from vilt_core.data.picture_cache import PictureCache
@@ -105,7 +106,7 @@ class ExampleRows:
         }
         self.agreed = "questions" in self.data and _agreed(self.data["questions"])
         if "statements" in self.data:
-            _labelled(self.data["statements"])
+            _check_known(self.data["statements"], "labels")
 
     def kind(self, step: int) -> str:
         """What the batch of a step is made of, drawn from the stage's mix."""
@@ -336,24 +337,21 @@ def _agreed(data: DataSet) -> bool:
     Raises:
         ValueError: a question without any.
     """
-    counts = [len(getattr(example, "answers", ())) for example in data.examples]
-    _check_known(data, [count > 0 for count in counts], "answers")
-    return set(counts) == {1}
+    _check_known(data, "answers")
+    return all(len(getattr(example, "answers", ())) == 1 for example in data.examples)
 
 
-def _labelled(data: DataSet) -> None:
-    """Refuse statements of which nobody says whether they are true."""
-    known = [getattr(example, "label", None) is not None for example in data.examples]
-    _check_known(data, known, "labels")
+def _check_known(data: DataSet, what: str) -> None:
+    """Refuse data some of which no step could learn: whoever trains on them leaves those out.
 
-
-def _check_known(data: DataSet, known: Sequence[bool], what: str) -> None:
-    """Refuse data some of which no step could learn: to leave it out is for its owner to say."""
-    if not all(known):
-        secret = f"{known.count(False):,} of {len(known):,} examples"
+    Raises:
+        ValueError: an example whose truth, ``what``, is secret.
+    """
+    if secret := secret_places(data):
+        count = f"{len(secret):,} of {len(data.examples):,} examples"
         raise ValueError(
-            f"{data.name} {data.split} keeps its {what} secret, or lacks some: {secret}, the first "
-            f"of them number {known.index(False) + 1:,}"
+            f"{data.name} {data.split} keeps its {what} secret, or lacks some: {count}, the first "
+            f"of them number {secret[0] + 1:,}"
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from vilt_core.data.examples import DataSet, is_secret
+from vilt_core.data.examples import DataSet, is_secret, secret_places
 from vilt_core.data.folders import open_data, recognise
 from vilt_core.data.jsonl_sets import files_in
 from vilt_core.data.report import counted
@@ -221,7 +221,7 @@ def training_data(source: Path, *, task: str) -> DataSet:
     data = open_data(source, split="train", kind=KIND_OF[task])
     if data.kind == KIND_OF["retrieval"]:  # a caption is true of its picture
         return data
-    secret = [at for at, example in enumerate(data.examples) if is_secret(example)]
+    secret = secret_places(data)
     if len(secret) in (0, len(data.examples)):
         return data
     told = (
