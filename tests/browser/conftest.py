@@ -108,6 +108,29 @@ def turn_to():
 
 
 @pytest.fixture
+def once():
+    """Let a function take the first request to an address; all others go on.
+
+    The route stays: of one that is taken away, a request on its way just then is never sent.
+    """
+
+    def taken(page: Page, address, function) -> None:
+        met = False
+
+        def heard(route) -> None:
+            nonlocal met
+            if met:
+                route.continue_()
+            else:
+                met = True
+                function(route)
+
+        page.route(address, heard)
+
+    return taken
+
+
+@pytest.fixture
 def turn(visit):
     """Open the page at a tab, by the name that it bears."""
 

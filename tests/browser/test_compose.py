@@ -248,12 +248,12 @@ def test_a_link_opens_the_same_scene_in_a_new_page(page, turn):
     assert scene_of(other) == expected
 
 
-def test_no_link_is_copied_to_a_scene_that_is_no_longer_there(page):
+def test_no_link_is_copied_to_a_scene_that_is_no_longer_there(page, once):
     told, linked = page.locator(".lc-told"), page.get_by_label("Link to this scene")
     page.get_by_role("button", name="Copy link").click()
     expect(linked).to_be_visible()
     held = []
-    page.route("**/queue/join*", lambda route: held.append(route), times=1)
+    once(page, "**/queue/join*", held.append)
     things(page).first.focus()
     page.keyboard.press("Delete")
     expect(linked).to_be_hidden()
@@ -268,8 +268,8 @@ def test_no_link_is_copied_to_a_scene_that_is_no_longer_there(page):
     assert len(from_code(code).objects) == 2
 
 
-def test_a_picture_that_the_server_does_not_send_is_told_of(page):
-    page.route(re.compile("component_server"), lambda route: route.fulfill(body="gone"), times=1)
+def test_a_picture_that_the_server_does_not_send_is_told_of(page, once):
+    once(page, re.compile("component_server"), lambda route: route.fulfill(body="gone"))
     page.get_by_role("button", name="Download PNG").click()
     expect(page.locator(".lc-told")).to_have_text(
         "The server does not answer. What you see here is kept."
@@ -277,7 +277,12 @@ def test_a_picture_that_the_server_does_not_send_is_told_of(page):
 
 
 def test_a_sticker_that_the_server_did_not_send_is_there_at_the_next_change(page):
-    page.route(re.compile("component_server"), lambda route: route.fulfill(body="gone"))
+    gone = True
+
+    def answer(route) -> None:
+        route.fulfill(body="gone") if gone else route.continue_()
+
+    page.route(re.compile("component_server"), answer)
     page.get_by_role("button", name="Add fox").click()
     expect(page.locator(".lc-told")).to_have_text(
         "The server does not answer. What you see here is kept."
@@ -285,7 +290,7 @@ def test_a_sticker_that_the_server_did_not_send_is_there_at_the_next_change(page
     expect(things(page)).to_have_count(4)
     unseen = page.locator(".lc-thing img:not([src])")
     expect(unseen).to_have_count(1)
-    page.unroute(re.compile("component_server"))
+    gone = False
     things(page).last.press("ArrowLeft")
     expect(unseen).to_have_count(0)
 
@@ -298,10 +303,10 @@ def test_the_address_keeps_the_language_and_the_colours(visit):
     assert {"lang=zh", "__theme=dark"} < set(page.url.split("?")[1].split("&"))
 
 
-def test_an_answer_that_comes_late_leaves_the_address_of_another_tab_alone(page):
+def test_an_answer_that_comes_late_leaves_the_address_of_another_tab_alone(page, once):
     stage, held = page.locator(".lc-stage"), []
     said = stage.get_attribute("aria-label")
-    page.route("**/queue/join*", lambda route: held.append(route), times=1)
+    once(page, "**/queue/join*", held.append)
     things(page).first.focus()
     page.keyboard.press("Delete")
     while not held:  # the editor waits a moment before it sends

@@ -36,7 +36,7 @@ def opened(page):
     return page
 
 
-def test_costs_are_switched_measured_and_stopped(turn):
+def test_costs_are_switched_measured_and_stopped(turn, once):
     page = opened(turn("Compare"))
     expect(page.locator("#measured-where")).to_contain_text("Measured before, on")
     unit = page.locator("#figure-1 .xtitle")
@@ -54,7 +54,7 @@ def test_costs_are_switched_measured_and_stopped(turn):
         route.continue_()
         heard.append(route)
 
-    page.route("**/cancel", late, times=1)
+    once(page, "**/cancel", late)
     page.locator("#stop-measuring").click()
     expect(page.locator("#measuring")).to_have_text("Stopped.")
     page.locator("#measure-here").click()
