@@ -236,8 +236,8 @@ def test_what_accelerate_would_do_besides_is_refused(monkeypatch, asked, value, 
 @pytest.mark.parametrize("precision", ["auto", "float32"])
 def test_the_precision_of_the_launcher_holds_where_none_is_named(monkeypatch, launched, precision):
     monkeypatch.setattr(engine, "has_bfloat16_units", lambda: False)
-    for asks_for_nothing in ("ACCELERATE_DYNAMO_BACKEND", "ACCELERATE_USE_FSDP"):
-        monkeypatch.setenv(asks_for_nothing, "no")
+    monkeypatch.setenv("ACCELERATE_DYNAMO_BACKEND", "no")
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "OFF")
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launched)
     half = launched == "bf16" and precision == "auto"
     with Engine(Settings(device="cpu", precision=precision)).autocast():

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vilt_core.bench.results import Machine, Row, machine, result
+from vilt_core.bench.results import Machine, Row, machine, result, told
 from vilt_core.bench.setting import Setting
 from vilt_core.evaluation.cost import Component
 from vilt_core.evaluation.families import (
@@ -139,13 +139,12 @@ def families_markdown(found: dict[str, Any]) -> str:
     header = [
         "", "kind", "tokens", "paper", "M parameters", "paper", "GFLOPs", "paper", "ms", "paper",
     ]  # fmt: skip
-    threads = f"{found['threads']} thread{'' if found['threads'] == 1 else 's'}"
     differences = [
         f"- {FACTS[one['name']].title}: {FACTS[one['name']].differs}" for one in found["families"]
     ]
     return "\n\n".join(
         [
-            f"{found['hardware']}, {threads}; {found['software']}; {found['company']}. "
+            f"{told(found)}. "
             f"The paper: {HARDWARE}. As its Table 6 counts, without text embedding and heads; "
             "FLOPs here are two a multiplication and addition, the paper does not say its own.",
             table(header, body),

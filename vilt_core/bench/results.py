@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from vilt_core.data.report import counted
 from vilt_core.evaluation.machine import Company, hardware, versions
 from vilt_core.evaluation.tables import table
 
@@ -80,10 +81,15 @@ def result(
     }
 
 
+def told(found: dict[str, Any]) -> str:
+    """On which machine a ``result`` was found, with what, and how busy it was."""
+    threads = counted(found["threads"], "thread")
+    return f"{found['hardware']}, {threads}; {found['software']}; {found['company']}"
+
+
 def markdown(found: dict[str, Any]) -> str:
     """A ``result`` as a table that reads well in a terminal too."""
-    threads = f"{found['threads']} thread{'' if found['threads'] == 1 else 's'}"
-    head = f"{found['hardware']}, {threads}; {found['software']}; {found['company']}."
+    head = f"{told(found)}."
     body = [
         [
             row["case"],

@@ -33,7 +33,7 @@ _WRAPPED = {
     "ACCELERATE_USE_MEGATRON_LM": ("Megatron-LM", "--shard shards"),
     "ACCELERATE_DYNAMO_BACKEND": ("torch dynamo", "--compile compiles"),
 }
-_ASKS_FOR_NOTHING = ("", "0", "false", "no")
+_ASKS_FOR_NOTHING = ("", "0", "f", "false", "n", "no", "off")  # as accelerate reads them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
