@@ -10,13 +10,15 @@
 // the first may cover the second: the next is handed on when the one before it is on the page.
 // And it sends what was asked at once over connections of their own, where the second may overtake the
 // first: a question about a picture would be answered, and the picture then take the answer away. So
-// each is sent when the server has taken the one before.
+// each is sent when the server has taken the one before; one that was lost on its way keeps nobody
+// waiting for good.
 (() => {
     const fetched = window.fetch.bind(window);
     const asking = new Set(); // questions that the server is still to take
     const awaited = new Set(); // events without an answer
     const SETTLED = 60; // milliseconds in which an answer is laid out; on a busy machine until it rests,
     const UNREST = 1000; // but no longer than that
+    const PATIENCE = 10000; // milliseconds in which the server takes a question
     const early = new Set(); // events answered before the page knew of them
     const stopped = new Set(); // events that the visitor ended
 
@@ -27,18 +29,22 @@
         return response;
     }
 
+    const passed = milliseconds => new Promise(done => setTimeout(done, milliseconds));
+    const taken = question => Promise.race([question.catch(() => null), passed(PATIENCE)]);
+
     let last = Promise.resolve();
     function inOrder(question) {
-        const asked = last.then(question);
-        last = asked.catch(() => null);
+        const turn = last;
+        const asked = turn.then(question);
+        last = turn.then(() => taken(asked));
         return asked;
     }
 
     const rest = () => new Promise(done => window.requestIdleCallback?.(done, { timeout: UNREST }) ?? done());
-    const settled = () => new Promise(done => setTimeout(done, SETTLED)).then(rest);
+    const settled = () => passed(SETTLED).then(rest);
 
     function counted(question) {
-        const done = question.catch(() => null).then(() => asking.delete(done));
+        const done = taken(question).then(() => asking.delete(done));
         asking.add(done);
         return question;
     }

@@ -422,6 +422,18 @@ def test_what_is_asked_while_the_stream_of_answers_ends_is_answered(visit, once)
     expect(tile).to_have_attribute("aria-pressed", "true")
 
 
+def test_a_question_that_is_lost_on_its_way_keeps_no_other_waiting(visit, once):
+    page, lost = visit(tab="ask"), []
+    chips = page.locator(CHIPS)
+    expect(chips.nth(2)).to_be_visible(timeout=WAITED)
+    once(page, "**/queue/join*", lost.append)
+    chips.nth(1).click()
+    while not lost:
+        page.wait_for_timeout(50)
+    chips.nth(2).click()
+    expect(chips.nth(2)).to_have_attribute("aria-pressed", "true", timeout=WAITED)
+
+
 def test_a_scene_changed_again_while_the_model_thinks_is_the_one_that_counts(visit):
     page = visit(tab="compose")
     expect(page.locator("#sight .lab-words button").first).to_be_visible(timeout=WAITED)
