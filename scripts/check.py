@@ -262,7 +262,7 @@ def main() -> int:
         found,
         run("ruff check", [python, "-m", "ruff", "check"], env),
         run("ruff format", [python, "-m", "ruff", "format", "--check"], env),
-        run("pyright", [python, "-m", "pyright", "--pythonpath", python], env),
+        run("pyright", [python, "-m", "pyright", "--threads", "2", "--pythonpath", python], env),
         run("lint-imports", [python, "-c", LINT_IMPORTS], env),
         run("pytest", [python, "-m", "pytest", "-rs", *AT_ONCE, *color], env | ONE_THREAD),
     ]
